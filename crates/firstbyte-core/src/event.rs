@@ -1,0 +1,320 @@
+//! One thing that happened to one call: what the hot path hands to the recorder.
+
+use crate::{
+    clock::{Micros, Timestamp},
+    schema::{
+        Count, Field, FieldId, FieldType, MAX_FIELDS, Millis, Moment, Real, Record, Tag, Text,
+        Unit, Unix,
+    },
+    trace_id::TraceId,
+};
+
+/// Text values longer than this are cut and end in `...`.
+pub const MAX_TEXT: usize = 1024;
+
+const INLINE_FIELDS: usize = 6;
+const INLINE_TEXT: usize = 38;
+
+/// A record of the [schema](crate::schema), filled in.
+///
+/// Two cache lines without a heap allocation for server events with a short path; `client.done`
+/// and long texts use the heap. Nothing is formatted here.
+///
+/// ```
+/// use firstbyte_core::{Clock, Event, Micros, TraceId, field, record, text};
+///
+/// let clock = Clock::system();
+/// let event = Event::new(&record::RPC_DONE, clock.now())
+///     .trace_id(TraceId::random())
+///     .with(field::OP, "update_weights")
+///     .with(field::RPC, Micros(233_200));
+/// assert!(text::to_string(&event).ends_with("rpc_ms=233.2"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Event {
+    record: &'static Record,
+    tag: Tag,
+    present: u32,
+    trace_id: Option<TraceId>,
+    at: Timestamp,
+    values: Values,
+}
+
+#[derive(Clone, Debug)]
+enum Values {
+    Inline { slots: [u64; INLINE_FIELDS], len: u8, text: [u8; INLINE_TEXT] },
+    Heap(Box<Heap>),
+}
+
+#[derive(Clone, Debug)]
+struct Heap {
+    slots: [u64; MAX_FIELDS],
+    text: Vec<u8>,
+}
+
+/// The value of a field, whatever its type.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Value<'a> {
+    /// A moment on the monotonic clock.
+    Moment(Timestamp),
+    /// A duration.
+    Millis(Micros),
+    /// An integer.
+    Count(i64),
+    /// A real number.
+    Real(f64),
+    /// Nanoseconds since the Unix epoch.
+    Unix(u64),
+    /// Text, not encoded.
+    Text(&'a str),
+}
+
+impl Event {
+    /// An event of this kind that happened at `at`.
+    #[inline]
+    #[must_use]
+    pub fn new(record: &'static Record, at: Timestamp) -> Self {
+        let values = if record.fields.len() <= INLINE_FIELDS {
+            Values::Inline { slots: [0; INLINE_FIELDS], len: 0, text: [0; INLINE_TEXT] }
+        } else {
+            Values::Heap(Box::new(Heap { slots: [0; MAX_FIELDS], text: Vec::new() }))
+        };
+        Self { record, tag: record.tag, present: 0, trace_id: None, at, values }
+    }
+
+    /// Gives it a trace id.
+    #[inline]
+    #[must_use]
+    pub fn trace_id(mut self, id: TraceId) -> Self {
+        self.trace_id = Some(id);
+        self
+    }
+
+    /// Files it under another tag: call records may be [`Tag::Weights`] or [`Tag::Admin`].
+    #[inline]
+    #[must_use]
+    pub fn tag(mut self, tag: Tag) -> Self {
+        self.tag = tag;
+        self
+    }
+
+    /// Sets a value; see [`Event::set`].
+    #[inline]
+    #[must_use]
+    pub fn with<T: Store>(mut self, field: Field<T>, value: T::Value<'_>) -> Self {
+        self.set(field, value);
+        self
+    }
+
+    /// Sets a value if it is known: unknown is absent, never 0.
+    #[inline]
+    #[must_use]
+    pub fn with_known<T: Store>(mut self, field: Field<T>, value: Option<T::Value<'_>>) -> Self {
+        if let Some(value) = value {
+            self.set(field, value);
+        }
+        self
+    }
+
+    /// Sets a value. A field that the record does not have, and a number that is not finite, are left out.
+    #[inline]
+    pub fn set<T: Store>(&mut self, field: Field<T>, value: T::Value<'_>) {
+        let position = self.record.position(field.id);
+        debug_assert!(position.is_some(), "{:?} has no field {}", self.record.name, field.key());
+        if let Some(position) = position
+            && T::store(self, position, value)
+        {
+            self.present |= 1 << position;
+        }
+    }
+
+    /// A value, if it was set.
+    #[must_use]
+    pub fn get<T: Store>(&self, field: Field<T>) -> Option<Value<'_>> {
+        self.value(self.record.position(field.id)?)
+    }
+
+    /// The row of the schema that this event fills in.
+    #[must_use]
+    pub fn record(&self) -> &'static Record {
+        self.record
+    }
+
+    /// The tag that it is filed under.
+    #[must_use]
+    pub fn filed_under(&self) -> Tag {
+        self.tag
+    }
+
+    /// The call that it belongs to.
+    #[must_use]
+    pub fn id(&self) -> Option<TraceId> {
+        self.trace_id
+    }
+
+    /// When it happened.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// The values that are known, in the order of the line.
+    pub fn values(&self) -> impl Iterator<Item = (FieldId, Value<'_>)> {
+        self.record
+            .fields
+            .iter()
+            .enumerate()
+            .filter_map(|(position, field)| Some((*field, self.value(position)?)))
+    }
+
+    /// Bytes that it holds on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match &self.values {
+            Values::Inline { .. } => 0,
+            Values::Heap(heap) => size_of::<Heap>() + heap.text.capacity(),
+        }
+    }
+
+    fn value(&self, position: usize) -> Option<Value<'_>> {
+        let unit = self.record.fields[position].info().unit;
+        if unit == Unit::Moment {
+            return Some(Value::Moment(self.at));
+        }
+        if self.present & 1 << position == 0 {
+            return None;
+        }
+        let (slots, text): (&[u64], &[u8]) = match &self.values {
+            Values::Inline { slots, text, .. } => (slots, text),
+            Values::Heap(heap) => (&heap.slots, &heap.text),
+        };
+        let bits = slots[position];
+        Some(match unit {
+            Unit::Moment => Value::Moment(self.at),
+            Unit::Millis => Value::Millis(Micros(bits)),
+            Unit::Count => Value::Count(bits.cast_signed()),
+            Unit::Real => Value::Real(f64::from_bits(bits)),
+            Unit::Unix => Value::Unix(bits),
+            Unit::Text => {
+                let (start, end) = ((bits >> 32) as usize, (bits & 0xffff_ffff) as usize);
+                Value::Text(std::str::from_utf8(&text[start..end]).unwrap_or_default())
+            }
+        })
+    }
+
+    #[inline]
+    fn slot(&mut self, position: usize) -> &mut u64 {
+        match &mut self.values {
+            Values::Inline { slots, .. } => &mut slots[position],
+            Values::Heap(heap) => &mut heap.slots[position],
+        }
+    }
+
+    #[inline]
+    fn store_text(&mut self, position: usize, value: &str) {
+        if let Values::Inline { slots, len, text } = &mut self.values {
+            let (start, end) = (*len as usize, *len as usize + value.len());
+            if let Some(room) = text.get_mut(start..end) {
+                room.copy_from_slice(value.as_bytes());
+                *len = end as u8;
+                slots[position] = (start as u64) << 32 | end as u64;
+                return;
+            }
+        }
+        self.store_long_text(position, value);
+    }
+
+    #[cold]
+    fn store_long_text(&mut self, position: usize, value: &str) {
+        if let Values::Inline { slots, len, text } = &self.values {
+            let mut heap = Heap { slots: [0; MAX_FIELDS], text: text[..*len as usize].to_vec() };
+            heap.slots[..INLINE_FIELDS].copy_from_slice(slots);
+            self.values = Values::Heap(Box::new(heap));
+        }
+        if let Values::Heap(heap) = &mut self.values {
+            let start = heap.text.len();
+            if value.len() <= MAX_TEXT {
+                heap.text.extend_from_slice(value.as_bytes());
+            } else {
+                let cut = (0..=MAX_TEXT - 3).rev().find(|i| value.is_char_boundary(*i));
+                let cut = cut.unwrap_or_default();
+                heap.text.extend_from_slice(&value.as_bytes()[..cut]);
+                heap.text.extend_from_slice(b"...");
+            }
+            heap.slots[position] = (start as u64) << 32 | heap.text.len() as u64;
+        }
+    }
+}
+
+/// A [`FieldType`] that events can hold. Sealed by `FieldType`.
+pub trait Store: FieldType {
+    /// Stores the value and says whether it is one.
+    #[doc(hidden)]
+    fn store(event: &mut Event, position: usize, value: Self::Value<'_>) -> bool;
+}
+
+macro_rules! store {
+    ($($type:ident($event:ident, $position:ident, $value:ident) $store:block)*) => {$(
+        impl Store for $type {
+            #[inline]
+            fn store($event: &mut Event, $position: usize, $value: Self::Value<'_>) -> bool $store
+        }
+    )*};
+}
+
+store! {
+    Moment(event, _position, value) { event.at = value; true }
+    Millis(event, position, value) { *event.slot(position) = value.0; true }
+    Count(event, position, value) { *event.slot(position) = value.cast_unsigned(); true }
+    Real(event, position, value) { *event.slot(position) = value.to_bits(); value.is_finite() }
+    Unix(event, position, value) { *event.slot(position) = value; true }
+    Text(event, position, value) { event.store_text(position, value); true }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{field, record};
+
+    #[test]
+    fn a_server_event_is_two_cache_lines() {
+        assert!(size_of::<Event>() <= 120, "{}", size_of::<Event>());
+    }
+
+    #[test]
+    fn values_come_back_in_the_order_of_the_line() {
+        let event = Event::new(&record::SERVER_RECV, Timestamp::from_nanos(7))
+            .with(field::INFLIGHT, 150)
+            .with(field::PATH, "/update_weights")
+            .with_known(field::KERNEL, None);
+        let values: Vec<_> =
+            event.values().map(|(field, value)| (field.info().key, value)).collect();
+        assert_eq!(
+            values,
+            [
+                ("path", Value::Text("/update_weights")),
+                ("t", Value::Moment(Timestamp::from_nanos(7))),
+                ("inflight", Value::Count(150)),
+            ]
+        );
+        assert_eq!(event.heap_bytes(), 0);
+    }
+
+    #[test]
+    fn long_text_moves_to_the_heap_and_is_cut() {
+        let long = "é".repeat(MAX_TEXT);
+        let event = Event::new(&record::SERVER_RECV, Timestamp::default())
+            .with(field::INFLIGHT, 3)
+            .with(field::PATH, &long);
+        let Some(Value::Text(path)) = event.get(field::PATH) else { panic!("no path") };
+        assert!(path.ends_with("é...") && path.len() <= MAX_TEXT);
+        assert_eq!(event.get(field::INFLIGHT), Some(Value::Count(3)));
+        assert!(event.heap_bytes() > path.len());
+    }
+
+    #[test]
+    fn a_number_that_is_not_finite_is_absent() {
+        let event = Event::new(&record::ROLLOUT, Timestamp::default()).with(field::TRUNC, f64::NAN);
+        assert_eq!(event.get(field::TRUNC), None);
+    }
+}

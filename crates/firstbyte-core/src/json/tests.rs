@@ -1,0 +1,61 @@
+use super::*;
+use crate::{TraceId, field, record};
+
+#[test]
+fn a_line_has_the_members_of_the_schema_and_nothing_rounded() {
+    let process = Process { pid: 7, boot: Some("0f".into()), host: None };
+    let event = Event::new(&record::RPC_DONE, Timestamp::from_nanos(81_234_567_890))
+        .trace_id(TraceId::new(0xb7).unwrap())
+        .with(field::OP, "a\"b\\\n\u{7f}é")
+        .with(field::RPC, Micros(233_249));
+    let mut line = Vec::new();
+    write(&event, &Context::new(&process, Some(3), 17), &mut line);
+    assert_eq!(
+        String::from_utf8(line).unwrap(),
+        r#"{"v":1,"seq":3,"pid":7,"boot":"0f","tag":"weights","tid":"00000000000000b7","name":"rpc.done","t_ns":81234567890,"unix_ns":17,"op":"a\u0022b\u005c\u000a\u007f\u00e9","rpc_us":233249}"#
+    );
+}
+
+#[test]
+fn the_first_line_of_a_process_names_it_once() {
+    let process = Process { pid: 7, boot: Some("0f".into()), host: None };
+    let event = Event::new(&record::PROCESS_START, Timestamp::from_nanos(5))
+        .with(field::PID, 7)
+        .with(field::BOOT, "0f")
+        .with(field::UNIX, 17);
+    let mut line = Vec::new();
+    write(&event, &Context::new(&process, None, 17), &mut line);
+    let line = String::from_utf8(line).unwrap();
+    for key in ["pid", "boot", "unix_ns", "t_ns"] {
+        assert_eq!(line.matches(&format!("\"{key}\":")).count(), 1, "{line}");
+    }
+    let parsed = parse(line.as_bytes()).unwrap();
+    assert_eq!((parsed.pid, parsed.unix_nanos, parsed.seq), (Some(7), Some(17), None));
+}
+
+#[test]
+fn what_is_not_ours_is_skipped_with_a_reason() {
+    for (line, reason) in [
+        ("", Skipped::Empty),
+        ("{", Skipped::BadJson),
+        ("[1]", Skipped::BadJson),
+        ("{\"tag\":1}", Skipped::BadJson),
+        ("{\"tag\":\"A B\"}", Skipped::BadJson),
+        ("{\"tag\":\"weights\"} x", Skipped::BadJson),
+    ] {
+        assert_eq!(parse(line.as_bytes()), Err(reason), "{line}");
+    }
+    let deep = "[".repeat(100_000);
+    assert_eq!(parse(deep.as_bytes()), Err(Skipped::BadJson));
+}
+
+#[test]
+fn values_that_do_not_fit_are_kept_as_text() {
+    let line =
+        br#"{"tag":"weights","wall_us":-1,"status":"x","extra":{"a":[1]},"tid":"a b","t_ns":-1}"#;
+    let parsed = parse(line).unwrap();
+    assert_eq!(parsed.micros("wall_ms"), None);
+    assert_eq!(parsed.text("status"), Some("x"));
+    assert_eq!(parsed.text("extra"), Some(r#"{"a":[1]}"#));
+    assert_eq!((parsed.trace_id.as_deref(), parsed.at), (None, None));
+}

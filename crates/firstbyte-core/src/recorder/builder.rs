@@ -1,0 +1,174 @@
+//! Bad configuration fails here, with a message; afterwards nothing does.
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize},
+    },
+    thread,
+    time::Duration,
+};
+
+use crossbeam_queue::ArrayQueue;
+
+use super::{
+    FileFormat, FileSink, Handle, Recorder, Shared, Sink, StderrSink, accounting::Counters,
+    control::Control, writer::Writer,
+};
+use crate::{clock::Clock, process::Process};
+
+/// Configures a [`Recorder`]. The defaults hold 8,192 events and write at least every 200 ms.
+#[must_use]
+pub struct Builder {
+    clock: Clock,
+    capacity: usize,
+    flush_interval: Duration,
+    sinks: Vec<Box<dyn Sink>>,
+    failed: Option<BuildError>,
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        Self {
+            clock: Clock::system(),
+            capacity: 8192,
+            flush_interval: Duration::from_millis(200),
+            sinks: Vec::new(),
+            failed: None,
+        }
+    }
+
+    /// Appends text lines to a file, which is created with mode 0600 if need be.
+    pub fn text_file(self, path: impl Into<PathBuf>) -> Self {
+        self.file(&path.into(), FileFormat::Text)
+    }
+
+    /// Appends JSON lines to a file, which is created with mode 0600 if need be.
+    pub fn json_file(self, path: impl Into<PathBuf>) -> Self {
+        self.file(&path.into(), FileFormat::Json)
+    }
+
+    /// Writes text lines to the standard error stream.
+    pub fn stderr(self) -> Self {
+        self.sink(StderrSink::default())
+    }
+
+    /// Adds a sink. An event counts as written when every sink took it.
+    pub fn sink(mut self, sink: impl Sink + 'static) -> Self {
+        self.sinks.push(Box::new(sink));
+        self
+    }
+
+    /// Takes time from another clock; for tests.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// How many events may wait for the writer, 1 to 1,048,576. About 136 bytes each.
+    pub fn capacity(mut self, events: usize) -> Self {
+        self.capacity = events;
+        self
+    }
+
+    /// The longest time that an event waits before it is written, 1 ms to 1 min, while sinks keep up.
+    pub fn flush_interval(mut self, interval: Duration) -> Self {
+        self.flush_interval = interval;
+        self
+    }
+
+    /// Opens the sinks and starts the writer thread. Without a sink the recorder is disabled.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be opened, a value is out of its range, or no thread can be started.
+    pub fn build(self) -> Result<Recorder, BuildError> {
+        if let Some(failed) = self.failed {
+            return Err(failed);
+        }
+        if !(1..=1 << 20).contains(&self.capacity) {
+            return Err(BuildError::new(format!(
+                "capacity {} is not within 1..=1048576",
+                self.capacity
+            )));
+        }
+        if !(Duration::from_millis(1)..=Duration::from_secs(60)).contains(&self.flush_interval) {
+            let interval = self.flush_interval;
+            return Err(BuildError::new(format!(
+                "flush interval {interval:?} is not within 1 ms..=1 min"
+            )));
+        }
+        if self.sinks.is_empty() {
+            return Ok(Recorder { clock: self.clock, shared: None });
+        }
+        let shared = Arc::new(Shared {
+            queue: ArrayQueue::new(self.capacity),
+            heap_bytes: AtomicUsize::new(0),
+            max_heap_bytes: 4 << 20,
+            offered: AtomicU64::new(0),
+            counters: Counters::default(),
+            closed: AtomicBool::new(false),
+            control: Control::default(),
+        });
+        let writer = Writer::new(
+            Arc::clone(&shared),
+            self.sinks,
+            self.clock.clone(),
+            Process::current(),
+            self.flush_interval,
+        );
+        let thread = thread::Builder::new()
+            .name("firstbyte-writer".into())
+            .spawn(move || writer.run())
+            .map_err(|e| BuildError::new(format!("cannot start the writer thread: {e}")))?;
+        let handle = Handle { shared, writer: thread.thread().clone() };
+        Ok(Recorder { clock: self.clock, shared: Some(Arc::new(handle)) })
+    }
+
+    fn file(mut self, path: &Path, format: FileFormat) -> Self {
+        match FileSink::open(path, format) {
+            Ok(sink) => return self.sink(sink),
+            Err(e) => self.failed = self.failed.or(Some(BuildError::open(path, &e))),
+        }
+        self
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("capacity", &self.capacity)
+            .field("flush_interval", &self.flush_interval)
+            .field("sinks", &self.sinks.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A recorder could not be built; the message says why and what to do.
+#[derive(Debug)]
+pub struct BuildError(String);
+
+impl BuildError {
+    fn new(message: String) -> Self {
+        Self(message)
+    }
+
+    fn open(path: &Path, error: &io::Error) -> Self {
+        let hint = match error.kind() {
+            io::ErrorKind::NotFound => "; create its folder first",
+            io::ErrorKind::PermissionDenied => "; choose a path that this user may write",
+            _ => "",
+        };
+        Self(format!("cannot append to {}: {error}{hint}", path.display()))
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BuildError {}

@@ -1,0 +1,105 @@
+//! Where lines go. Sinks are dumb: they format and write, and say how much of a batch they took.
+
+mod file;
+mod memory;
+mod stderr;
+#[cfg(feature = "tracing")]
+mod tracing;
+
+use std::{fmt, io};
+
+#[cfg(feature = "tracing")]
+pub use self::tracing::TracingSink;
+pub use self::{
+    file::{FileFormat, FileSink},
+    memory::MemorySink,
+    stderr::StderrSink,
+};
+use crate::{event::Event, json, process::Process, text};
+
+/// An event on its way into a sink.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Entry {
+    /// The event.
+    pub event: Event,
+    /// Number of the event in its process; a gap is a dropped event. firstbyte's own lines have none.
+    pub seq: Option<u64>,
+    /// Wall clock of the event in nanoseconds since the epoch.
+    pub unix_nanos: u64,
+}
+
+impl Entry {
+    pub(super) fn new(event: Event, seq: Option<u64>, unix_offset: u64) -> Self {
+        let unix_nanos = event.at().as_nanos().wrapping_add(unix_offset);
+        Self { event, seq, unix_nanos }
+    }
+
+    fn write_line(&self, format: FileFormat, process: &Process, out: &mut Vec<u8>) {
+        match format {
+            FileFormat::Text => text::write(&self.event, out),
+            FileFormat::Json => {
+                json::write(
+                    &self.event,
+                    &json::Context::new(process, self.seq, self.unix_nanos),
+                    out,
+                );
+            }
+        }
+        out.push(b'\n');
+    }
+}
+
+/// A destination of events. Runs on the writer thread and may block there.
+pub trait Sink: Send {
+    /// Writes a batch in order.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`] with the number of events that were written before it failed. The sink is
+    /// asked again with the next batch; if it panics it is given up.
+    fn write(&mut self, batch: &[Entry], process: &Process) -> Result<(), WriteError>;
+}
+
+/// A sink did not take a whole batch.
+#[derive(Debug)]
+pub struct WriteError {
+    /// Events of the batch that were written.
+    pub written: usize,
+    /// Why the next one was not.
+    pub source: io::Error,
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the sink failed after {} events of the batch: {}", self.written, self.source)
+    }
+}
+
+impl std::error::Error for WriteError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// Writes whole lines, and on failure tells how many of them got through and whether one is torn.
+pub(super) fn write_lines(
+    out: &mut impl io::Write,
+    lines: &[u8],
+) -> Result<(), (WriteError, bool)> {
+    let mut done = 0;
+    while done < lines.len() {
+        match out.write(&lines[done..]) {
+            Ok(0) => return Err(partial(&lines[..done], io::ErrorKind::WriteZero.into())),
+            Ok(n) => done += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(partial(&lines[..done], e)),
+        }
+    }
+    Ok(())
+}
+
+fn partial(done: &[u8], source: io::Error) -> (WriteError, bool) {
+    let written = done.iter().filter(|byte| **byte == b'\n').count();
+    (WriteError { written, source }, !matches!(done.last(), None | Some(b'\n')))
+}

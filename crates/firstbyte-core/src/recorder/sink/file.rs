@@ -1,0 +1,97 @@
+//! A file that others may rotate, delete or read while it grows.
+
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::{Entry, Sink, WriteError, write_lines};
+use crate::process::Process;
+
+/// How events become lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FileFormat {
+    /// Text lines, see [`crate::text`].
+    Text,
+    /// JSON lines, see [`crate::json`].
+    Json,
+}
+
+/// Appends lines to a file.
+///
+/// The file is opened with `O_APPEND` and only whole lines are handed to `write`, so that several
+/// processes may share it. When the path no longer leads to the open file, because it was rotated
+/// or deleted, it is opened anew before the next batch.
+#[derive(Debug)]
+pub struct FileSink {
+    path: PathBuf,
+    format: FileFormat,
+    file: File,
+    lines: Vec<u8>,
+    torn: bool,
+}
+
+impl FileSink {
+    /// Opens the file for appending; a new one gets mode 0600.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened.
+    pub fn open(path: &Path, format: FileFormat) -> io::Result<Self> {
+        let file = append(path)?;
+        Ok(Self { path: path.to_owned(), format, file, lines: Vec::new(), torn: false })
+    }
+
+    fn follow_rotation(&mut self) -> io::Result<()> {
+        if !same_file(&self.file, &self.path) {
+            self.file = append(&self.path)?;
+            self.torn = false;
+        }
+        Ok(())
+    }
+}
+
+impl Sink for FileSink {
+    fn write(&mut self, batch: &[Entry], process: &Process) -> Result<(), WriteError> {
+        self.lines.clear();
+        self.follow_rotation().map_err(|source| WriteError { written: 0, source })?;
+        // A line that a full disk tore ends here, so that it spoils no other.
+        if self.torn {
+            write_lines(&mut self.file, b"\n")
+                .map_err(|(error, _)| WriteError { written: 0, ..error })?;
+            self.torn = false;
+        }
+        for entry in batch {
+            entry.write_line(self.format, process, &mut self.lines);
+        }
+        write_lines(&mut self.file, &self.lines).map_err(|(error, torn)| {
+            self.torn = torn;
+            error
+        })
+    }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+#[cfg(unix)]
+fn same_file(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+    match (file.metadata(), path.metadata()) {
+        (Ok(open), Ok(named)) => identity(open) == identity(named),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn same_file(_file: &File, path: &Path) -> bool {
+    path.exists()
+}

@@ -1,0 +1,166 @@
+//! The one thread that formats and writes.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use super::{DropReason, Entry, Shared, Sink, accounting::Accounting};
+use crate::{
+    clock::{Clock, Timestamp},
+    event::Event,
+    process::Process,
+    schema::{field, record},
+};
+
+/// Events per round: at about 150 bytes a line this fills a block of 64 KiB.
+const BATCH: usize = 400;
+/// The first pause after work; it doubles up to the longest one.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    /// A sink that panicked is `None` from then on.
+    sinks: Vec<Option<Box<dyn Sink>>>,
+    clock: Clock,
+    process: Process,
+    longest_pause: Duration,
+    batch: Vec<Entry>,
+    reported: Accounting,
+}
+
+impl Writer {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        sinks: Vec<Box<dyn Sink>>,
+        clock: Clock,
+        process: Process,
+        flush_interval: Duration,
+    ) -> Self {
+        Self {
+            shared,
+            sinks: sinks.into_iter().map(Some).collect(),
+            clock,
+            process,
+            longest_pause: flush_interval.min(LONGEST_PAUSE),
+            batch: Vec::with_capacity(BATCH),
+            reported: Accounting::default(),
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        self.write_own(self.process_start());
+        let mut pause = SHORTEST_PAUSE;
+        loop {
+            let (flush, closing) = self.shared.control.requests();
+            // Producers may be faster than the sinks; a flush must end all the same.
+            let waiting = self.shared.queue.len();
+            let mut taken = 0;
+            while taken < waiting {
+                let batch = self.write_batch();
+                if batch == 0 {
+                    break;
+                }
+                taken += batch;
+            }
+            self.report_drops();
+            if closing && taken == 0 {
+                break;
+            }
+            self.shared.control.flushed(flush);
+            if taken == 0 {
+                thread::park_timeout(pause);
+                pause = (pause * 2).min(self.longest_pause);
+            } else {
+                pause = SHORTEST_PAUSE;
+                if waiting < BATCH && !closing {
+                    thread::park_timeout(pause);
+                }
+            }
+        }
+        let balance = self.shared.accounting();
+        self.write_own(process_end(&balance, self.clock.now()));
+        self.sinks.clear();
+        self.shared.control.finished();
+        self.shared.drop_stragglers();
+    }
+
+    fn write_batch(&mut self) -> usize {
+        let unix_offset = self.unix_offset();
+        while self.batch.len() < BATCH
+            && let Some((seq, event)) = self.shared.pop()
+        {
+            self.batch.push(Entry::new(event, Some(seq), unix_offset));
+        }
+        let count = self.batch.len();
+        let written = self.write();
+        self.shared.counters.settle(written as u64, (count - written) as u64);
+        count
+    }
+
+    /// Gives the batch to every sink; returns how many of its events all of them took.
+    fn write(&mut self) -> usize {
+        let mut written = self.batch.len();
+        for slot in &mut self.sinks {
+            let Some(sink) = slot else {
+                written = 0;
+                continue;
+            };
+            match catch_unwind(AssertUnwindSafe(|| sink.write(&self.batch, &self.process))) {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => written = written.min(error.written),
+                Err(_panic) => {
+                    written = 0;
+                    *slot = None;
+                }
+            }
+        }
+        self.batch.clear();
+        written
+    }
+
+    /// Writes a line about the recorder itself, which is in no balance.
+    fn write_own(&mut self, event: Event) {
+        let unix_offset = self.unix_offset();
+        self.batch.push(Entry::new(event, None, unix_offset));
+        self.write();
+    }
+
+    fn report_drops(&mut self) {
+        let now = self.shared.accounting();
+        for reason in DropReason::ALL {
+            let count = now.dropped_by(reason) - self.reported.dropped_by(reason);
+            if count > 0 {
+                let event = Event::new(&record::DROPPED, self.clock.now())
+                    .with(field::COUNT, count.cast_signed())
+                    .with(field::REASON, reason.as_str());
+                self.write_own(event);
+            }
+        }
+        self.reported = now;
+    }
+
+    fn process_start(&self) -> Event {
+        Event::new(&record::PROCESS_START, self.clock.now())
+            .with(field::PID, self.process.pid.into())
+            .with_known(field::BOOT, self.process.boot.as_deref())
+            .with_known(field::HOST, self.process.host.as_deref())
+            .with(field::VERSION, env!("CARGO_PKG_VERSION"))
+            .with(field::UNIX, self.clock.unix_nanos())
+    }
+
+    /// What to add to a monotonic moment to get the wall clock.
+    fn unix_offset(&self) -> u64 {
+        self.clock.unix_nanos().wrapping_sub(self.clock.now().as_nanos())
+    }
+}
+
+fn process_end(balance: &Accounting, at: Timestamp) -> Event {
+    Event::new(&record::PROCESS_END, at)
+        .with(field::OFFERED, balance.offered.cast_signed())
+        .with(field::WRITTEN, balance.written.cast_signed())
+        .with(field::DROPPED, balance.dropped().cast_signed())
+}

@@ -1,0 +1,199 @@
+//! Which requests are control calls, and what their operation is called.
+//!
+//! The table is data: the dialects built in are files of the format that users can write
+//! themselves, one route per line. `#` begins a comment.
+//!
+//! ```text
+//! # method  path             operation        tag (default: weights)
+//! POST      /update_weights  update_weights
+//! GET       /is_paused       is_paused        admin
+//! ```
+
+use std::{fmt, fs, path::Path};
+
+use crate::schema::Tag;
+
+/// A control operation: what a request's method and path mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Route {
+    /// HTTP method in capitals.
+    pub method: Box<str>,
+    /// Exact path, without a trailing slash.
+    pub path: Box<str>,
+    /// Name of the operation.
+    pub operation: Box<str>,
+    /// [`Tag::Weights`] for the weight-update family, [`Tag::Admin`] for other control routes.
+    pub tag: Tag,
+}
+
+/// A server's own names for the control operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// vLLM with `VLLM_SERVER_DEV_MODE=1`, and the servers that copy its routes.
+    Vllm,
+    /// SGLang.
+    Sglang,
+    /// prime-rl's inference server, and AReaL's and SkyRL's additions to vLLM.
+    PrimeRl,
+}
+
+impl Dialect {
+    /// All dialects that are built in.
+    pub const ALL: [Self; 3] = [Self::Vllm, Self::Sglang, Self::PrimeRl];
+
+    /// The routes in the format that [`RouteTable::extend`] reads.
+    #[must_use]
+    pub const fn routes(self) -> &'static str {
+        match self {
+            Self::Vllm => include_str!("route/vllm.routes"),
+            Self::Sglang => include_str!("route/sglang.routes"),
+            Self::PrimeRl => include_str!("route/prime-rl.routes"),
+        }
+    }
+}
+
+/// Control routes by method and path.
+///
+/// A look-up costs a few nanoseconds for paths whose length no route has, which are most.
+///
+/// ```
+/// use firstbyte_core::RouteTable;
+///
+/// let mut routes = RouteTable::builtin();
+/// routes.extend("POST /my/reload reload_weights")?;
+/// let route = routes.find("POST", "/my/reload/").expect("just added");
+/// assert_eq!(&*route.operation, "reload_weights");
+/// assert!(routes.find("POST", "/v1/completions").is_none());
+/// # Ok::<(), firstbyte_core::RouteError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct RouteTable {
+    /// Routes by the length of their path.
+    by_length: Vec<Vec<Route>>,
+}
+
+impl RouteTable {
+    /// A table without routes.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self { by_length: Vec::new() }
+    }
+
+    /// The routes of every [`Dialect`].
+    #[must_use]
+    pub fn builtin() -> Self {
+        let mut table = Self::empty();
+        for dialect in Dialect::ALL {
+            // Built-in text is checked by a test.
+            _ = table.extend(dialect.routes());
+        }
+        table
+    }
+
+    /// The built-in routes, extended by the file that `FIRSTBYTE_ROUTES` names, if it is set.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, or a line of it is not a route.
+    pub fn from_env() -> Result<Self, RouteError> {
+        let mut table = Self::builtin();
+        if let Some(path) = std::env::var_os("FIRSTBYTE_ROUTES") {
+            table.extend_from_file(path.as_ref())?;
+        }
+        Ok(table)
+    }
+
+    /// Adds the routes of a file; see [`RouteTable::extend`].
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, or a line of it is not a route.
+    pub fn extend_from_file(&mut self, path: &Path) -> Result<(), RouteError> {
+        let text = fs::read_to_string(path)
+            .map_err(|e| RouteError(format!("cannot read routes from {}: {e}", path.display())))?;
+        self.extend(&text).map_err(|RouteError(e)| RouteError(format!("{}: {e}", path.display())))
+    }
+
+    /// Adds routes, one per line: method, path, operation, and optionally a tag.
+    ///
+    /// A route with a method and path that the table already has replaces it.
+    ///
+    /// # Errors
+    ///
+    /// If a line is not a route; the message names the line. Lines before it were added.
+    pub fn extend(&mut self, text: &str) -> Result<(), RouteError> {
+        for (number, line) in text.lines().enumerate() {
+            let line = line.split('#').next().unwrap_or_default();
+            let words: Vec<_> = line.split_whitespace().collect();
+            let route = match words[..] {
+                [] => continue,
+                [method, path, operation] => route(method, path, operation, "weights"),
+                [method, path, operation, tag] => route(method, path, operation, tag),
+                _ => Err("expected METHOD PATH OPERATION [weights|admin]"),
+            };
+            let route = route.map_err(|e| RouteError(format!("line {}: {e}", number + 1)))?;
+            self.insert(route);
+        }
+        Ok(())
+    }
+
+    /// The route of a request, if it is a control call. A trailing slash of `path` is ignored.
+    #[inline]
+    #[must_use]
+    pub fn find(&self, method: &str, path: &str) -> Option<&Route> {
+        let path = path.strip_suffix('/').unwrap_or(path);
+        let candidates = self.by_length.get(path.len())?;
+        candidates.iter().find(|route| *route.path == *path && *route.method == *method)
+    }
+
+    /// All routes.
+    pub fn iter(&self) -> impl Iterator<Item = &Route> {
+        self.by_length.iter().flatten()
+    }
+
+    fn insert(&mut self, route: Route) {
+        let length = route.path.len();
+        if self.by_length.len() <= length {
+            self.by_length.resize_with(length + 1, Vec::new);
+        }
+        let routes = &mut self.by_length[length];
+        routes.retain(|old| old.path != route.path || old.method != route.method);
+        routes.push(route);
+    }
+}
+
+fn route(method: &str, path: &str, operation: &str, tag: &str) -> Result<Route, &'static str> {
+    if method.is_empty() || !method.bytes().all(|b| b.is_ascii_uppercase()) {
+        return Err("the method must be in capitals, such as POST");
+    }
+    if !path.starts_with('/') || path.len() > 1024 {
+        return Err("the path must start with / and have at most 1,024 bytes");
+    }
+    if !operation.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
+        return Err("the operation must be of lower-case letters, digits and _");
+    }
+    let tag = match tag {
+        "weights" => Tag::Weights,
+        "admin" => Tag::Admin,
+        _ => return Err("the tag must be weights or admin"),
+    };
+    let path = path.strip_suffix('/').unwrap_or(path);
+    Ok(Route { method: method.into(), path: path.into(), operation: operation.into(), tag })
+}
+
+/// A route table could not be read; the message says where and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteError(String);
+
+impl fmt::Display for RouteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for RouteError {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! The tolerant reader of text lines.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+use crate::{
+    clock::{Micros, Timestamp},
+    parsed::{Parsed, ParsedValue, Skipped, is_tag, is_trace_id},
+    schema::{FieldId, Unit},
+};
+
+/// Reads one text line.
+///
+/// Whatever stands in front of the first `[tag]` that begins a record is ignored, ANSI colours and
+/// a trailing CR too; bytes that are not UTF-8 become U+FFFD. Values are percent-decoded.
+///
+/// # Errors
+///
+/// [`Skipped`] says why the line is not an event. No input panics.
+///
+/// ```
+/// use firstbyte_core::{Micros, text};
+///
+/// let line = b"(APIServer pid=7) INFO [weights][ab12] client.done wall_ms=447.9 rpc_ms=437.5 queue_ms=10.3\r\n";
+/// let parsed = text::parse(line)?;
+/// assert_eq!(parsed.trace_id.as_deref(), Some("ab12"));
+/// assert_eq!(parsed.micros("queue_ms"), Some(Micros(10_300)));
+/// # Ok::<(), firstbyte_core::Skipped>(())
+/// ```
+pub fn parse(line: &[u8]) -> Result<Parsed<'_>, Skipped> {
+    match String::from_utf8_lossy(line) {
+        Cow::Borrowed(line) if !line.contains('\x1b') => parse_str(line),
+        line => parse_str(&without_ansi(&line)).map(into_owned),
+    }
+}
+
+fn parse_str(line: &str) -> Result<Parsed<'_>, Skipped> {
+    let line = line.trim();
+    if line.is_empty() {
+        return Err(Skipped::Empty);
+    }
+    let mut rest = line;
+    while let Some(open) = rest.find('[') {
+        rest = &rest[open + 1..];
+        if let Some(parsed) = parse_record(rest) {
+            return Ok(parsed);
+        }
+    }
+    Err(Skipped::NoRecord)
+}
+
+/// Reads a record that begins after its first `[`.
+fn parse_record(text: &str) -> Option<Parsed<'_>> {
+    let (tag, mut rest) = text.split_once(']')?;
+    if !is_tag(tag) {
+        return None;
+    }
+    let mut parsed = Parsed::new(Cow::Borrowed(tag));
+    if let Some(after) = rest.strip_prefix('[') {
+        let (id, after) = after.split_once(']')?;
+        if !is_trace_id(id) {
+            return None;
+        }
+        parsed.trace_id = Some(Cow::Borrowed(id));
+        rest = after;
+    }
+    let mut words = rest.strip_prefix(' ')?.split(' ').filter(|word| !word.is_empty()).peekable();
+    if !words.peek()?.contains('=') {
+        let name = words.next()?;
+        if !name.split('.').all(is_tag) {
+            return None;
+        }
+        parsed.name = Some(Cow::Borrowed(name));
+    }
+    for word in words {
+        let (key, value) = word.split_once('=')?;
+        if !is_key(key) {
+            return None;
+        }
+        parsed.push(key, value);
+    }
+    Some(parsed)
+}
+
+fn is_key(key: &str) -> bool {
+    is_tag(key) && key.starts_with(|c: char| c.is_ascii_lowercase())
+}
+
+impl<'a> Parsed<'a> {
+    fn push(&mut self, key: &'a str, value: &'a str) {
+        let unit = FieldId::from_key(key).map(|field| field.info().unit);
+        if unit == Some(Unit::Moment)
+            && let Some(nanos) = parse_fixed(value, 9)
+        {
+            self.at = Some(Timestamp::from_nanos(nanos));
+            return;
+        }
+        let known = match unit {
+            Some(Unit::Millis) => parse_fixed(value, 3).map(|n| ParsedValue::Millis(Micros(n))),
+            Some(Unit::Count) => value.parse().ok().map(ParsedValue::Count),
+            Some(Unit::Real) => parse_real(value).map(ParsedValue::Real),
+            Some(Unit::Unix) => parse_fixed(value, 9).map(ParsedValue::Unix),
+            Some(Unit::Moment | Unit::Text) | None => None,
+        };
+        let value = known
+            .unwrap_or_else(|| ParsedValue::Text(percent_decode_str(value).decode_utf8_lossy()));
+        self.fields.push((Cow::Borrowed(key), value));
+    }
+}
+
+/// Reads a plain decimal as an integer of 10^-`digits`; further digits are cut.
+fn parse_fixed(text: &str, digits: usize) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let fraction = fraction.bytes().chain(std::iter::repeat(b'0')).take(digits);
+    whole
+        .bytes()
+        .chain(fraction)
+        .try_fold(0_u64, |n, digit| n.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
+}
+
+fn parse_real(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|real: &f64| real.is_finite())
+}
+
+/// Removes ANSI control sequences: ESC `[` parameters, then one final byte from `@` to `~`.
+fn without_ansi(line: &str) -> String {
+    let mut plain = String::with_capacity(line.len());
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        if c != '\x1b' {
+            plain.push(c);
+        } else if chars.as_str().starts_with('[') {
+            chars.next();
+            chars.by_ref().find(|c| ('@'..='~').contains(c));
+        }
+    }
+    plain
+}
+
+fn into_owned(parsed: Parsed<'_>) -> Parsed<'static> {
+    let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+    Parsed {
+        tag: own(parsed.tag),
+        trace_id: parsed.trace_id.map(own),
+        name: parsed.name.map(own),
+        at: parsed.at,
+        unix_nanos: parsed.unix_nanos,
+        pid: parsed.pid,
+        boot: parsed.boot.map(own),
+        seq: parsed.seq,
+        fields: parsed
+            .fields
+            .into_iter()
+            .map(|(key, value)| {
+                (
+                    own(key),
+                    match value {
+                        ParsedValue::Millis(n) => ParsedValue::Millis(n),
+                        ParsedValue::Count(n) => ParsedValue::Count(n),
+                        ParsedValue::Real(n) => ParsedValue::Real(n),
+                        ParsedValue::Unix(n) => ParsedValue::Unix(n),
+                        ParsedValue::Text(text) => ParsedValue::Text(own(text)),
+                    },
+                )
+            })
+            .collect(),
+    }
+}
