@@ -148,6 +148,12 @@ impl Clock {
         })))
     }
 
+    /// Whether it is the system's; a test's clock is not.
+    #[must_use]
+    pub const fn is_system(&self) -> bool {
+        matches!(self.0, Source::System)
+    }
+
     /// The present moment.
     #[inline]
     #[must_use]

@@ -120,6 +120,12 @@ impl PhaseTimer {
         Self { start, entered: Micros(0), current: Phase::Setup, phases: Phases::default() }
     }
 
+    /// Begins at `start`, in `phase`: the phases before it happen where they cannot be seen.
+    #[must_use]
+    pub fn start_in(phase: Phase, start: Timestamp) -> Self {
+        Self { current: phase, ..Self::start(start) }
+    }
+
     /// When the attempt began.
     #[must_use]
     pub const fn started(&self) -> Timestamp {

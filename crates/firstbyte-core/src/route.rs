@@ -25,6 +25,8 @@ pub struct Route {
     pub operation: Box<str>,
     /// [`Tag::Weights`] for the weight-update family, [`Tag::Admin`] for other control routes.
     pub tag: Tag,
+    /// Place of the operation in [`RouteTable::operations`]: routes of one operation share it.
+    pub operation_index: usize,
 }
 
 /// A server's own names for the control operations.
@@ -71,14 +73,29 @@ impl Dialect {
 #[derive(Clone, Debug, Default)]
 pub struct RouteTable {
     /// Routes by the length of their path.
-    by_length: Vec<Vec<Route>>,
+    by_length: Vec<Bucket>,
+    operations: Vec<Box<str>>,
+}
+
+/// Routes whose paths are equally long.
+#[derive(Clone, Debug, Default)]
+struct Bucket {
+    /// A bit for the second byte of every path: most paths of other requests end here.
+    second_bytes: u32,
+    routes: Vec<Route>,
+}
+
+/// The bit of a path in [`Bucket::second_bytes`].
+#[inline]
+fn second_byte(path: &str) -> u32 {
+    path.as_bytes().get(1).map_or(1, |byte| 1 << (byte & 31))
 }
 
 impl RouteTable {
     /// A table without routes.
     #[must_use]
     pub const fn empty() -> Self {
-        Self { by_length: Vec::new() }
+        Self { by_length: Vec::new(), operations: Vec::new() }
     }
 
     /// The routes of every [`Dialect`].
@@ -144,23 +161,38 @@ impl RouteTable {
     #[must_use]
     pub fn find(&self, method: &str, path: &str) -> Option<&Route> {
         let path = path.strip_suffix('/').unwrap_or(path);
-        let candidates = self.by_length.get(path.len())?;
-        candidates.iter().find(|route| *route.path == *path && *route.method == *method)
+        let bucket = self.by_length.get(path.len())?;
+        if bucket.second_bytes & second_byte(path) == 0 {
+            return None;
+        }
+        bucket.routes.iter().find(|route| *route.path == *path && *route.method == *method)
     }
 
     /// All routes.
     pub fn iter(&self) -> impl Iterator<Item = &Route> {
-        self.by_length.iter().flatten()
+        self.by_length.iter().flat_map(|bucket| &bucket.routes)
     }
 
-    fn insert(&mut self, route: Route) {
+    /// The names of all operations, each once, in the order in which they were added.
+    #[must_use]
+    pub fn operations(&self) -> &[Box<str>] {
+        &self.operations
+    }
+
+    fn insert(&mut self, mut route: Route) {
+        let known = self.operations.iter().position(|operation| *operation == route.operation);
+        route.operation_index = known.unwrap_or_else(|| {
+            self.operations.push(route.operation.clone());
+            self.operations.len() - 1
+        });
         let length = route.path.len();
         if self.by_length.len() <= length {
-            self.by_length.resize_with(length + 1, Vec::new);
+            self.by_length.resize_with(length + 1, Bucket::default);
         }
-        let routes = &mut self.by_length[length];
-        routes.retain(|old| old.path != route.path || old.method != route.method);
-        routes.push(route);
+        let bucket = &mut self.by_length[length];
+        bucket.second_bytes |= second_byte(&route.path);
+        bucket.routes.retain(|old| old.path != route.path || old.method != route.method);
+        bucket.routes.push(route);
     }
 }
 
@@ -180,7 +212,15 @@ fn route(method: &str, path: &str, operation: &str, tag: &str) -> Result<Route, 
         _ => return Err("the tag must be weights or admin"),
     };
     let path = path.strip_suffix('/').unwrap_or(path);
-    Ok(Route { method: method.into(), path: path.into(), operation: operation.into(), tag })
+    // The table gives the operation its place.
+    let operation_index = 0;
+    Ok(Route {
+        method: method.into(),
+        path: path.into(),
+        operation: operation.into(),
+        tag,
+        operation_index,
+    })
 }
 
 /// A route table could not be read; the message says where and what to do.

@@ -20,8 +20,14 @@ use crate::{
 /// What would break a line or a field: white space, quotes, and the escape itself.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'\'').add(b'`').add(b'%');
 
+/// Whether a byte stands for itself; the ordinary value is all of these.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'`' | b'%')
+}
+
 /// Appends the event's line, without a line feed.
 pub fn write(event: &Event, out: &mut Vec<u8>) {
+    out.reserve(160);
     out.push(b'[');
     out.extend_from_slice(event.filed_under().as_str().as_bytes());
     out.push(b']');
@@ -60,6 +66,7 @@ fn write_value(value: Value<'_>, out: &mut Vec<u8>) {
         }
         Value::Count(count) => out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes()),
         Value::Real(real) => out.extend_from_slice(format!("{real:.1}").as_bytes()),
+        Value::Text(text) if text.bytes().all(is_plain) => out.extend_from_slice(text.as_bytes()),
         Value::Text(text) => percent_encode(text.as_bytes(), ESCAPED)
             .for_each(|part| out.extend_from_slice(part.as_bytes())),
     }

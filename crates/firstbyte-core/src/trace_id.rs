@@ -71,7 +71,12 @@ impl TraceId {
         if digits.len() != 16 {
             return Err(InvalidTraceId);
         }
-        parse_hex(digits).and_then(|value| Self::new(value as u64)).ok_or(InvalidTraceId)
+        // One branch at the end: every control call comes through here.
+        let (value, invalid) = digits.iter().fold((0_u64, 0), |(value, invalid), byte| {
+            let digit = HEX[*byte as usize];
+            (value << 4 | u64::from(digit & 0xf), invalid | digit)
+        });
+        if invalid > 0xf { None } else { Self::new(value) }.ok_or(InvalidTraceId)
     }
 
     /// The 16 lower-case digits, without allocating.
@@ -85,6 +90,18 @@ impl TraceId {
         digits
     }
 }
+
+/// The value of every hexadecimal digit; 0xff for every other byte.
+const HEX: [u8; 256] = {
+    let mut table = [0xff; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        table[b"0123456789abcdef"[digit] as usize] = digit as u8;
+        table[b"0123456789ABCDEF"[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    table
+};
 
 /// At most 32 hexadecimal digits of either case as a number.
 pub(crate) fn parse_hex(digits: &[u8]) -> Option<u128> {

@@ -91,23 +91,51 @@ impl ServerTiming {
     /// The value as a header, or `None` if no part is known. Milliseconds with three decimals.
     #[must_use]
     pub fn to_header(self) -> Option<HeaderValue> {
-        let mut text = Vec::with_capacity(96);
-        for (name, part) in [
-            ("kernel", self.kernel),
-            ("handler", self.handler),
-            ("rpc", self.rpc),
-            ("total", self.total),
-        ] {
-            if let Some(Micros(micros)) = part {
-                if !text.is_empty() {
-                    text.extend_from_slice(b", ");
-                }
-                text.extend_from_slice(name.as_bytes());
-                text.extend_from_slice(b";dur=");
-                crate::text::write_fixed(micros / 1000, micros % 1000, 3, &mut text);
-            }
+        let mut line = Line::new();
+        line.entry("kernel;dur=", self.kernel);
+        line.entry("handler;dur=", self.handler);
+        line.entry("rpc;dur=", self.rpc);
+        line.entry("total;dur=", self.total);
+        let text = line.text();
+        (!text.is_empty()).then(|| HeaderValue::from_bytes(text).ok()).flatten()
+    }
+}
+
+/// A header value in the making, on the stack: every control response pays for it.
+struct Line {
+    text: [u8; Self::CAPACITY],
+    len: usize,
+}
+
+impl Line {
+    /// Four entries: names of 7 bytes, `;dur=`, `, `, 17 digits before and 3 after the point.
+    const CAPACITY: usize = 4 * (7 + 5 + 2 + 17 + 1 + 3);
+
+    const fn new() -> Self {
+        Self { text: [0; Self::CAPACITY], len: 0 }
+    }
+
+    #[inline]
+    fn entry(&mut self, name: &str, duration: Option<Micros>) {
+        let Some(Micros(micros)) = duration else { return };
+        if self.len > 0 {
+            self.push(b", ");
         }
-        (!text.is_empty()).then(|| HeaderValue::try_from(text).ok()).flatten()
+        self.push(name.as_bytes());
+        self.push(itoa::Buffer::new().format(micros / 1000).as_bytes());
+        let fraction = (micros % 1000) as u16;
+        let digit = |n: u16| b'0' + (n % 10) as u8;
+        self.push(&[b'.', digit(fraction / 100), digit(fraction / 10), digit(fraction)]);
+    }
+
+    #[inline]
+    fn push(&mut self, bytes: &[u8]) {
+        self.text[self.len..self.len + bytes.len()].copy_from_slice(bytes);
+        self.len += bytes.len();
+    }
+
+    fn text(&self) -> &[u8] {
+        &self.text[..self.len]
     }
 }
 

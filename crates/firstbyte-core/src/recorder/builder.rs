@@ -158,6 +158,9 @@ impl BuildError {
     fn open(path: &Path, error: &io::Error) -> Self {
         let hint = match error.kind() {
             io::ErrorKind::NotFound => "; create its folder first",
+            _ if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => {
+                "; it is a pipe that nobody reads, start its reader first"
+            }
             io::ErrorKind::PermissionDenied => "; choose a path that this user may write",
             _ => "",
         };

@@ -207,6 +207,24 @@ fn a_torn_line_is_closed_and_whole_ones_count_as_written() {
 }
 
 #[test]
+fn a_pipe_that_nobody_empties_stalls_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let unread = Recorder::builder().text_file(&pipe).build().unwrap_err().to_string();
+    assert!(unread.contains("start its reader first"), "{unread}");
+    let _reader = fs::OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
+    let recorder = Recorder::builder().text_file(&pipe).build().unwrap();
+    // A pipe holds 64 KiB: about 700 lines.
+    for n in 0..5_000 {
+        recorder.record(event(n));
+    }
+    let balance = close(&recorder);
+    assert!(balance.written > 100 && balance.dropped_by(DropReason::Sink) > 1_000, "{balance:?}");
+}
+
+#[test]
 fn a_rotated_and_a_deleted_file_is_opened_anew() {
     let dir = tempfile::tempdir().unwrap();
     let (log, old) = (dir.path().join("a.log"), dir.path().join("a.log.1"));
