@@ -22,7 +22,7 @@ fn tables() -> String {
             appended.join(" "),
             record.doc
         )
-        .unwrap();
+        .expect("a String takes everything");
     }
     out.push_str("\n| field | in JSON | written as | meaning |\n| --- | --- | --- | --- |\n");
     for field in FIELDS {
@@ -35,7 +35,8 @@ fn tables() -> String {
             Unit::Text => "text",
             other => panic!("describe {other:?}"),
         };
-        writeln!(out, "| {} | {} | {unit} | {} |", field.key, field.json_key, field.doc).unwrap();
+        writeln!(out, "| {} | {} | {unit} | {} |", field.key, field.json_key, field.doc)
+            .expect("a String takes everything");
     }
     out.push('\n');
     out
