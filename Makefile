@@ -1,0 +1,66 @@
+# Every command that people and CI run. `make` alone lists them.
+
+CARGO ?= cargo
+OUT ?= demo-out
+FUZZ_SECONDS ?= 30
+FUZZ_TARGETS := line json traceparent server_timing
+# A toolchain that cargo-fuzz can use; fuzzing needs a nightly one.
+FUZZ_CARGO ?= $(CARGO) +nightly
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint fmt docs reference bench bench-check fuzz fuzz-check deny test-uvicorn test-vllm clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
+
+demo: ## reproduce the stall and show the fix (OUT=DIR for the logs, ARGS=... for the demo's options)
+	$(CARGO) run --locked --profile demo --bin firstbyte -- demo --out $(OUT) $(ARGS)
+
+test: lint docs ## everything that must pass before a change lands
+	$(CARGO) test --locked --workspace --all-features
+	$(MAKE) bench-check fuzz-check
+
+lint: ## formatting and clippy, warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets --all-features -- -D warnings
+
+fmt: ## format all code
+	$(CARGO) fmt --all
+	cd benches && $(CARGO) fmt
+	cd fuzz && $(CARGO) fmt
+
+docs: ## API documentation, warnings are errors
+	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked --workspace --no-deps --all-features
+
+reference: ## write the tables of docs/wire.md anew from the schema
+	FIRSTBYTE_WRITE_REFERENCE=1 $(CARGO) test --locked -p firstbyte-core --test reference
+
+# The peers cost minutes to build, so this is a workspace of its own with its own folder.
+bench: ## measure against the peers; writes target/bench/*.json
+	cd benches && CARGO_TARGET_DIR=../target/bench-build $(CARGO) bench --locked
+
+bench-check: ## do the benchmarks compile, and do their own tests pass
+	cd benches && CARGO_TARGET_DIR=../target/bench-check $(CARGO) check --locked --benches
+	cd benches && CARGO_TARGET_DIR=../target/bench-check $(CARGO) test --locked --lib
+
+fuzz: ## run each fuzz target for FUZZ_SECONDS
+	$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz
+	for target in $(FUZZ_TARGETS); do \
+		(cd fuzz && $(FUZZ_CARGO) fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS)) || exit 1; \
+	done
+
+fuzz-check: ## do the fuzz targets compile
+	cd fuzz && CARGO_TARGET_DIR=../target/fuzz $(CARGO) check --locked
+
+deny: ## licences, advisories and banned crates
+	$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny
+	$(CARGO) deny check
+
+test-uvicorn: ## opt-in: `firstbyte call` against a real uvicorn + FastAPI server
+	tests/uvicorn/run
+
+test-vllm: ## opt-in, about 5 GB: `firstbyte call` against a real vLLM on the CPU
+	tests/vllm/run
+
+clean: ## remove everything that was built
+	rm -rf target fuzz/target benches/target demo-out
