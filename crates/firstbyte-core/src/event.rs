@@ -12,6 +12,8 @@ use crate::{
 /// Text values longer than this are cut and end in `...`.
 pub const MAX_TEXT: usize = 1024;
 
+/// Room for the texts of a usual call, so that a heap is one allocation of text, not several.
+const HEAP_TEXT: usize = 128;
 const INLINE_FIELDS: usize = 6;
 const INLINE_TEXT: usize = 38;
 
@@ -78,7 +80,10 @@ impl Event {
         let values = if record.fields.len() <= INLINE_FIELDS {
             Values::Inline { slots: [0; INLINE_FIELDS], len: 0, text: [0; INLINE_TEXT] }
         } else {
-            Values::Heap(Box::new(Heap { slots: [0; MAX_FIELDS], text: Vec::new() }))
+            Values::Heap(Box::new(Heap {
+                slots: [0; MAX_FIELDS],
+                text: Vec::with_capacity(HEAP_TEXT),
+            }))
         };
         Self { record, tag: record.tag, present: 0, trace_id: None, at, values }
     }
@@ -227,7 +232,9 @@ impl Event {
     #[cold]
     fn store_long_text(&mut self, position: usize, value: &str) {
         if let Values::Inline { slots, len, text } = &self.values {
-            let mut heap = Heap { slots: [0; MAX_FIELDS], text: text[..*len as usize].to_vec() };
+            let room = HEAP_TEXT.max(*len as usize + value.len().min(MAX_TEXT));
+            let mut heap = Heap { slots: [0; MAX_FIELDS], text: Vec::with_capacity(room) };
+            heap.text.extend_from_slice(&text[..*len as usize]);
             heap.slots[..INLINE_FIELDS].copy_from_slice(slots);
             self.values = Values::Heap(Box::new(heap));
         }

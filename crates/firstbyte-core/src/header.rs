@@ -32,25 +32,40 @@ pub enum Inbound {
 /// Reads the trace id of a request: `x-trace-id` if it is valid and alone, else `traceparent`.
 #[must_use]
 pub fn inbound(headers: &HeaderMap) -> Inbound {
-    if headers.is_empty() {
-        return Inbound::Absent;
-    }
-    let mut seen = Inbound::Absent;
-    let mut ids = headers.get_all(&X_TRACE_ID).iter();
-    if let Some(id) = ids.next() {
-        match TraceId::from_hex(id.as_bytes()) {
-            Ok(id) if ids.next().is_none() => return Inbound::Valid(id),
-            _ => seen = Inbound::Invalid,
+    let (mut ids, mut parents) = (Single::None, Single::None);
+    // Walking over the few headers that a request has costs less than hashing two names.
+    for (name, value) in headers {
+        if *name == X_TRACE_ID {
+            ids = ids.and(value);
+        } else if *name == TRACEPARENT {
+            parents = parents.and(value);
         }
     }
-    let mut parents = headers.get_all(&TRACEPARENT).iter();
-    if let Some(parent) = parents.next() {
-        match TraceParent::parse(parent.as_bytes()).map(TraceParent::id) {
-            Ok(Some(id)) if parents.next().is_none() => return Inbound::Valid(id),
-            _ => seen = Inbound::Invalid,
-        }
+    let id = ids.one().and_then(|id| TraceId::from_hex(id.as_bytes()).ok());
+    let id = id.or_else(|| TraceParent::parse(parents.one()?.as_bytes()).ok()?.id());
+    match (id, ids, parents) {
+        (Some(id), ..) => Inbound::Valid(id),
+        (None, Single::None, Single::None) => Inbound::Absent,
+        (None, ..) => Inbound::Invalid,
     }
-    seen
+}
+
+/// The value of a header that must not be there twice.
+#[derive(Clone, Copy)]
+enum Single<'a> {
+    None,
+    One(&'a HeaderValue),
+    Many,
+}
+
+impl<'a> Single<'a> {
+    fn and(self, value: &'a HeaderValue) -> Self {
+        if matches!(self, Self::None) { Self::One(value) } else { Self::Many }
+    }
+
+    fn one(self) -> Option<&'a HeaderValue> {
+        if let Self::One(value) = self { Some(value) } else { None }
+    }
 }
 
 /// The `x-trace-id` value of an id.

@@ -14,6 +14,9 @@
 /// ```
 #[must_use]
 pub fn redact_url(url: &str) -> String {
+    if !url.bytes().any(|byte| matches!(byte, b'#' | b'?' | b'@')) {
+        return url.to_owned();
+    }
     let url = url.split_once('#').map_or(url, |(url, _)| url);
     let (base, query) =
         url.split_once('?').map_or((url, None), |(base, query)| (base, Some(query)));

@@ -82,13 +82,21 @@ pub struct RouteTable {
 struct Bucket {
     /// A bit for the second byte of every path: most paths of other requests end here.
     second_bytes: u32,
-    routes: Vec<Route>,
+    routes: Vec<(u64, Route)>,
 }
 
 /// The bit of a path in [`Bucket::second_bytes`].
 #[inline]
 fn second_byte(path: &str) -> u32 {
     path.as_bytes().get(1).map_or(1, |byte| 1 << (byte & 31))
+}
+
+/// A digest of a path's first and last bytes, so that few paths are compared whole.
+#[inline]
+fn digest(path: &str) -> u64 {
+    let word = |bytes: Option<&[u8; 8]>| bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    let bytes = path.as_bytes();
+    word(bytes.first_chunk()).rotate_left(23) ^ word(bytes.last_chunk())
 }
 
 impl RouteTable {
@@ -165,12 +173,15 @@ impl RouteTable {
         if bucket.second_bytes & second_byte(path) == 0 {
             return None;
         }
-        bucket.routes.iter().find(|route| *route.path == *path && *route.method == *method)
+        let digest = digest(path);
+        let routes = bucket.routes.iter().filter(|(other, _)| *other == digest);
+        let mut routes = routes.map(|(_, route)| route);
+        routes.find(|route| *route.path == *path && *route.method == *method)
     }
 
     /// All routes.
     pub fn iter(&self) -> impl Iterator<Item = &Route> {
-        self.by_length.iter().flat_map(|bucket| &bucket.routes)
+        self.by_length.iter().flat_map(|bucket| &bucket.routes).map(|(_, route)| route)
     }
 
     /// The names of all operations, each once, in the order in which they were added.
@@ -191,8 +202,8 @@ impl RouteTable {
         }
         let bucket = &mut self.by_length[length];
         bucket.second_bytes |= second_byte(&route.path);
-        bucket.routes.retain(|old| old.path != route.path || old.method != route.method);
-        bucket.routes.push(route);
+        bucket.routes.retain(|(_, old)| old.path != route.path || old.method != route.method);
+        bucket.routes.push((digest(&route.path), route));
     }
 }
 

@@ -1,4 +1,5 @@
 //! What `ClientLayer` records.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Ids that come in, and what becomes of them.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::convert::Infallible;
 
@@ -87,6 +88,10 @@ fn two_ids_are_none() {
         [new.to_string().as_str()]
     );
     assert_eq!(layer.invalid_ids().get(), 1);
+
+    let (headers, id, _) = through(&layer, &[id, id, ("traceparent", PARENT.as_bytes())]);
+    assert_eq!(id.to_string(), ID, "from traceparent");
+    assert_eq!(headers.get_all("x-trace-id").iter().count(), 1);
 }
 
 #[test]
@@ -111,7 +116,8 @@ fn a_response_keeps_the_id_that_it_has() {
     }));
     let request = || Request::builder().header("x-trace-id", ID).body(()).unwrap();
     let response = service.oneshot(request()).now_or_never().unwrap().unwrap();
-    assert_eq!(response.headers()["x-trace-id"], "mine");
+    let ids: Vec<_> = response.headers().get_all("x-trace-id").iter().collect();
+    assert_eq!(ids, ["mine"]);
 
     let alone = PropagateTraceIdLayer::new()
         .layer(service_fn(|_| async { Ok::<_, Infallible>(Response::new(())) }));

@@ -1,4 +1,5 @@
 //! With and without the layers: the same exchange, poll by poll.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 
@@ -115,19 +116,24 @@ where
     (Some(head.headers), seen)
 }
 
+thread_local!(static LOG: Log = Log::new());
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
     fn a_generated_exchange_is_the_same_with_and_without_the_layers(exchange in exchanges()) {
-        thread_local!(static LOG: Log = Log::new());
-        let recorder = LOG.with(|log| log.recorder.clone());
+        thread_local!(static LAYERS: (FirstByteLayer, ClientLayer) = {
+            let log = LOG.with(|log| log.recorder.clone());
+            (FirstByteLayer::new(log.clone()), ClientLayer::new(log))
+        });
+        let (first_byte, client) = LAYERS.with(Clone::clone);
         let handler = |_: Request<()>| std::future::ready(response(&exchange));
         let (bare_headers, bare) = observe(&mut service_fn(handler), &exchange);
         let mut server = ServiceBuilder::new()
             .layer(SetTraceIdLayer::new())
             .layer(PropagateTraceIdLayer::new())
-            .layer(FirstByteLayer::new(recorder.clone()))
+            .layer(first_byte)
             .service_fn(handler);
         let (server_headers, watched) = observe(&mut server, &exchange);
         prop_assert_eq!(&bare, &watched);
@@ -138,7 +144,7 @@ proptest! {
         });
         prop_assert_eq!(&bare_headers, &server_headers);
 
-        let mut client = ServiceBuilder::new().layer(ClientLayer::new(recorder)).service_fn(handler);
+        let mut client = ServiceBuilder::new().layer(client).service_fn(handler);
         prop_assert_eq!((bare_headers, bare), observe(&mut client, &exchange));
     }
 }

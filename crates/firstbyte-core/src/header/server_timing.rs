@@ -92,10 +92,10 @@ impl ServerTiming {
     #[must_use]
     pub fn to_header(self) -> Option<HeaderValue> {
         let mut line = Line::new();
-        line.entry("kernel;dur=", self.kernel);
-        line.entry("handler;dur=", self.handler);
-        line.entry("rpc;dur=", self.rpc);
-        line.entry("total;dur=", self.total);
+        line.entry(b"kernel;dur=", self.kernel);
+        line.entry(b"handler;dur=", self.handler);
+        line.entry(b"rpc;dur=", self.rpc);
+        line.entry(b"total;dur=", self.total);
         let text = line.text();
         (!text.is_empty()).then(|| HeaderValue::from_bytes(text).ok()).flatten()
     }
@@ -116,22 +116,37 @@ impl Line {
     }
 
     #[inline]
-    fn entry(&mut self, name: &str, duration: Option<Micros>) {
+    fn entry<const N: usize>(&mut self, name: &[u8; N], duration: Option<Micros>) {
         let Some(Micros(micros)) = duration else { return };
         if self.len > 0 {
             self.push(b", ");
         }
-        self.push(name.as_bytes());
-        self.push(itoa::Buffer::new().format(micros / 1000).as_bytes());
-        let fraction = (micros % 1000) as u16;
-        let digit = |n: u16| b'0' + (n % 10) as u8;
-        self.push(&[b'.', digit(fraction / 100), digit(fraction / 10), digit(fraction)]);
+        self.push(name);
+        // Backwards: three digits after the point, then at least one before it.
+        let start = self.len;
+        let (mut whole, mut fraction) = (micros / 1000, micros % 1000);
+        for _ in 0..3 {
+            self.push(&[b'0' + (fraction % 10) as u8]);
+            fraction /= 10;
+        }
+        self.push(b".");
+        loop {
+            self.push(&[b'0' + (whole % 10) as u8]);
+            whole /= 10;
+            if whole == 0 {
+                break;
+            }
+        }
+        self.text[start..self.len].reverse();
     }
 
+    /// Of a known length, so that it is a few instructions and no call.
     #[inline]
-    fn push(&mut self, bytes: &[u8]) {
-        self.text[self.len..self.len + bytes.len()].copy_from_slice(bytes);
-        self.len += bytes.len();
+    fn push<const N: usize>(&mut self, bytes: &[u8; N]) {
+        if let Some(room) = self.text[self.len..].first_chunk_mut() {
+            *room = *bytes;
+            self.len += N;
+        }
     }
 
     fn text(&self) -> &[u8] {

@@ -118,3 +118,18 @@ proptest! {
         prop_assert_eq!(parent.id(), Some(id));
     }
 }
+
+#[test]
+fn a_server_timing_of_any_magnitude_comes_back_exactly() {
+    let parts = [0, 7, 999, 1_000, 437_500, 86_400_000_000].map(|n| Some(Micros(n)));
+    for part in parts {
+        let timing = ServerTiming::new(part, None, part, Some(Micros(10)));
+        let value = timing.to_header().expect("parts are known");
+        assert_eq!(ServerTiming::parse(value.to_str().expect("ASCII")), (timing, Ok(())));
+    }
+    let longest = Some(Micros(u64::MAX));
+    let value = ServerTiming::new(longest, longest, longest, longest).to_header();
+    let entries =
+        ["kernel", "handler", "rpc", "total"].map(|n| format!("{n};dur=18446744073709551.615"));
+    assert_eq!(value.expect("parts are known"), entries.join(", "));
+}

@@ -28,6 +28,7 @@
 //! ```
 //! use std::{convert::Infallible, time::Duration};
 //!
+//! use bytes::Bytes;
 //! use firstbyte_core::{Recorder, recorder::MemorySink};
 //! use firstbyte_tower::{FirstByteLayer, Rpc};
 //! use http::{Request, Response};
@@ -43,7 +44,7 @@
 //!         let timer = Rpc::of(request.extensions()).map(|rpc| rpc.start("update_weights"));
 //!         // ... the engine works ...
 //!         timer.map(|timer| timer.done());
-//!         Ok::<_, Infallible>(Response::new(Full::from("done")))
+//!         Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("done")))
 //!     }),
 //! );
 //!

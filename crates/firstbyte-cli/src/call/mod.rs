@@ -1,0 +1,183 @@
+//! `firstbyte call`: one traced call against any server, and where its time went.
+
+mod lines;
+mod request;
+mod summary;
+mod waterfall;
+
+use std::{
+    io::{self, IsTerminal},
+    path::PathBuf,
+    time::Duration,
+};
+
+use clap::ValueEnum;
+use firstbyte_client::{
+    AdminClient, AdminResponse, ClientError, ConnectionMode, RetryPolicy, Timeouts,
+};
+use firstbyte_core::{Recorder, recorder::FileFormat};
+
+use self::{lines::Lines, request::Request, summary::Running, waterfall::Style};
+use crate::{
+    exit::{self, Error, Exit},
+    signal,
+};
+
+const EXAMPLES: &str = "Examples:
+  firstbyte call http://127.0.0.1:8000/reload_weights
+  firstbyte call http://vllm:8000/pause --token-env VLLM_API_KEY --timeout 30
+  firstbyte call -X GET http://vllm:8000/is_paused --watch 5 -n 12
+  firstbyte call http://vllm:8000/update_weights -d @update.json --log calls.log
+
+Any HTTP server will do. What a server doesn't say is shown as unattributed, with the reason.";
+
+/// Makes one traced control call and shows where its time went
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
+pub(crate) struct Args {
+    /// URL of the control route
+    url: String,
+    /// Method of the request
+    #[arg(short = 'X', long, value_name = "METHOD", default_value = "POST")]
+    request: String,
+    /// Body of the request, sent as application/json; @FILE reads it from a file
+    #[arg(short, long, value_name = "JSON|@FILE")]
+    data: Option<String>,
+    /// Header of the request; can be given again
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    headers: Vec<String>,
+    /// Environment variable whose value is sent as a bearer token
+    #[arg(long, value_name = "VAR")]
+    token_env: Option<String>,
+    /// A new connection per call, or one that is kept between the calls of --watch
+    #[arg(long, value_enum, default_value_t = Connection::OneShot)]
+    connection: Connection,
+    /// Give up after this long [default: never]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<Duration>,
+    /// Call again after this long, until Ctrl-C or -n calls
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    watch: Option<Duration>,
+    /// How many calls [default: 1, without bound with --watch]
+    #[arg(short = 'n', value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// Print events as JSON lines instead of a waterfall
+    #[arg(long)]
+    json: bool,
+    /// Append the events to FILE as text lines
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Connection {
+    OneShot,
+    KeepAlive,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| format!("{text:?} is not a number"))?;
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|duration| !duration.is_zero() && *duration <= Duration::from_secs(86_400 * 7))
+        .ok_or_else(|| format!("{text} is not between 0 and 604800 seconds (a week)"))
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
+    let request = Request::new(args)?;
+    let lines = Lines::new(if args.json { FileFormat::Json } else { FileFormat::Text });
+    let mut recorder = Recorder::builder().sink(lines.clone());
+    if let Some(path) = &args.log {
+        recorder = recorder.text_file(path);
+    }
+    let recorder = recorder.build().map_err(Error::new)?;
+    let client = client(args, &request, recorder.clone())?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::new)?;
+    let running = Running::default();
+    let mut session = Session { args, request, client, recorder, lines, running };
+    runtime.block_on(async {
+        tokio::select! {
+            biased;
+            () = signal::stop() => session.interrupted(),
+            result = session.calls() => result,
+        }
+    })
+}
+
+fn client(args: &Args, request: &Request, recorder: Recorder) -> Result<AdminClient, Error> {
+    let mode = match args.connection {
+        Connection::OneShot => ConnectionMode::OneShot,
+        Connection::KeepAlive => ConnectionMode::KeepAlive { max_connections: 1 },
+    };
+    AdminClient::builder(recorder)
+        .base_url(request.base_url())
+        .connection_mode(mode)
+        .retry(RetryPolicy::never())
+        .timeouts(Timeouts { total: args.timeout, ..Timeouts::default() })
+        .build()
+        .map_err(Error::usage)
+}
+
+/// The calls of one command.
+struct Session<'a> {
+    args: &'a Args,
+    request: Request,
+    client: AdminClient,
+    recorder: Recorder,
+    lines: Lines,
+    running: Running,
+}
+
+impl Session<'_> {
+    async fn calls(&mut self) -> Result<Exit, Error> {
+        let endless = if self.args.watch.is_some() { u64::MAX } else { 1 };
+        let count = self.args.count.unwrap_or(endless);
+        let mut exit = Exit::Ok;
+        for call in 1..=count {
+            let answer = self.request.send(&self.client).await;
+            if !answer.as_ref().is_ok_and(|response| response.status.is_success()) {
+                exit = Exit::Failed;
+            }
+            self.running.add(&answer);
+            self.show(&answer, count > 1)?;
+            if call < count {
+                tokio::time::sleep(self.args.watch.unwrap_or_default()).await;
+            }
+        }
+        Ok(exit)
+    }
+
+    /// Shows one call, its lines, and the summary if there are others.
+    fn show(&self, answer: &Result<AdminResponse, ClientError>, more: bool) -> Result<(), Error> {
+        let lines = self.lines();
+        if self.args.json {
+            return exit::print(lines);
+        }
+        exit::print(waterfall::render(&self.request.title(), answer, &self.style()))?;
+        exit::print(lines)?;
+        if more { exit::print(format!("{}\n\n", self.running)) } else { Ok(()) }
+    }
+
+    /// The lines since the last time.
+    fn lines(&self) -> String {
+        // No sink stalls for that long; if one does, its lines are shown with the next call.
+        self.recorder.flush(Duration::from_secs(1));
+        self.lines.take(!self.args.json)
+    }
+
+    /// The call was dropped; its line says in which phase.
+    fn interrupted(&self) -> Result<Exit, Error> {
+        exit::print(self.lines())?;
+        if !self.args.json {
+            exit::print(format!("interrupted: {}\n", self.running))?;
+        }
+        Ok(Exit::Interrupted)
+    }
+
+    fn style(&self) -> Style {
+        let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let width = terminal_size::terminal_size().map_or(80, |(width, _)| width.0.into());
+        Style { colour, width }
+    }
+}

@@ -1,0 +1,94 @@
+//! The request as the arguments describe it.
+
+use std::fs;
+
+use firstbyte_client::{AdminClient, AdminResponse, ClientError};
+use firstbyte_core::redact_url;
+use http::Method;
+use url::{Position, Url};
+
+use super::Args;
+use crate::exit::Error;
+
+/// What is sent, again and again.
+#[derive(Debug)]
+pub(super) struct Request {
+    url: Url,
+    method: Method,
+    headers: Vec<(String, String)>,
+    body: Option<Vec<u8>>,
+}
+
+impl Request {
+    /// Reads files and the environment; sends nothing.
+    pub(super) fn new(args: &Args) -> Result<Self, Error> {
+        let url = Url::parse(&args.url)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+            .ok_or_else(|| {
+                let url = redact_url(&args.url);
+                Error::usage(format!("{url:?} is no URL: expected http://HOST:PORT/PATH"))
+            })?;
+        let method = args
+            .request
+            .parse()
+            .map_err(|_| Error::usage(format!("{:?} is no HTTP method", args.request)))?;
+        let mut headers = args.headers.iter().map(|h| header(h)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(name) = &args.token_env {
+            let token = std::env::var(name).map_err(|_| {
+                Error::usage(format!("--token-env {name}: there is no such environment variable"))
+            })?;
+            headers.push(("authorization".into(), format!("Bearer {token}")));
+        }
+        let body = args.data.as_deref().map(body).transpose()?;
+        if body.is_some()
+            && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(CONTENT_TYPE))
+        {
+            headers.push((CONTENT_TYPE.into(), "application/json".into()));
+        }
+        Ok(Self { url, method, headers, body })
+    }
+
+    /// Scheme, credentials, host and port.
+    pub(super) fn base_url(&self) -> &str {
+        &self.url[..Position::BeforePath]
+    }
+
+    /// Method and URL, without secrets.
+    pub(super) fn title(&self) -> String {
+        format!("{} {}", self.method, redact_url(self.url.as_str()))
+    }
+
+    pub(super) async fn send(&self, client: &AdminClient) -> Result<AdminResponse, ClientError> {
+        let path = &self.url[Position::BeforePath..Position::AfterQuery];
+        let request = client.request(self.method.clone(), path);
+        let request =
+            self.headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+        // Whoever calls by hand decides by himself whether calls may overlap.
+        let request = request.body(self.body.clone().unwrap_or_default()).allow_overlap();
+        request.send().await
+    }
+}
+
+const CONTENT_TYPE: &str = "content-type";
+
+fn header(text: &str) -> Result<(String, String), Error> {
+    let (name, value) = text
+        .split_once(':')
+        .filter(|(name, _)| !name.trim().is_empty())
+        // The value may be a secret, so the message doesn't repeat it.
+        .ok_or_else(|| Error::usage("a header has no name: expected -H 'Name: value'"))?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+fn body(data: &str) -> Result<Vec<u8>, Error> {
+    let bytes = match data.strip_prefix('@') {
+        Some(path) => {
+            fs::read(path).map_err(|e| Error::usage(format!("cannot read --data {path}: {e}")))?
+        }
+        None => data.as_bytes().to_vec(),
+    };
+    serde_json::from_slice::<serde_json::Value>(&bytes)
+        .map_err(|e| Error::usage(format!("--data is no JSON: {e}")))?;
+    Ok(bytes)
+}

@@ -1,0 +1,248 @@
+//! One call as bars on one axis of time.
+
+use std::fmt::{self, Write as _};
+
+use firstbyte_client::{AdminResponse, ClientError};
+use firstbyte_core::{Micros, Phase, Split};
+
+/// How it may look.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Style {
+    pub(super) colour: bool,
+    /// Columns of the terminal.
+    pub(super) width: usize,
+}
+
+/// Columns of the name and the milliseconds.
+const LABEL: usize = 28;
+const FEWEST_CELLS: usize = 8;
+const MOST_CELLS: usize = 60;
+/// Characters of an error's body that are shown.
+const MOST_OF_A_BODY: usize = 300;
+
+const CLIENT: &str = "36";
+const SERVER: &str = "33";
+const UNKNOWN: &str = "90";
+
+/// A row of the waterfall.
+struct Bar {
+    name: &'static str,
+    /// Whether it is a part of the wait.
+    inner: bool,
+    start: Micros,
+    length: Micros,
+    colour: &'static str,
+}
+
+/// The answer or the error, with all that is known about its time.
+pub(super) fn render(
+    title: &str,
+    answer: &Result<AdminResponse, ClientError>,
+    style: &Style,
+) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    _ = match answer {
+        Ok(response) => write_answer(title, response, style, &mut out),
+        Err(error) => write_error(error, &mut out),
+    };
+    out
+}
+
+fn write_answer(
+    title: &str,
+    response: &AdminResponse,
+    style: &Style,
+    out: &mut String,
+) -> fmt::Result {
+    let split = &response.split;
+    writeln!(out, "{title}: {}, trace {}", response.status, response.trace_id)?;
+    let wall = split.wall().as_millis_f64();
+    match (split.rpc, split.queue()) {
+        (Some(rpc), Some(queue)) => {
+            let (rpc, queue) = (rpc.as_millis_f64(), queue.as_millis_f64());
+            writeln!(out, "wall {wall:.1} ms = rpc {rpc:.1} + queue {queue:.1}\n")?;
+        }
+        _ => writeln!(out, "wall {wall:.1} ms, rpc and queue unknown\n")?,
+    }
+    write_bars(split, style, out)?;
+    if !response.status.is_success() && !response.body.is_empty() {
+        writeln!(out, "\nanswer: {}", excerpt(&response.body))?;
+    }
+    let reasons = reasons(split);
+    if !reasons.is_empty() {
+        writeln!(out)?;
+    }
+    for reason in reasons {
+        writeln!(out, "{reason}")?;
+    }
+    writeln!(out)
+}
+
+/// The begin of a body, without anything that a terminal could take for a command.
+fn excerpt(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let cut = if text.chars().count() > MOST_OF_A_BODY { "..." } else { "" };
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().take(MOST_OF_A_BODY).map(plain).collect::<String>() + cut
+}
+
+fn write_error(error: &ClientError, out: &mut String) -> fmt::Result {
+    writeln!(out, "{error}")?;
+    let advice = if error.is_outcome_unknown() {
+        "The server may or may not have done it: find out before you send it again."
+    } else if error.is_not_sent() {
+        "The server can't have seen it: it may be sent again."
+    } else {
+        return writeln!(out);
+    };
+    writeln!(out, "{advice}\n")
+}
+
+fn bars(split: &Split) -> Vec<Bar> {
+    let mut bars = Vec::new();
+    let mut start = Micros(0);
+    for phase in Phase::ALL {
+        let Some(length) = split.phases.get(phase) else { continue };
+        bars.push(Bar { name: phase.as_str(), inner: false, start, length, colour: CLIENT });
+        if phase == Phase::Wait {
+            bars.extend(server_bars(split, start));
+        }
+        start = start + length;
+    }
+    bars
+}
+
+/// The parts of the wait. What is a residual comes first: nobody knows where it really was.
+fn server_bars(split: &Split, wait_start: Micros) -> Vec<Bar> {
+    let mut start = wait_start;
+    [
+        ("unattributed", split.unattributed, UNKNOWN),
+        ("network", split.network, UNKNOWN),
+        ("kernel", split.kernel, SERVER),
+        ("handler", split.handler, SERVER),
+        ("rpc", split.rpc, SERVER),
+        ("respond", split.respond, SERVER),
+    ]
+    .into_iter()
+    .filter_map(|(name, length, colour)| {
+        let length = length?;
+        let bar = Bar { name, inner: true, start, length, colour };
+        start = start + length;
+        Some(bar)
+    })
+    .collect()
+}
+
+fn write_bars(split: &Split, style: &Style, out: &mut String) -> fmt::Result {
+    let cells = style.width.saturating_sub(LABEL + 1).clamp(FEWEST_CELLS, MOST_CELLS);
+    let wall = split.wall().0.max(1) as f64;
+    let cell = |at: Micros| ((at.0 as f64 / wall * cells as f64).round() as usize).min(cells);
+    for bar in bars(split) {
+        let (from, to) = (cell(bar.start), cell(bar.start + bar.length));
+        let drawn = if to > from { "█".repeat(to - from) } else { "▏".to_owned() };
+        let indent = if bar.inner { "  " } else { "" };
+        let name = format!("{indent}{}", bar.name);
+        write!(out, "{name:<14}{:>10.1} ms ", bar.length.as_millis_f64())?;
+        // A short last phase still shows inside the axis.
+        let pad = " ".repeat(from.min(cells - 1));
+        match style.colour {
+            true => writeln!(out, "{pad}\x1b[{}m{drawn}\x1b[0m", bar.colour)?,
+            false => writeln!(out, "{pad}{drawn}")?,
+        }
+    }
+    Ok(())
+}
+
+/// What is not known, and why.
+fn reasons(split: &Split) -> Vec<&'static str> {
+    let flags = split.flags;
+    let reasons = [
+        (
+            flags.rpc_missing,
+            "rpc is unknown: the server sent neither a server-timing entry rpc nor a JSON field rpc_ms.",
+        ),
+        (flags.rpc_invalid, "rpc is unknown: what the server reported of it is no duration."),
+        (
+            flags.rpc_exceeds_wall,
+            "rpc is unknown: the server reported more of it than the whole call took.",
+        ),
+        (
+            flags.server_exceeds_wait,
+            "The server's parts are left out: together they are longer than the wait.",
+        ),
+        (
+            split.unattributed.is_some() && split.rpc.is_none(),
+            "unattributed: network, server and engine together; nobody said how to tell them apart.",
+        ),
+        (
+            split.unattributed.is_some() && split.rpc.is_some() && !flags.server_exceeds_wait,
+            "unattributed: network and what the server didn't report, such as its kernel.",
+        ),
+        (split.network.is_some(), "network: what remains of the wait, there and back."),
+    ];
+    reasons.into_iter().filter(|(applies, _)| *applies).map(|(_, reason)| reason).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use firstbyte_core::{PhaseTimer, ReportedRpc, Timestamp, header::ServerTiming};
+
+    use super::*;
+
+    fn split(server: ServerTiming) -> Split {
+        let at = |ms: u64| Timestamp::from_nanos((ms + 1) * 1_000_000);
+        let mut timer = PhaseTimer::start(at(0));
+        timer.enter(Phase::Connect, at(0));
+        timer.enter(Phase::Wait, at(100));
+        timer.enter(Phase::Receive, at(400));
+        let rpc = server.rpc.map_or(ReportedRpc::Missing, ReportedRpc::Known);
+        Split::new(timer.finish(at(400)), server, rpc)
+    }
+
+    fn drawn(split: &Split, width: usize) -> Vec<String> {
+        let mut out = String::new();
+        write_bars(split, &Style { colour: false, width }, &mut out).unwrap();
+        out.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn phases_follow_each_other_on_one_axis() {
+        let ms = |ms: u64| Some(Micros(ms * 1000));
+        let lines = drawn(&split(ServerTiming::new(ms(50), ms(50), ms(100), ms(150))), 69);
+        // 40 cells for 400 ms.
+        let bar = |name: &str| {
+            let line = lines.iter().find(|line| line.trim_start().starts_with(name)).unwrap();
+            let axis: Vec<char> = line.chars().skip(LABEL).collect();
+            let from = axis.iter().position(|c| *c != ' ').unwrap();
+            (from, axis[from..].iter().filter(|c| **c == '█').count())
+        };
+        assert_eq!(bar("connect"), (0, 10));
+        assert_eq!(bar("wait"), (10, 30));
+        assert_eq!(bar("network"), (10, 10));
+        assert_eq!(bar("kernel"), (20, 5));
+        assert_eq!(bar("handler"), (25, 5));
+        assert_eq!(bar("rpc"), (30, 10));
+        assert_eq!(bar("receive"), (39, 0));
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_narrow_bars() {
+        for line in drawn(&split(ServerTiming::default()), 20) {
+            assert!(line.chars().count() <= LABEL + FEWEST_CELLS, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_body_of_an_error_cannot_command_the_terminal() {
+        assert_eq!(excerpt(b"no\x1b[2Jsuch\r\nroute \xc2\x9b"), "no [2Jsuch  route  ");
+        assert_eq!(excerpt(&[b'x'; 400]).len(), 303);
+    }
+
+    #[test]
+    fn what_is_unknown_is_said_with_its_reason() {
+        let reasons = reasons(&split(ServerTiming::default())).join("\n");
+        assert!(reasons.contains("neither a server-timing entry"), "{reasons}");
+        assert!(reasons.contains("unattributed: network, server and engine"), "{reasons}");
+    }
+}

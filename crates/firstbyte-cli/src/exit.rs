@@ -1,0 +1,66 @@
+//! How the program ends.
+
+use std::{
+    fmt,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+/// The exit codes, as every `--help` shows them.
+pub(crate) const HELP: &str = "Exit codes:
+  0    ok
+  1    it failed: no answer, a bad answer, a file that cannot be written
+  2    wrong usage
+  3    demo: a verdict did not name the phase at fault
+  130  interrupted; what was measured until then is printed";
+
+/// A way to end that is not an error of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Ok,
+    Failed,
+    NotNamed,
+    Interrupted,
+}
+
+/// Why it cannot go on; the message says what to do.
+#[derive(Debug)]
+pub(crate) struct Error {
+    message: String,
+    usage: bool,
+}
+
+impl Error {
+    pub(crate) fn new(message: impl fmt::Display) -> Self {
+        Self { message: message.to_string(), usage: false }
+    }
+
+    pub(crate) fn usage(message: impl fmt::Display) -> Self {
+        Self { message: message.to_string(), usage: true }
+    }
+}
+
+/// Prints an error, and turns every end into its code.
+pub(crate) fn report(result: Result<Exit, Error>) -> ExitCode {
+    ExitCode::from(match result {
+        Ok(Exit::Ok) => 0,
+        Ok(Exit::Failed) => 1,
+        Ok(Exit::NotNamed) => 3,
+        Ok(Exit::Interrupted) => 130,
+        Err(error) => {
+            // There is no one left to tell if this fails.
+            _ = writeln!(io::stderr(), "firstbyte: {}", error.message);
+            if error.usage { 2 } else { 1 }
+        }
+    })
+}
+
+/// Writes a result to the standard output.
+pub(crate) fn print(text: impl fmt::Display) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    match write!(out, "{text}").and_then(|()| out.flush()) {
+        // The reader has seen enough, as `head` does.
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.map_err(|e| Error::new(format!("cannot write the result: {e}"))),
+    }
+}

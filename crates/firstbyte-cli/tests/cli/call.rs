@@ -1,0 +1,163 @@
+use std::{
+    fs,
+    io::Read,
+    net::TcpListener,
+    process::{Output, Stdio},
+};
+
+use firstbyte_core::json;
+use firstbyte_testkit::{Script, ScriptedServer, response};
+
+use crate::support::{Mock, firstbyte, run, signal, stderr, stdout, wait_until};
+
+#[test]
+fn a_call_of_our_server_is_a_waterfall_of_both_halves() {
+    let mock = Mock::start(&["--reload-ms", "50"]);
+    let output = run(&["call", &mock.url("/reload_weights"), "-d", "{}"]);
+    let out = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{out}");
+    assert!(out.starts_with("POST http://127.0.0.1:"), "{out}");
+    assert!(out.contains("ms = rpc 5") && out.contains(" + queue "), "{out}");
+    let mut names = out.lines().filter(|line| line.contains(" ms ")).skip(1);
+    for name in ["setup", "connect", "send", "wait", "  network", "  kernel", "  handler", "  rpc"]
+    {
+        assert!(names.next().is_some_and(|line| line.starts_with(name)), "{name} in {out}");
+    }
+    assert!(out.lines().last().unwrap().contains("] client.done wall_ms="), "{out}");
+    assert!(!out.contains('\x1b'), "no colours where there is no terminal");
+}
+
+/// Runs a call against a server of one script, and returns the requests too.
+fn call_scripted(
+    script: Script,
+    args: &[&str],
+) -> (Output, Vec<firstbyte_testkit::RecordedRequest>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let server = ScriptedServer::start(script).await;
+        let mut command = firstbyte(&["call", &server.url("/my/reload?token=secret")]);
+        command.args(args).env("FB_TOKEN", "canary");
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        (output, server.requests())
+    })
+}
+
+#[test]
+fn of_a_server_that_is_not_ours_it_says_what_is_unknown_and_why() {
+    let script = Script::new().read_request().write(response(200, &[], "done"));
+    let (output, _) = call_scripted(script, &[]);
+    let out = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{out}");
+    assert!(out.contains("rpc and queue unknown"), "{out}");
+    assert!(out.contains("\n  unattributed "), "{out}");
+    assert!(out.contains("rpc is unknown: the server sent neither"), "{out}");
+    assert!(out.contains("flags=rpc_missing"), "{out}");
+}
+
+#[test]
+fn the_request_is_what_the_arguments_say_and_no_secret_is_shown() {
+    let script = Script::new().read_request().write(response(200, &[], "{\"rpc_ms\": 0.1}"));
+    let args = [
+        "-X",
+        "PUT",
+        "-d",
+        r#"{"step": 7}"#,
+        "-H",
+        "X-Mine: yes",
+        "--token-env",
+        "FB_TOKEN",
+        "--connection",
+        "keep-alive",
+        "--timeout",
+        "30",
+    ];
+    let (output, requests) = call_scripted(script, &args);
+    let request = &requests[0];
+    assert_eq!(
+        (request.method.as_str(), request.path.as_str()),
+        ("PUT", "/my/reload?token=secret")
+    );
+    assert_eq!(&request.body[..], br#"{"step": 7}"#);
+    let header = |name| request.header(name).unwrap_or_default();
+    assert_eq!(header("authorization"), "Bearer canary");
+    assert_eq!(
+        (header("x-mine"), header("content-type")),
+        ("yes".into(), "application/json".into())
+    );
+    assert_eq!(header("x-trace-id").len(), 16);
+    let shown = stdout(&output) + &stderr(&output);
+    assert!(!shown.contains("secret") && !shown.contains("canary"), "{shown}");
+}
+
+#[test]
+fn the_body_can_come_from_a_file_and_the_lines_go_to_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (body, log) = (dir.path().join("body.json"), dir.path().join("calls.log"));
+    fs::write(&body, "[1]").unwrap();
+    let script = Script::new().read_request().write(response(200, &[], ""));
+    let data = format!("@{}", body.display());
+    let (_, requests) = call_scripted(script, &["-d", &data, "--log", log.to_str().unwrap()]);
+    assert_eq!(&requests[0].body[..], b"[1]");
+    let log = fs::read_to_string(log).unwrap();
+    assert!(log.contains("] client.send url=") && log.contains("] client.done wall_ms="), "{log}");
+}
+
+#[test]
+fn watching_repeats_the_call_with_a_summary() {
+    let mock = Mock::start(&[]);
+    let output = run(&["call", &mock.url("/pause"), "--watch", "0.01", "-n", "3"]);
+    let out = stdout(&output);
+    assert_eq!(out.matches("client.done").count(), 3, "{out}");
+    assert!(out.contains("\nn=1 wall_ms min ") && out.contains("\nn=3 wall_ms min "), "{out}");
+}
+
+#[test]
+fn json_output_is_the_events_and_nothing_else() {
+    let mock = Mock::start(&[]);
+    let out = stdout(&run(&["call", &mock.url("/pause"), "--json", "-n", "2"]));
+    let names: Vec<_> = out
+        .lines()
+        .map(|line| json::parse(line.as_bytes()).unwrap().name.unwrap().into_owned())
+        .collect();
+    assert_eq!(names, ["client.send", "client.done", "client.send", "client.done"]);
+}
+
+#[test]
+fn a_call_that_fails_is_exit_code_1_and_says_whether_it_may_be_sent_again() {
+    let script = Script::new().read_request().write(response(503, &[], "engine is dead\x1b[2J"));
+    let (output, _) = call_scripted(script, &[]);
+    let out = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{out}");
+    assert!(out.contains("503 Service Unavailable") && out.contains("answer: engine is dead"));
+    assert!(!out.contains('\x1b'), "{out:?}");
+
+    let (output, _) = call_scripted(Script::new().read_request().reset(), &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).contains("may or may not have done it"), "{}", stdout(&output));
+
+    let (output, requests) =
+        call_scripted(Script::new().read_request().hold(), &["--timeout", "0.2"]);
+    assert_eq!((output.status.code(), requests.len()), (Some(1), 1), "never sent twice");
+    assert!(stdout(&output).contains("client.fail"), "{}", stdout(&output));
+
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let output = run(&["call", &format!("http://{closed}/pause")]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).contains("may be sent again"), "{}", stdout(&output));
+}
+
+#[test]
+fn ctrl_c_ends_a_stuck_call_and_says_where_it_was() {
+    // The kernel completes the handshake and takes the request; nobody ever reads it.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/pause", silent.local_addr().unwrap());
+    let mut child = firstbyte(&["call", &url]).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut connection, _) = silent.accept().unwrap();
+    connection.read_exact(&mut [0; 16]).unwrap();
+    wait_until("the signal", || signal("INT", child.id()));
+    let mut out = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{out}");
+    assert!(out.contains("client.fail") && out.contains("phase=wait"), "{out}");
+    assert!(out.contains("interrupted: n=0"), "{out}");
+}

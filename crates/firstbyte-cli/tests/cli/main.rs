@@ -1,0 +1,10 @@
+//! The real binary, real processes, real sockets.
+
+#![allow(clippy::unwrap_used, reason = "what helps tests is a test")]
+
+mod call;
+mod demo;
+mod faults;
+mod mock;
+mod support;
+mod usage;

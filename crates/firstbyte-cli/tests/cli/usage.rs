@@ -1,0 +1,43 @@
+use crate::support::{run, stderr, stdout};
+
+#[test]
+fn every_help_has_examples_and_the_exit_codes() {
+    for command in ["demo", "mock", "call"] {
+        let output = run(&[command, "--help"]);
+        let help = stdout(&output);
+        assert_eq!(output.status.code(), Some(0), "{command}");
+        assert!(help.contains(&format!("Examples:\n  firstbyte {command}")), "{help}");
+        assert!(help.contains("Exit codes:") && help.contains("130"), "{help}");
+    }
+    let help = stdout(&run(&["--help"]));
+    for command in ["demo", "mock", "call"] {
+        assert!(help.contains(&format!("\n  {command}")), "{help}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2_and_says_what_is_wrong() {
+    for (args, hint) in [
+        (&["bogus"][..], "bogus"),
+        (&[], "Usage"),
+        (&["call"], "<URL>"),
+        (&["call", "not a url"], "http://HOST:PORT/PATH"),
+        (&["call", "ftp://host/x"], "http://HOST:PORT/PATH"),
+        (&["call", "http://h/", "-d", "{"], "--data is no JSON"),
+        (&["call", "http://h/", "-d", "@/nonexistent"], "/nonexistent"),
+        (&["call", "http://h/", "-H", "secret"], "Name: value"),
+        (&["call", "http://h/", "-X", "a b"], "HTTP method"),
+        (&["call", "http://h/", "--token-env", "NO_SUCH_VAR_HERE"], "NO_SUCH_VAR_HERE"),
+        (&["call", "http://h/", "--timeout", "0"], "between 0 and"),
+        (&["call", "http://h/", "-n", "0"], "0"),
+        (&["demo", "--streams", "0"], "--streams"),
+        (&["demo", "--stream-seconds", "NaN"], "--stream-seconds"),
+        (&["demo", "--reload-ms", "2000"], "--max-rpc-ms"),
+        (&["mock", "--server-timing", "maybe"], "on, off"),
+    ] {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(hint), "{args:?}: {}", stderr(&output));
+        assert_eq!(stdout(&output), "", "{args:?}");
+    }
+}

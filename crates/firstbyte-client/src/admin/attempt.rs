@@ -1,0 +1,229 @@
+//! From a request to its answer: attempts, and what may come between them.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use firstbyte_core::{ReportedRpc, Route, Split, Timestamp, TraceId, header::ServerTiming};
+use http::Extensions;
+use reqwest::Url;
+use tokio::time::Instant;
+
+use super::{AdminClient, AdminRequest, AdminResponse, request::Probed};
+use crate::{
+    error::{ClientError, Failure, Reason},
+    middleware::{AdminAttempt, AdminCall, trace_id},
+    policy::{Flight, OperationClass, Overlapping, Refusal, RetryPolicy},
+    probe::{Label, Probe},
+};
+
+type Result<T> = std::result::Result<T, ClientError>;
+
+/// Sends a request as often as the policy allows, and reads the response.
+pub(super) async fn send(request: AdminRequest) -> Result<AdminResponse> {
+    let mut started = Some(request.client.0.recorder.clock().now());
+    let mut call = Call::begin(&request)?;
+    let mut doubt: Option<ClientError> = None;
+    let mut number = 1;
+    loop {
+        let result = call.attempt(number, started.take()).await;
+        let may_repeat = match &result {
+            Ok(response) => {
+                call.settle(response.status.is_success());
+                call.retry().may_repeat_after_status(request.class, response.status.as_u16())
+            }
+            Err(error) if error.is_outcome_unknown() => match call.ask_probe().await {
+                Some(Probed::Applied(mut response)) => {
+                    call.settle(true);
+                    response.attempts = number;
+                    return Ok(response);
+                }
+                Some(Probed::NotApplied) => {
+                    call.settle(false);
+                    error.is_transient()
+                }
+                Some(Probed::Unclear) => false,
+                None => {
+                    doubt = doubt.or_else(|| Some(error.clone()));
+                    error.is_transient()
+                        && request.class != OperationClass::Convergent
+                        && call.retry().may_resend(request.class)
+                }
+            },
+            Err(error) => {
+                call.settle(false);
+                error.is_not_sent() && error.is_transient()
+            }
+        };
+        let pause = call.retry().pause_after(number);
+        if !may_repeat || number >= call.retry().attempts || !call.has_time_for(pause) {
+            return match (result, doubt) {
+                // An earlier attempt may have happened although this one did not.
+                (Err(error), Some(doubt)) if error.is_not_sent() => Err(doubt),
+                (result, _) => result,
+            };
+        }
+        tokio::time::sleep(pause).await;
+        number += 1;
+    }
+}
+
+/// What the attempts of a call have in common.
+struct Call<'a> {
+    request: &'a AdminRequest,
+    client: &'a AdminClient,
+    url: Url,
+    route: Option<&'a Route>,
+    trace_id: TraceId,
+    deadline: Option<Instant>,
+    /// `None` for calls that may overlap with anything.
+    flight: Option<Flight>,
+}
+
+impl<'a> Call<'a> {
+    fn begin(request: &'a AdminRequest) -> Result<Self> {
+        if let Some(invalid) = &request.invalid {
+            return Err(invalid.clone());
+        }
+        let AdminRequest { client, method, path, .. } = request;
+        let url = Some(path).filter(|path| path.starts_with('/'));
+        let url = url.and_then(|path| Url::parse(&format!("{}{path}", client.0.base)).ok());
+        let url = url.ok_or_else(|| ClientError::config("a path must start with a slash"))?;
+        let route = client.0.routes.find(method.as_str(), url.path());
+        let trace_id = trace_id(&request.headers);
+        let flight = match request.class {
+            OperationClass::Idempotent => None,
+            _ => {
+                let resumes = route.is_some_and(|route| &*route.operation == "resume");
+                let overlapping = match request.overlapping {
+                    Overlapping::Forbidden if resumes => Overlapping::Bypassing,
+                    as_asked => as_asked,
+                };
+                let flight = client.0.overlap.begin(trace_id, overlapping);
+                Some(flight.map_err(|refusal| refused(client, &url, request, refusal))?)
+            }
+        };
+        let deadline = request.timeout.map(|timeout| Instant::now() + timeout);
+        Ok(Self { request, client, url, route, trace_id, deadline, flight })
+    }
+
+    fn retry(&self) -> &'a RetryPolicy {
+        &self.client.0.retry
+    }
+
+    fn settle(&mut self, succeeded: bool) {
+        if let Some(flight) = &mut self.flight {
+            flight.settle(succeeded);
+        }
+    }
+
+    fn has_time_for(&self, pause: Duration) -> bool {
+        self.deadline.is_none_or(|deadline| Instant::now() + pause < deadline)
+    }
+
+    async fn ask_probe(&self) -> Option<Probed> {
+        match (&self.request.probe, self.request.class) {
+            (Some(probe), OperationClass::Convergent) => Some(probe(self.client.clone()).await),
+            _ => None,
+        }
+    }
+
+    /// One attempt; `started` is the moment of the call for the first one.
+    async fn attempt(&mut self, number: u32, started: Option<Timestamp>) -> Result<AdminResponse> {
+        let inner = &*self.client.0;
+        let clock = inner.recorder.clock();
+        let mut label = Label::new(&self.request.method, &self.url).routed(self.route);
+        label.trace_id = Some(self.trace_id);
+        label.attempt = number;
+        let probe = Probe::start(label, clock.clone(), started.unwrap_or_else(|| clock.now()));
+        if let Some(flight) = &mut self.flight {
+            flight.watch(&probe);
+        }
+        inner.register(&probe);
+        let mut extensions = Extensions::new();
+        extensions.insert(AdminCall(Some(AdminAttempt {
+            probe: Arc::clone(&probe),
+            step: self.request.step,
+            max_body: inner.max_body,
+        })));
+        let sent = inner.client.execute_with_extensions(self.message(), &mut extensions).await;
+        let mut response = sent.map_err(|e| own_error(e, &probe))?;
+        let body = read(&mut response, &probe).await?;
+        let split = probe.split().unwrap_or_else(|| {
+            // A middleware answered in the server's place.
+            Split::new(probe.finish().0, ServerTiming::default(), ReportedRpc::Missing)
+        });
+        Ok(AdminResponse {
+            status: response.status(),
+            headers: std::mem::take(response.headers_mut()),
+            body,
+            trace_id: self.trace_id,
+            split,
+            attempts: number,
+            subject: probe.label.subject(),
+        })
+    }
+
+    fn message(&self) -> reqwest::Request {
+        let mut message = reqwest::Request::new(self.request.method.clone(), self.url.clone());
+        *message.headers_mut() = self.client.0.headers.clone();
+        message.headers_mut().extend(self.request.headers.clone());
+        *message.body_mut() = Some(self.request.body.clone().into());
+        *message.timeout_mut() =
+            self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        message
+    }
+}
+
+fn refused(
+    client: &AdminClient,
+    url: &Url,
+    request: &AdminRequest,
+    refusal: Refusal,
+) -> ClientError {
+    let subject = Label::new(&request.method, url).subject();
+    let advice = "; if it may overlap, send it with allow_overlap()";
+    match refusal {
+        Refusal::InFlight => ClientError::overlap(
+            format!(
+                "{subject} was not sent: another operation on {} is in flight{advice}",
+                client.target()
+            ),
+            None,
+        ),
+        Refusal::Unknown(id) => ClientError::overlap(
+            format!(
+                "{subject} was not sent: the outcome of an earlier operation on {} is unknown, \
+                 trace {id}; find out and call forget_unknown(){advice}",
+                client.target()
+            ),
+            Some(id),
+        ),
+    }
+}
+
+async fn read(response: &mut reqwest::Response, probe: &Probe) -> Result<Bytes> {
+    let mut body = BytesMut::new();
+    let mut first = Bytes::new();
+    loop {
+        match response.chunk().await {
+            Ok(None) if body.is_empty() => return Ok(first),
+            Ok(None) => return Ok(body.freeze()),
+            Ok(Some(chunk)) if first.is_empty() => first = chunk,
+            Ok(Some(chunk)) => {
+                if body.is_empty() {
+                    body.extend_from_slice(&first);
+                }
+                body.extend_from_slice(&chunk);
+            }
+            Err(error) => return Err(own_error(error.into(), probe)),
+        }
+    }
+}
+
+/// Our own error inside a middleware's, or one about it. URLs are taken out of reqwest's errors.
+fn own_error(error: reqwest_middleware::Error, probe: &Probe) -> ClientError {
+    if let Some(own) = ClientError::find(&error) {
+        return own.clone();
+    }
+    probe.error(Failure { reason: Reason::Middleware, source: Some(error.without_url().into()) })
+}

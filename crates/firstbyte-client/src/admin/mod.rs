@@ -1,0 +1,156 @@
+//! The client for control calls: one target, a policy, and every attempt an event.
+//!
+//! ```text
+//! send() = [single flight] -> attempt 1 -> [may it be repeated?] -> pause -> attempt 2 -> ...
+//! attempt = your middlewares -> FirstByteMiddleware -> HyperTransport
+//! ```
+//!
+//! ```
+//! use firstbyte_client::AdminClient;
+//! use firstbyte_core::Recorder;
+//! # use firstbyte_testkit::{Script, ScriptedServer, response};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let server = ScriptedServer::start(Script::new().read_request().write(response(
+//! #     200, &[("content-type", "application/json")], r#"{"status":"ok","rpc_ms":0.1}"#,
+//! # ))).await;
+//! let client = AdminClient::builder(Recorder::builder().stderr().build()?)
+//!     .base_url(server.url(""))
+//!     .bearer_token("secret")
+//!     .build()?;
+//! let response = client
+//!     .post("/update_weights")
+//!     .json(&serde_json::json!({ "weight_dir": "/ckpt/step_7" }))
+//!     .step(7)
+//!     .send()
+//!     .await?
+//!     .error_for_status()?;
+//! println!("{:.1} ms of queue", response.split.queue().unwrap_or_default().as_millis_f64());
+//! # Ok(())
+//! # }
+//! ```
+
+mod attempt;
+mod builder;
+mod paused;
+mod request;
+mod response;
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
+
+use firstbyte_core::{Recorder, RouteTable, TraceId};
+use http::{HeaderMap, Method};
+use reqwest_middleware::ClientWithMiddleware;
+
+pub use self::{
+    builder::AdminClientBuilder,
+    paused::Paused,
+    request::{AdminRequest, Probed},
+    response::AdminResponse,
+};
+use crate::{
+    policy::{Overlap, RetryPolicy, Timeouts},
+    probe::Probe,
+    watch::CallState,
+};
+
+/// A client for the control calls of one server.
+///
+/// Build it once and clone it: clones share connections, the TLS configuration and the memory of
+/// calls whose outcome is unknown. It follows no redirect, uses no proxy, decompresses nothing and
+/// caps response bodies.
+///
+/// Dropping the future of a call closes its connection and is recorded as `cancelled`; the server
+/// may act on the request all the same.
+///
+/// vLLM's `--api-key` guards `/v1` only: its admin routes at the root are open to whoever reaches
+/// them, with or without [`bearer_token`](AdminClientBuilder::bearer_token).
+#[derive(Clone)]
+pub struct AdminClient(Arc<Inner>);
+
+struct Inner {
+    /// Without a trailing slash and without credentials.
+    base: String,
+    target: String,
+    /// Of every request.
+    headers: HeaderMap,
+    client: ClientWithMiddleware,
+    routes: Arc<RouteTable>,
+    recorder: Recorder,
+    timeouts: Timeouts,
+    retry: RetryPolicy,
+    max_body: usize,
+    overlap: Arc<Overlap>,
+    calls: Mutex<Vec<Weak<Probe>>>,
+}
+
+impl AdminClient {
+    /// Configures a client whose calls go to `recorder`.
+    pub fn builder(recorder: Recorder) -> AdminClientBuilder {
+        AdminClientBuilder::new(recorder)
+    }
+
+    /// A GET request of `path`, which starts with a slash and may have a query.
+    pub fn get(&self, path: impl Into<String>) -> AdminRequest {
+        self.request(Method::GET, path)
+    }
+
+    /// A POST request to `path`, which starts with a slash and may have a query.
+    pub fn post(&self, path: impl Into<String>) -> AdminRequest {
+        self.request(Method::POST, path)
+    }
+
+    /// A request of `path`, which starts with a slash and may have a query.
+    pub fn request(&self, method: Method, path: impl Into<String>) -> AdminRequest {
+        AdminRequest::new(self.clone(), method, path.into())
+    }
+
+    /// Host and port of the server.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.0.target
+    }
+
+    /// The attempts that are on their way now, the oldest first. One system call for each that
+    /// waits for its server.
+    #[must_use]
+    pub fn in_flight(&self) -> Vec<CallState> {
+        let calls = self.0.calls.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        calls.iter().filter_map(|call| call.upgrade()?.snapshot()).collect()
+    }
+
+    /// The call whose outcome is unknown, if there is one: until it is forgotten, or a call with
+    /// [`allow_overlap`](AdminRequest::allow_overlap) succeeds, no other operation may begin.
+    #[must_use]
+    pub fn unknown(&self) -> Option<TraceId> {
+        self.0.overlap.unknown()
+    }
+
+    /// The caller has found out what became of the call whose outcome was unknown.
+    pub fn forget_unknown(&self) {
+        self.0.overlap.forget();
+    }
+}
+
+impl Inner {
+    fn register(&self, call: &Arc<Probe>) {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.retain(|call| call.strong_count() > 0);
+        calls.push(Arc::downgrade(call));
+    }
+}
+
+impl fmt::Debug for AdminClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdminClient")
+            .field("base_url", &self.0.base)
+            .field("timeouts", &self.0.timeouts)
+            .field("retry", &self.0.retry)
+            .field("max_body", &self.0.max_body)
+            .finish_non_exhaustive()
+    }
+}

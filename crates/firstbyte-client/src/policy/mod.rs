@@ -1,0 +1,9 @@
+//! What the admin client may do on its own: wait how long, send again when, overlap what.
+
+mod class;
+mod overlap;
+mod retry;
+mod timeouts;
+
+pub(crate) use self::overlap::{Flight, Overlap, Overlapping, Refusal};
+pub use self::{class::OperationClass, retry::RetryPolicy, timeouts::Timeouts};

@@ -1,0 +1,270 @@
+//! What the parts of one attempt share: the middleware that tells, the transport that knows.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, Weak,
+    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+};
+
+use firstbyte_core::{
+    Clock, Event, Micros, Phase, PhaseTimer, Phases, Route, Split, Tag, Timestamp, TraceId,
+    redact_url,
+};
+use http::StatusCode;
+use url::{Position, Url};
+
+use crate::{
+    error::{ClientError, Failure, Place},
+    transport::Wire,
+    watch::{CallState, Whereabouts},
+};
+
+/// One attempt of a call. Travels to the transport as a request extension.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    pub(crate) label: Label,
+    clock: Clock,
+    /// Request bytes that the transport accepted.
+    sent: AtomicU64,
+    /// The last piece of the request body was handed to the connection.
+    body_taken: AtomicBool,
+    /// The last request byte was accepted.
+    all_sent: AtomicBool,
+    /// The first response byte was read.
+    answered: AtomicBool,
+    state: Mutex<State>,
+}
+
+/// What the events of an attempt are labelled with.
+#[derive(Clone, Debug)]
+pub(crate) struct Label {
+    pub(crate) trace_id: Option<TraceId>,
+    pub(crate) method: reqwest::Method,
+    /// Without credentials and query values.
+    pub(crate) url: String,
+    /// Host and port.
+    pub(crate) target: String,
+    pub(crate) operation: Option<Box<str>>,
+    pub(crate) tag: Tag,
+    pub(crate) attempt: u32,
+}
+
+#[derive(Debug)]
+struct State {
+    timer: PhaseTimer,
+    /// No transport of ours carries it: its phases before the answer are not known.
+    foreign: bool,
+    wire: Weak<Wire>,
+    status: Option<StatusCode>,
+    split: Option<Split>,
+    over: bool,
+}
+
+impl Label {
+    pub(crate) fn new(method: &reqwest::Method, url: &Url) -> Self {
+        Self {
+            trace_id: None,
+            method: method.clone(),
+            url: redact_url(url.as_str()),
+            target: target(url),
+            operation: None,
+            tag: Tag::Admin,
+            attempt: 1,
+        }
+    }
+
+    /// Operation and tag of a control route; calls without one are filed under `admin`.
+    pub(crate) fn routed(mut self, route: Option<&Route>) -> Self {
+        if let Some(route) = route {
+            self.operation = Some(route.operation.clone());
+            self.tag = route.tag;
+        }
+        self
+    }
+
+    /// Puts tag and trace id on an event.
+    pub(crate) fn mark(&self, event: Event) -> Event {
+        let event = event.tag(self.tag);
+        match self.trace_id {
+            Some(id) => event.trace_id(id),
+            None => event,
+        }
+    }
+
+    /// Method and URL, for messages.
+    pub(crate) fn subject(&self) -> String {
+        format!("{} {}", self.method, self.url)
+    }
+}
+
+/// Host and port, the port also where the URL leaves it out.
+pub(crate) fn target(url: &Url) -> String {
+    let host = &url[Position::BeforeHost..Position::AfterPort];
+    match (url.port(), url.port_or_known_default()) {
+        (None, Some(port)) => format!("{host}:{port}"),
+        _ => host.to_owned(),
+    }
+}
+
+impl Probe {
+    pub(crate) fn start(label: Label, clock: Clock, at: Timestamp) -> Arc<Self> {
+        Arc::new(Self {
+            label,
+            clock,
+            sent: AtomicU64::new(0),
+            body_taken: AtomicBool::new(false),
+            all_sent: AtomicBool::new(false),
+            answered: AtomicBool::new(false),
+            state: Mutex::new(State {
+                timer: PhaseTimer::start(at),
+                foreign: true,
+                wire: Weak::new(),
+                status: None,
+                split: None,
+                over: false,
+            }),
+        })
+    }
+
+    pub(crate) fn started(&self) -> Timestamp {
+        self.state().timer.started()
+    }
+
+    /// A transport of ours takes over.
+    pub(crate) fn adopt(&self) {
+        self.state().foreign = false;
+    }
+
+    /// Ends the current phase now and begins `phase`.
+    pub(crate) fn enter(&self, phase: Phase) {
+        let at = self.clock.now();
+        self.state().timer.enter(phase, at);
+    }
+
+    /// The connection is ready; the request is what comes next.
+    pub(crate) fn connected(&self, wire: &Arc<Wire>) {
+        let at = self.clock.now();
+        let mut state = self.state();
+        state.wire = Arc::downgrade(wire);
+        state.timer.enter(Phase::Send, at);
+    }
+
+    pub(crate) fn add_sent(&self, bytes: usize) {
+        self.sent.fetch_add(bytes as u64, Relaxed);
+    }
+
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent.load(Relaxed)
+    }
+
+    pub(crate) fn body_taken(&self) {
+        self.body_taken.store(true, Relaxed);
+    }
+
+    /// Everything that the connection had was accepted.
+    pub(crate) fn flushed(&self) {
+        let whole = self.body_taken.load(Relaxed) && self.sent() > 0;
+        if whole && !self.all_sent.swap(true, Relaxed) {
+            self.enter(Phase::Wait);
+        }
+    }
+
+    pub(crate) fn is_all_sent(&self) -> bool {
+        self.all_sent.load(Relaxed)
+    }
+
+    /// Response bytes were read.
+    pub(crate) fn received(&self) {
+        if !self.answered.swap(true, Relaxed) {
+            self.enter(Phase::Receive);
+        }
+    }
+
+    /// The response head arrived.
+    pub(crate) fn head(&self, status: StatusCode) {
+        let mut state = self.state();
+        state.status = Some(status);
+        if state.foreign {
+            let at = self.clock.now();
+            state.settle_foreign();
+            state.timer.enter(Phase::Receive, at);
+        }
+    }
+
+    pub(crate) fn status(&self) -> Option<StatusCode> {
+        self.state().status
+    }
+
+    /// Phases up to now, and the moment.
+    pub(crate) fn finish(&self) -> (Phases, Phase, Timestamp) {
+        let at = self.clock.now();
+        let mut state = self.state();
+        state.over = true;
+        if state.foreign {
+            state.settle_foreign();
+        }
+        (state.timer.finish(at), state.timer.current(), at)
+    }
+
+    pub(crate) fn set_split(&self, split: Split) {
+        self.state().split = Some(split);
+    }
+
+    pub(crate) fn split(&self) -> Option<Split> {
+        self.state().split
+    }
+
+    pub(crate) fn error(&self, failure: impl Into<Failure>) -> ClientError {
+        let state = self.state();
+        let place = Place {
+            subject: self.label.subject(),
+            trace_id: self.label.trace_id,
+            phase: state.phase(),
+            bytes_sent: self.sent(),
+            status: state.status,
+        };
+        drop(state);
+        ClientError::failed(place, failure.into())
+    }
+
+    /// Where the attempt is now; may make one system call. `None` once it is over.
+    pub(crate) fn snapshot(&self) -> Option<CallState> {
+        let now = self.clock.now();
+        let (phase, foreign, wire, started) = {
+            let state = self.state();
+            if state.over {
+                return None;
+            }
+            (state.phase(), state.foreign, state.wire.upgrade(), state.timer.started())
+        };
+        let unacked = wire.and_then(|wire| wire.unacked_bytes());
+        Some(CallState {
+            trace_id: self.label.trace_id,
+            operation: self.label.operation.as_deref().map(str::to_owned),
+            target: self.label.target.clone(),
+            attempt: self.label.attempt,
+            phase,
+            whereabouts: Whereabouts::of(phase, foreign, unacked),
+            elapsed: Micros::from(now.since(started)),
+            sent_bytes: self.sent(),
+            unacked_bytes: unacked,
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// A foreign transport tells nothing before the answer: all of it is wait.
+    fn settle_foreign(&mut self) {
+        self.timer.enter(Phase::Wait, self.timer.started());
+    }
+
+    fn phase(&self) -> Phase {
+        match self.timer.current() {
+            Phase::Setup if self.foreign => Phase::Wait,
+            phase => phase,
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! A hyper connection that is polled by whoever waits for it.
+
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use hyper::{
+    body::Incoming,
+    client::conn::http1::{self, SendRequest},
+};
+use hyper_util::rt::TokioIo;
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
+
+use super::{
+    io::{CurrentProbe, Io, Wire},
+    request::{Origin, RequestBody},
+};
+use crate::{
+    error::{Failure, Reason},
+    probe::Probe,
+};
+
+/// An open connection with at most one request on it.
+pub(super) struct Connection {
+    sender: SendRequest<RequestBody>,
+    /// `None` once it is over; the socket is closed then.
+    driver: Option<Box<http1::Connection<TokioIo<Io>, RequestBody>>>,
+    wire: Arc<Wire>,
+    current: CurrentProbe,
+    pub(super) origin: Origin,
+}
+
+/// What bounds the time from the connection being ready to the response head.
+pub(super) struct Clocks {
+    /// Until the last request byte is accepted.
+    pub(super) send: Duration,
+    pub(super) total: Option<Instant>,
+}
+
+impl Connection {
+    pub(super) async fn open(
+        io: TokioIo<Io>,
+        origin: Origin,
+        wire: Arc<Wire>,
+        current: CurrentProbe,
+    ) -> Result<Self, Failure> {
+        let (sender, driver) = http1::handshake(io).await.map_err(Failure::of_hyper)?;
+        Ok(Self { sender, driver: Some(Box::new(driver)), wire, current, origin })
+    }
+
+    /// Sends a request and waits for the response head.
+    pub(super) async fn send(
+        mut self,
+        request: http::Request<RequestBody>,
+        probe: &Arc<Probe>,
+        clocks: &Clocks,
+    ) -> Result<(http::Response<Incoming>, Self), Failure> {
+        self.current.set(Arc::clone(probe));
+        probe.connected(&self.wire);
+        let mut response = pin!(self.sender.send_request(request));
+        let mut send_clock = None;
+        let mut total_clock = None;
+        let head = poll_fn(|cx| {
+            drive(&mut self.driver, cx);
+            if let Poll::Ready(head) = response.as_mut().poll(cx) {
+                return Poll::Ready(head.map_err(Failure::of_hyper));
+            }
+            let sending = !probe.is_all_sent();
+            if sending && elapsed(&mut send_clock, || sleep(clocks.send), cx) {
+                return Poll::Ready(Err(Reason::SendTimeout.into()));
+            }
+            match clocks.total {
+                Some(at) if elapsed(&mut total_clock, || sleep_until(at), cx) => {
+                    Poll::Ready(Err(Reason::TotalTimeout.into()))
+                }
+                _ => Poll::Pending,
+            }
+        });
+        let head = head.await?;
+        Ok((head, self))
+    }
+
+    /// Reads and writes what can be, without waiting.
+    pub(super) fn drive(&mut self, cx: &mut Context<'_>) {
+        drive(&mut self.driver, cx);
+    }
+
+    /// Whether another request can go over it, as far as both sides have said.
+    pub(super) fn is_reusable(&self) -> bool {
+        self.driver.is_some() && self.sender.is_ready()
+    }
+
+    /// Whether the peer still keeps it open and silent; one system call.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.wire.is_quiet()
+    }
+}
+
+fn drive(
+    driver: &mut Option<Box<http1::Connection<TokioIo<Io>, RequestBody>>>,
+    cx: &mut Context<'_>,
+) {
+    // An error of the connection is also the error of the response or of its body.
+    if let Some(connection) = driver
+        && connection.poll_without_shutdown(cx).is_ready()
+    {
+        *driver = None;
+    }
+}
+
+/// Whether a clock that starts with the first question has run out.
+pub(super) fn elapsed(
+    clock: &mut Option<Pin<Box<Sleep>>>,
+    start: impl FnOnce() -> Sleep,
+    cx: &mut Context<'_>,
+) -> bool {
+    clock.get_or_insert_with(|| Box::pin(start())).as_mut().poll(cx).is_ready()
+}

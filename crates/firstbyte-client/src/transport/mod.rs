@@ -1,0 +1,241 @@
+//! Carries requests on connections of our own, so that every phase is known.
+//!
+//! reqwest hides its socket: no phase before the response, no count of accepted bytes, no way to
+//! ask the kernel about a stuck call. [`HyperTransport`] is the last middleware of a
+//! [`ClientWithMiddleware`]; it carries the request on a hyper connection and hands a
+//! [`reqwest::Response`] back, so users keep reqwest's types.
+//!
+//! The connection is polled by the caller's own task: no task is spawned, and dropping the call
+//! closes its connection.
+//!
+//! ```
+//! use firstbyte_client::{ConnectionMode, HyperTransport};
+//! # use firstbyte_testkit::{Script, ScriptedServer, response};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let server = ScriptedServer::start(
+//! #     Script::new().read_request().write(response(200, &[], "data: hello\n\n")),
+//! # ).await;
+//! let transport = HyperTransport::builder()
+//!     .connection_mode(ConnectionMode::KeepAlive { max_connections: 100 })
+//!     .build()?;
+//! let mut response = transport.client().post(server.url("/v1/completions")).send().await?;
+//! while let Some(chunk) = response.chunk().await? {
+//!     println!("{} bytes", chunk.len());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod body;
+mod connect;
+mod connection;
+mod io;
+mod pool;
+mod request;
+mod tls;
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use firstbyte_core::Clock;
+use http::Extensions;
+use reqwest::{Request, Response};
+use reqwest_middleware::{ClientWithMiddleware, Middleware, Next};
+use tokio::time::{Instant, timeout_at};
+
+pub(crate) use self::io::Wire;
+pub use self::pool::ConnectionMode;
+use self::{body::ResponseBody, connection::Clocks, pool::Pool, request::Outgoing, tls::Tls};
+use crate::{
+    error::{ClientError, Failure, Reason},
+    middleware::with_url,
+    policy::Timeouts,
+    probe::{Label, Probe},
+};
+
+/// A terminal [`Middleware`]: what comes after it in the stack is never called.
+///
+/// HTTP/1.1 only. No redirect is followed, no proxy is used, nothing is decompressed, nothing is
+/// sent twice. Clones share connections. Needs a tokio runtime with IO and time.
+///
+/// Its errors are [`ClientError`]s inside [`reqwest_middleware::Error`] and, for bodies,
+/// [`reqwest::Error`]: see [`ClientError::find`]. [`Request::timeout`] is honoured up to the end
+/// of the body.
+#[derive(Clone)]
+pub struct HyperTransport(Arc<Shared>);
+
+struct Shared {
+    pool: Pool,
+    tls: Tls,
+    timeouts: Timeouts,
+}
+
+/// Configures a [`HyperTransport`].
+#[derive(Clone, Default)]
+#[must_use]
+pub struct TransportBuilder {
+    mode: ConnectionMode,
+    timeouts: Timeouts,
+    roots: Vec<Vec<u8>>,
+    identity: Option<Vec<u8>>,
+}
+
+impl HyperTransport {
+    /// Configures a transport.
+    pub fn builder() -> TransportBuilder {
+        TransportBuilder::default()
+    }
+
+    /// A client with nothing but this transport, for requests that are not traced, such as streams
+    /// that share connections with traced ones.
+    ///
+    /// # Panics
+    ///
+    /// If reqwest, which carries nothing here, cannot be initialised: without a TLS library of its
+    /// own compiled in, it always can.
+    #[must_use]
+    pub fn client(&self) -> ClientWithMiddleware {
+        let client = unused_client().unwrap_or_default();
+        reqwest_middleware::ClientBuilder::new(client).with(self.clone()).build()
+    }
+
+    /// The clocks that it was built with.
+    #[must_use]
+    pub fn timeouts(&self) -> Timeouts {
+        self.0.timeouts
+    }
+
+    async fn call(&self, request: Request, probe: &Arc<Probe>) -> Result<Response, Failure> {
+        let Shared { pool, tls, timeouts } = &*self.0;
+        probe.adopt();
+        let total =
+            request.timeout().copied().or(timeouts.total).map(|total| Instant::now() + total);
+        let Outgoing { request, url, origin } = Outgoing::new(request, pool.is_one_shot(), probe)?;
+        let slot = within(total, Reason::TotalTimeout, pool.slot(probe)).await?;
+        let connection = match slot.idle(&origin) {
+            Some(connection) => connection,
+            None => {
+                let tls = if origin.is_https() { Some(tls.connector().await?) } else { None };
+                let clock = Instant::now() + timeouts.connect;
+                let (deadline, reason) = match total {
+                    Some(total) if total < clock => (total, Reason::TotalTimeout),
+                    _ => (clock, Reason::ConnectTimeout),
+                };
+                let connecting = connect::connect(origin, tls, timeouts.peer_dead, probe);
+                within(Some(deadline), reason, connecting).await?
+            }
+        };
+        let clocks = Clocks { send: timeouts.send, total };
+        let (head, connection) = connection.send(request, probe, &clocks).await?;
+        let (parts, incoming) = head.into_parts();
+        let body = ResponseBody::new(incoming, connection, slot, Arc::clone(probe), total);
+        let body = reqwest::Body::wrap(body);
+        Ok(with_url(http::Response::from_parts(parts, body), url))
+    }
+}
+
+#[async_trait::async_trait]
+impl Middleware for HyperTransport {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        _: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        let probe = extensions.get::<Arc<Probe>>().cloned().unwrap_or_else(|| {
+            let clock = Clock::system();
+            let now = clock.now();
+            Probe::start(Label::new(request.method(), request.url()), clock, now)
+        });
+        self.call(request, &probe)
+            .await
+            .map_err(|failure| reqwest_middleware::Error::middleware(probe.error(failure)))
+    }
+}
+
+impl TransportBuilder {
+    /// One connection per request, or connections that are kept. One-shot.
+    pub fn connection_mode(mut self, mode: ConnectionMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// The clocks of every request; `still_waiting` is not the transport's business.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Trusts the certificates in this PEM text, next to those that the system trusts.
+    pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.roots.push(pem.into());
+        self
+    }
+
+    /// Identifies itself with the certificate chain and the private key in this PEM text.
+    pub fn identity(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.identity = Some(pem.into());
+        self
+    }
+
+    /// Checks the settings. The system's certificates are not read before the first `https` request.
+    ///
+    /// # Errors
+    ///
+    /// A [config error](ClientError::is_config) for PEM text without a usable certificate or key,
+    /// for zero connections, and for a connect, send or peer-dead clock of zero.
+    pub fn build(self) -> Result<HyperTransport, ClientError> {
+        let Timeouts { connect, send, peer_dead, .. } = self.timeouts;
+        for (name, timeout) in [("connect", connect), ("send", send), ("peer_dead", peer_dead)] {
+            if timeout == Duration::ZERO {
+                return Err(ClientError::config(format!("the {name} time-out must not be zero")));
+            }
+        }
+        let pool = Pool::new(self.mode)?;
+        let tls = Tls::new(&self.roots, self.identity.as_deref())?;
+        Ok(HyperTransport(Arc::new(Shared { pool, tls, timeouts: self.timeouts })))
+    }
+}
+
+/// The reqwest client that a `ClientWithMiddleware` must have; built once, carries nothing.
+pub(crate) fn unused_client() -> Option<reqwest::Client> {
+    static CLIENT: OnceLock<Option<reqwest::Client>> = OnceLock::new();
+    CLIENT.get_or_init(|| reqwest::Client::builder().no_proxy().build().ok()).clone()
+}
+
+/// Awaits `future` until `deadline`, if there is one.
+async fn within<T>(
+    deadline: Option<Instant>,
+    reason: Reason,
+    future: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    match deadline {
+        Some(deadline) => timeout_at(deadline, future).await.unwrap_or(Err(reason.into())),
+        None => future.await,
+    }
+}
+
+impl fmt::Debug for HyperTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HyperTransport")
+            .field("connection_mode", &self.0.pool.mode())
+            .field("timeouts", &self.0.timeouts)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for TransportBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransportBuilder")
+            .field("connection_mode", &self.mode)
+            .field("timeouts", &self.timeouts)
+            .field("roots", &self.roots.len())
+            .field("identity", &self.identity.is_some())
+            .finish()
+    }
+}

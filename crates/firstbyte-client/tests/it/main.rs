@@ -1,0 +1,16 @@
+//! The client against real sockets.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+mod cancel;
+mod faults;
+mod fleet;
+mod middleware;
+mod paused;
+mod phases;
+mod policy;
+mod pool;
+mod rpc;
+mod secrets;
+mod support;
+mod tls;
+mod waiting;
