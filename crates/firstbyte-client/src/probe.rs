@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, Weak,
-    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed},
 };
 
 use firstbyte_core::{
@@ -10,6 +10,7 @@ use firstbyte_core::{
     redact_url,
 };
 use http::StatusCode;
+use tokio::{task::futures::TaskLocalFuture, task_local};
 use url::{Position, Url};
 
 use crate::{
@@ -18,11 +19,15 @@ use crate::{
     watch::{CallState, Whereabouts},
 };
 
-/// One attempt of a call. Travels to the transport as a request extension.
+/// One attempt of a call.
 #[derive(Debug)]
 pub(crate) struct Probe {
     pub(crate) label: Label,
     clock: Clock,
+    /// When the attempt began.
+    pub(crate) started: Timestamp,
+    /// No transport of ours carries it: its phases before the answer are not known.
+    foreign: AtomicBool,
     /// Request bytes that the transport accepted.
     sent: AtomicU64,
     /// The last piece of the request body was handed to the connection.
@@ -31,6 +36,8 @@ pub(crate) struct Probe {
     all_sent: AtomicBool,
     /// The first response byte was read.
     answered: AtomicBool,
+    /// The status, once there is one; else 0.
+    status: AtomicU16,
     state: Mutex<State>,
 }
 
@@ -51,10 +58,7 @@ pub(crate) struct Label {
 #[derive(Debug)]
 struct State {
     timer: PhaseTimer,
-    /// No transport of ours carries it: its phases before the answer are not known.
-    foreign: bool,
     wire: Weak<Wire>,
-    status: Option<StatusCode>,
     split: Option<Split>,
     over: bool,
 }
@@ -105,33 +109,46 @@ pub(crate) fn target(url: &Url) -> String {
     }
 }
 
+task_local! {
+    /// The attempt that the running code works for: how the middleware and the transport of a call
+    /// find each other. An extension of the request would cost three allocations.
+    static CURRENT: Arc<Probe>;
+}
+
 impl Probe {
+    /// Runs `future` on behalf of this attempt.
+    pub(crate) fn scope<F: Future>(self: &Arc<Self>, future: F) -> TaskLocalFuture<Arc<Self>, F> {
+        CURRENT.scope(Arc::clone(self), future)
+    }
+
+    /// The attempt on whose behalf this code runs.
+    pub(crate) fn current() -> Option<Arc<Self>> {
+        CURRENT.try_with(Arc::clone).ok()
+    }
+
     pub(crate) fn start(label: Label, clock: Clock, at: Timestamp) -> Arc<Self> {
         Arc::new(Self {
             label,
             clock,
+            started: at,
+            foreign: AtomicBool::new(true),
             sent: AtomicU64::new(0),
             body_taken: AtomicBool::new(false),
             all_sent: AtomicBool::new(false),
             answered: AtomicBool::new(false),
+            status: AtomicU16::new(0),
             state: Mutex::new(State {
                 timer: PhaseTimer::start(at),
-                foreign: true,
                 wire: Weak::new(),
-                status: None,
                 split: None,
                 over: false,
             }),
         })
     }
 
-    pub(crate) fn started(&self) -> Timestamp {
-        self.state().timer.started()
-    }
-
     /// A transport of ours takes over.
     pub(crate) fn adopt(&self) {
-        self.state().foreign = false;
+        self.foreign.store(false, Relaxed);
     }
 
     /// Ends the current phase now and begins `phase`.
@@ -181,17 +198,17 @@ impl Probe {
 
     /// The response head arrived.
     pub(crate) fn head(&self, status: StatusCode) {
-        let mut state = self.state();
-        state.status = Some(status);
-        if state.foreign {
+        self.status.store(status.as_u16(), Relaxed);
+        if self.is_foreign() {
             let at = self.clock.now();
-            state.settle_foreign();
+            let mut state = self.state();
+            state.timer.enter(Phase::Wait, self.started);
             state.timer.enter(Phase::Receive, at);
         }
     }
 
     pub(crate) fn status(&self) -> Option<StatusCode> {
-        self.state().status
+        StatusCode::from_u16(self.status.load(Relaxed)).ok()
     }
 
     /// Phases up to now, and the moment.
@@ -199,8 +216,9 @@ impl Probe {
         let at = self.clock.now();
         let mut state = self.state();
         state.over = true;
-        if state.foreign {
-            state.settle_foreign();
+        if self.is_foreign() {
+            // It tells nothing before the answer: all of that is wait.
+            state.timer.enter(Phase::Wait, self.started);
         }
         (state.timer.finish(at), state.timer.current(), at)
     }
@@ -214,27 +232,25 @@ impl Probe {
     }
 
     pub(crate) fn error(&self, failure: impl Into<Failure>) -> ClientError {
-        let state = self.state();
         let place = Place {
             subject: self.label.subject(),
             trace_id: self.label.trace_id,
-            phase: state.phase(),
+            phase: self.phase(&self.state()),
             bytes_sent: self.sent(),
-            status: state.status,
+            status: self.status(),
         };
-        drop(state);
         ClientError::failed(place, failure.into())
     }
 
     /// Where the attempt is now; may make one system call. `None` once it is over.
     pub(crate) fn snapshot(&self) -> Option<CallState> {
         let now = self.clock.now();
-        let (phase, foreign, wire, started) = {
+        let (phase, wire) = {
             let state = self.state();
             if state.over {
                 return None;
             }
-            (state.phase(), state.foreign, state.wire.upgrade(), state.timer.started())
+            (self.phase(&state), state.wire.upgrade())
         };
         let unacked = wire.and_then(|wire| wire.unacked_bytes());
         Some(CallState {
@@ -243,28 +259,25 @@ impl Probe {
             target: self.label.target.clone(),
             attempt: self.label.attempt,
             phase,
-            whereabouts: Whereabouts::of(phase, foreign, unacked),
-            elapsed: Micros::from(now.since(started)),
+            whereabouts: Whereabouts::of(phase, self.is_foreign(), unacked),
+            elapsed: Micros::from(now.since(self.started)),
             sent_bytes: self.sent(),
             unacked_bytes: unacked,
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// A foreign transport tells nothing before the answer: all of it is wait.
-    fn settle_foreign(&mut self) {
-        self.timer.enter(Phase::Wait, self.timer.started());
+    fn is_foreign(&self) -> bool {
+        self.foreign.load(Relaxed)
     }
 
-    fn phase(&self) -> Phase {
-        match self.timer.current() {
-            Phase::Setup if self.foreign => Phase::Wait,
+    fn phase(&self, state: &State) -> Phase {
+        match state.timer.current() {
+            Phase::Setup if self.is_foreign() => Phase::Wait,
             phase => phase,
         }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,10 +1,12 @@
 //! One thing that happened to one call: what the hot path hands to the recorder.
 
+mod heap;
+
+use self::heap::{Heap, Room};
 use crate::{
     clock::{Micros, Timestamp},
     schema::{
-        Count, Field, FieldId, FieldType, MAX_FIELDS, Millis, Moment, Real, Record, Tag, Text,
-        Unit, Unix,
+        Count, Field, FieldId, FieldType, Millis, Moment, Real, Record, Tag, Text, Unit, Unix,
     },
     trace_id::TraceId,
 };
@@ -12,8 +14,6 @@ use crate::{
 /// Text values longer than this are cut and end in `...`.
 pub const MAX_TEXT: usize = 1024;
 
-/// Room for the texts of a usual call, so that a heap is one allocation of text, not several.
-const HEAP_TEXT: usize = 128;
 const INLINE_FIELDS: usize = 6;
 const INLINE_TEXT: usize = 38;
 
@@ -45,13 +45,7 @@ pub struct Event {
 #[derive(Clone, Debug)]
 enum Values {
     Inline { slots: [u64; INLINE_FIELDS], len: u8, text: [u8; INLINE_TEXT] },
-    Heap(Box<Heap>),
-}
-
-#[derive(Clone, Debug)]
-struct Heap {
-    slots: [u64; MAX_FIELDS],
-    text: Vec<u8>,
+    Heap(Heap),
 }
 
 /// The value of a field, whatever its type.
@@ -80,10 +74,7 @@ impl Event {
         let values = if record.fields.len() <= INLINE_FIELDS {
             Values::Inline { slots: [0; INLINE_FIELDS], len: 0, text: [0; INLINE_TEXT] }
         } else {
-            Values::Heap(Box::new(Heap {
-                slots: [0; MAX_FIELDS],
-                text: Vec::with_capacity(HEAP_TEXT),
-            }))
+            Values::Heap(Heap::new())
         };
         Self { record, tag: record.tag, present: 0, trace_id: None, at, values }
     }
@@ -177,7 +168,7 @@ impl Event {
     pub(crate) fn heap_bytes(&self) -> usize {
         match &self.values {
             Values::Inline { .. } => 0,
-            Values::Heap(heap) => size_of::<Heap>() + heap.text.capacity(),
+            Values::Heap(heap) => size_of::<Room>() + heap.text.capacity(),
         }
     }
 
@@ -232,11 +223,10 @@ impl Event {
     #[cold]
     fn store_long_text(&mut self, position: usize, value: &str) {
         if let Values::Inline { slots, len, text } = &self.values {
-            let room = HEAP_TEXT.max(*len as usize + value.len().min(MAX_TEXT));
-            let mut heap = Heap { slots: [0; MAX_FIELDS], text: Vec::with_capacity(room) };
+            let mut heap = Heap::new();
             heap.text.extend_from_slice(&text[..*len as usize]);
             heap.slots[..INLINE_FIELDS].copy_from_slice(slots);
-            self.values = Values::Heap(Box::new(heap));
+            self.values = Values::Heap(heap);
         }
         if let Values::Heap(heap) = &mut self.values {
             let start = heap.text.len();

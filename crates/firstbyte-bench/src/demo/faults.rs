@@ -113,7 +113,7 @@ impl Demo<'_> {
                 self.call_with(json!({"late_accept_ms": millis(delay)}), Duration::ZERO).await
             }
             Injected::BlockedLoop => {
-                // The call comes when the loop has just begun to stand still.
+                // A standstill begins with the change; the call comes when it is well under way.
                 let block = millis(delay) + millis(LEAD);
                 let faults = json!({"block_loop_ms": block, "block_loop_every_ms": block + 10_000});
                 self.call_with(faults, LEAD).await
@@ -197,7 +197,7 @@ impl Demo<'_> {
     }
 }
 
-/// Enough for the mock to notice a change of its faults, twice over.
+/// Enough for the mock to begin to stand still.
 const LEAD: Duration = Duration::from_millis(50);
 
 fn millis(duration: Duration) -> u64 {

@@ -181,3 +181,56 @@ pub(super) const IDLE: &str = "idle";
 pub(super) const SHARED: &str = "shared";
 pub(super) const KEEP_ALIVE: &str = "keep-alive";
 pub(super) const ONE_SHOT: &str = "one-shot";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        let mut report = Report::new(Options::new("firstbyte".into()));
+        report.options.streams = report.options.pool;
+        report
+    }
+
+    fn late(ms: &[f64]) -> Option<Summary> {
+        Summary::of(ms)
+    }
+
+    #[test]
+    fn a_process_that_was_late_concludes_nothing() {
+        let mut report = report();
+        report.lag = late(&[0.1, 0.2]);
+        assert_eq!(report.outcome(), Outcome::Ok);
+        report.lag = late(&[51.0; 10]);
+        assert_eq!(report.outcome(), Outcome::Failed);
+        // Once is enough, if it is long: the machine stood still.
+        let mut samples = vec![0.1; 1000];
+        samples.push(501.0);
+        report.lag = late(&samples);
+        assert_eq!(report.outcome(), Outcome::Failed);
+        assert!(report.render().contains("INVALID"));
+    }
+
+    #[test]
+    fn a_short_pool_must_be_named_and_an_interruption_comes_first() {
+        let mut report = report();
+        report.options.streams += 1;
+        assert_eq!(report.outcome(), Outcome::NotNamed);
+        report.error = Some("no answer".into());
+        assert_eq!(report.outcome(), Outcome::Failed);
+        assert!(report.render().ends_with("FAILED: no answer\n"));
+        report.interrupted = true;
+        assert_eq!(report.outcome(), Outcome::Interrupted);
+    }
+
+    #[test]
+    fn a_report_without_calls_prints_no_tables() {
+        let mut report = report();
+        report.interrupted = true;
+        let text = report.render();
+        assert!(
+            !text.contains("stddev") && text.ends_with("partial, n=0 of 20 reloads\n"),
+            "{text}"
+        );
+    }
+}

@@ -224,3 +224,71 @@ async fn complete(
     }
     if reader.is_done() { Ok(()) } else { Err(StreamError) }
 }
+
+#[cfg(test)]
+mod tests {
+    use firstbyte_client::{ConnectionMode, HyperTransport};
+    use firstbyte_core::recorder::MemorySink;
+
+    use super::*;
+    use crate::mock::{Config, Faults, MockServer};
+
+    fn config(url: &str) -> StreamConfig {
+        let url = Url::parse(url).unwrap();
+        StreamConfig { url, streams: 6, slots: 3, max_tokens: 20, allow_remote: false }
+    }
+
+    fn client(slots: usize) -> ClientWithMiddleware {
+        let mode = ConnectionMode::KeepAlive { max_connections: slots };
+        HyperTransport::builder().connection_mode(mode).build().unwrap().client()
+    }
+
+    #[tokio::test]
+    async fn streams_end_by_themselves_and_the_next_ones_take_their_slots() {
+        let faults = Faults { tokens_per_second: 200.0, ..Faults::default() };
+        let server = MockServer::bind(Config { faults, ..Config::default() }).await.unwrap();
+        let config = config(&format!("http://{}", server.addr()));
+        tokio::spawn(server.serve(std::future::pending()));
+        let sink = MemorySink::new();
+        let recorder = Recorder::builder().sink(sink.clone()).build().unwrap();
+
+        let load = StreamLoad::start(&client(3), &config, &recorder).unwrap();
+        let tally = load.tally().clone();
+        while tally.completions() < 12 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            assert!(tally.open() <= 3, "more streams than slots");
+        }
+        load.stop().await;
+        assert_eq!((tally.errors(), tally.open()), (0, 0));
+        // The first three were shortened, each to another length.
+        let tokens = tally.tokens();
+        assert!((9 * 20..15 * 20).contains(&tokens), "{tokens}");
+
+        recorder.flush(Duration::from_secs(1));
+        let lines = sink.lines();
+        assert!(lines[0].starts_with("[gen] batch.start inflight=0 target_batch=6"), "{lines:?}");
+        assert!(lines[1].starts_with("[gen] batch.done completions=6 dur_ms="), "{lines:?}");
+        assert_eq!(lines.len() % 2, 0, "every batch that was started is done: {lines:?}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_refuses_is_counted_and_not_hammered() {
+        let load =
+            StreamLoad::start(&client(3), &config("http://127.0.0.1:1"), &Recorder::disabled());
+        let load = load.unwrap();
+        tokio::time::sleep(PAUSE_AFTER_ERROR * 2).await;
+        let errors = load.tally().errors();
+        assert!((3..=9).contains(&errors), "{errors}");
+    }
+
+    #[tokio::test]
+    async fn other_hosts_are_left_alone_unless_that_is_allowed() {
+        let mut config = config("http://192.0.2.1");
+        let start = |config: &StreamConfig| {
+            StreamLoad::start(&client(1), config, &Recorder::disabled()).map(drop)
+        };
+        assert!(start(&config).unwrap_err().contains("not on this host"));
+        config.allow_remote = true;
+        assert_eq!(start(&config), Ok(()));
+    }
+}

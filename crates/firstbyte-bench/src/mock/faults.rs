@@ -1,13 +1,11 @@
 //! What can be made to go wrong, from the command line and at run time.
 
-use std::{
-    sync::{Arc, PoisonError, RwLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use axum::http::StatusCode;
 use firstbyte_core::Clock;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 /// The longest delay that may be asked for: ten minutes.
 pub const MAX_DELAY_MS: u64 = 600_000;
@@ -154,38 +152,45 @@ impl Change {
 
 /// The faults in force; clones share them.
 #[derive(Clone, Debug)]
-pub(super) struct Switchboard(Arc<RwLock<Faults>>);
+pub(super) struct Switchboard(Arc<watch::Sender<Faults>>);
 
 impl Switchboard {
     pub(super) fn new(faults: Faults) -> Self {
-        Self(Arc::new(RwLock::new(faults)))
+        Self(Arc::new(watch::Sender::new(faults)))
     }
 
     pub(super) fn get(&self) -> Faults {
-        *self.0.read().unwrap_or_else(PoisonError::into_inner)
+        *self.0.borrow()
     }
 
     pub(super) fn change(&self, change: Change) -> Result<Faults, String> {
-        let mut faults = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        *faults = change.apply(*faults)?;
-        Ok(*faults)
+        let mut changed = Ok(Faults::default());
+        self.0.send_if_modified(|now| {
+            changed = change.apply(*now);
+            changed.iter().for_each(|faults| *now = *faults);
+            changed.is_ok()
+        });
+        changed
     }
 }
 
 /// Makes the runtime's only thread stand still as `block_loop_ms` wants it; never ends.
+///
+/// A change of the faults begins a new cycle, with a standstill if there is to be any.
 pub(super) async fn block_loop(switchboard: Switchboard) {
-    /// How soon a change of the faults is noticed.
-    const LOOK: Duration = Duration::from_millis(20);
     let clock = Clock::system();
-    let mut next = clock.now();
+    let mut changes = switchboard.0.subscribe();
     loop {
-        tokio::time::sleep(LOOK).await;
-        let (faults, now) = (switchboard.get(), clock.now());
-        if faults.block_loop_ms == 0 {
-            next = now;
-        } else if now >= next {
-            next = now + Duration::from_millis(faults.block_loop_every_ms);
+        let faults = *changes.borrow_and_update();
+        let blocks = faults.block_loop_ms > 0;
+        if blocks {
             stand_still(&clock, Duration::from_millis(faults.block_loop_ms));
+        }
+        let rest = Duration::from_millis(faults.block_loop_every_ms - faults.block_loop_ms);
+        tokio::select! {
+            // The sender lives in `switchboard`.
+            _ = changes.changed() => {}
+            () = tokio::time::sleep(rest), if blocks => {}
         }
     }
 }

@@ -25,7 +25,7 @@ impl Attempt {
     ) -> Self {
         if recorder.is_enabled() {
             let label = &probe.label;
-            let event = Event::new(&record::CLIENT_SEND, probe.started())
+            let event = Event::new(&record::CLIENT_SEND, probe.started)
                 .with(field::URL, &label.url)
                 .with(field::TARGET, &label.target)
                 .with(field::ATTEMPT, i64::from(label.attempt))
@@ -51,7 +51,9 @@ impl Attempt {
         }
         let (phases, _, at) = self.probe.finish();
         let split = split(phases);
-        self.probe.set_split(split);
+        if self.whole {
+            self.probe.set_split(split);
+        }
         if self.recorder.is_enabled() {
             let mut event = Event::new(&record::CLIENT_DONE, at);
             split.set_on(&mut event);

@@ -38,7 +38,7 @@ mod attempt;
 mod body;
 mod rpc;
 
-use std::{future::poll_fn, sync::Arc, time::Duration};
+use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
 use firstbyte_core::{
     Recorder, RouteTable, TraceId,
@@ -154,11 +154,11 @@ impl Middleware for FirstByteMiddleware {
         if let Some(id) = probe.label.trace_id {
             propagate(id, request.headers_mut());
         }
-        extensions.insert(Arc::clone(&probe));
         let whole = admin.max_body < usize::MAX;
-        let mut attempt = Attempt::begin(self.recorder.clone(), probe, admin.step, whole);
+        let mut attempt =
+            Attempt::begin(self.recorder.clone(), Arc::clone(&probe), admin.step, whole);
         let mut waiting = StillWaiting::every(self.still_waiting);
-        let mut running = next.run(request, extensions);
+        let mut running = pin!(probe.scope(next.run(request, extensions)));
         let result = poll_fn(|cx| {
             let result = running.as_mut().poll(cx);
             if result.is_pending() {
@@ -186,10 +186,9 @@ pub(crate) fn trace_id(headers: &HeaderMap) -> TraceId {
 
 fn propagate(id: TraceId, headers: &mut HeaderMap) {
     headers.insert(&X_TRACE_ID, header::trace_id_value(id));
-    let mut parents = headers.get_all(&TRACEPARENT).iter();
-    let valid = parents.next().is_some_and(|parent| TraceParent::parse(parent.as_bytes()).is_ok())
-        && parents.next().is_none();
-    if !valid {
+    let mut parents = headers.iter().filter(|(name, _)| **name == TRACEPARENT);
+    let first = parents.next().map(|(_, parent)| TraceParent::parse(parent.as_bytes()));
+    if !matches!(first, Some(Ok(_))) || parents.next().is_some() {
         headers.insert(&TRACEPARENT, TraceParent::new(id).to_header());
     }
 }

@@ -1,9 +1,12 @@
 //! What the server says of the engine's time: a header, or a field of its JSON answer.
 
-use firstbyte_core::{Flags, Micros, Phases, ReportedRpc, Split, header::ServerTiming};
+use firstbyte_core::{
+    Micros, Phases, ReportedRpc, Split,
+    header::{SERVER_TIMING, ServerTiming},
+};
 use http::{HeaderMap, header::CONTENT_TYPE};
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::Value;
 
 /// More of a body than this is never kept.
 const MAX_TEE: usize = 64 << 10;
@@ -21,8 +24,17 @@ pub(super) struct RpcReport {
 impl RpcReport {
     /// Reads the head. A JSON body is looked at only if the head has no `rpc` entry.
     pub(super) fn of(headers: &HeaderMap) -> Self {
-        let (timing, validity) = ServerTiming::from_headers(headers);
-        let body = (timing.rpc.is_none() && is_json(headers)).then(Vec::new);
+        let (mut timed, mut json) = (false, false);
+        // Walking over the few headers of an answer costs less than hashing two names.
+        for (name, value) in headers {
+            timed |= *name == SERVER_TIMING;
+            json |= *name == CONTENT_TYPE && is_json(value.as_bytes());
+        }
+        let (timing, validity) = match timed {
+            true => ServerTiming::from_headers(headers),
+            false => (ServerTiming::default(), Ok(())),
+        };
+        let body = (json && timing.rpc.is_none()).then(Vec::new);
         Self { timing, timing_invalid: validity.is_err(), body }
     }
 
@@ -49,34 +61,31 @@ impl RpcReport {
     pub(super) fn split_unread(&self, phases: Phases) -> Split {
         let rpc = self.timing.rpc.map_or(ReportedRpc::Missing, ReportedRpc::Known);
         let mut split = Split::new(phases, self.timing, rpc);
-        let mut flags: Flags = split.flags;
-        flags.body_unread = true;
-        split.flags = flags;
+        split.flags.body_unread = true;
         split
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(CONTENT_TYPE) else { return false };
-    let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
-    let essence = essence.trim_ascii().to_ascii_lowercase();
-    essence == b"application/json" || essence.ends_with(b"+json")
+fn is_json(content_type: &[u8]) -> bool {
+    let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let suffix = essence.len().checked_sub(5).map(|at| &essence[at..]);
+    essence.eq_ignore_ascii_case(b"application/json")
+        || suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case(b"+json"))
 }
 
 /// The field `rpc_ms` of a JSON object: a number of milliseconds, or null.
 fn rpc_ms(body: &[u8]) -> ReportedRpc {
     #[derive(Deserialize)]
-    struct Report<'a> {
-        #[serde(borrow)]
-        rpc_ms: Option<&'a RawValue>,
+    struct Report {
+        rpc_ms: Option<Value>,
     }
     if body.trim_ascii_start().first() != Some(&b'{') {
         return ReportedRpc::Missing;
     }
-    match serde_json::from_slice::<Report<'_>>(body) {
+    match serde_json::from_slice::<Report>(body) {
         Ok(Report { rpc_ms: None }) => ReportedRpc::Missing,
-        Ok(Report { rpc_ms: Some(value) }) => serde_json::from_str::<f64>(value.get())
-            .ok()
+        Ok(Report { rpc_ms: Some(value) }) => value
+            .as_f64()
             .and_then(Micros::from_millis_f64)
             .map_or(ReportedRpc::Invalid, ReportedRpc::Known),
         // Python writes NaN and Infinity into what it calls JSON.
@@ -102,6 +111,9 @@ mod tests {
             ("", ReportedRpc::Missing),
             (r#"{"rpc_ms": -1}"#, ReportedRpc::Invalid),
             (r#"{"rpc_ms": "12.3"}"#, ReportedRpc::Invalid),
+            (r#"{"rpc_ms": [1, {"a": 2}], "x": 1}"#, ReportedRpc::Invalid),
+            (r#"{"rpc_ms": {"ms": 2}}"#, ReportedRpc::Invalid),
+            (r#"{"rpc_ms": true}"#, ReportedRpc::Invalid),
             (r#"{"rpc_ms": NaN}"#, ReportedRpc::Invalid),
             (r#"{"rpc_ms": Infinity, "x": 1}"#, ReportedRpc::Invalid),
             (r#"{"rpc_ms": 1e999}"#, ReportedRpc::Invalid),

@@ -144,10 +144,10 @@ impl Middleware for HyperTransport {
     async fn handle(
         &self,
         request: Request,
-        extensions: &mut Extensions,
+        _: &mut Extensions,
         _: Next<'_>,
     ) -> reqwest_middleware::Result<Response> {
-        let probe = extensions.get::<Arc<Probe>>().cloned().unwrap_or_else(|| {
+        let probe = Probe::current().unwrap_or_else(|| {
             let clock = Clock::system();
             let now = clock.now();
             Probe::start(Label::new(request.method(), request.url()), clock, now)

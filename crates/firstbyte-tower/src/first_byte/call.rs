@@ -86,7 +86,9 @@ impl Call for ServerCall {
         let at = exchange.clock().now();
         let mut event = exchange.event(&record::SERVER_FIRST_BYTE, at);
         event.set(field::TTFB, exchange.since_recv(at));
-        event.set(field::STATUS, exchange.progress.status().unwrap_or_default().into());
+        if let Some(status) = exchange.progress.status() {
+            event.set(field::STATUS, status.into());
+        }
         exchange.record(event);
         Some(at)
     }
@@ -121,8 +123,9 @@ fn control_done(exchange: &Exchange, operation: usize, outcome: Outcome, at: Opt
     let progress = &exchange.progress;
     let mut event = exchange.event(&record::SERVER_DONE, at);
     event.set(field::DUR, Micros::from(duration));
-    // 0 is no status: the response had no head.
-    event.set(field::STATUS, progress.status().unwrap_or_default().into());
+    if let Some(status) = progress.status() {
+        event.set(field::STATUS, status.into());
+    }
     event.set(field::OUTCOME, outcome.as_str());
     event.set(field::BYTES, progress.bytes().cast_signed());
     event.set(field::FRAMES, progress.frames().cast_signed());

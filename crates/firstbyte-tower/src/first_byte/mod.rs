@@ -18,7 +18,7 @@
 //! * `server.done`: exactly one per call. `dur_ms` begins at `server.recv` and ends with `outcome`:
 //!   `ok` when the last frame was handed on (or with the head, without a body), `error` when the
 //!   service or the body failed, `early_drop` when the body was dropped before its end, `cancelled`
-//!   when the future was dropped before the head (then `status=0`), `panic`.
+//!   when the future was dropped before the head (then there is no `status`), `panic`.
 //!
 //! The response carries `Server-Timing` (`total` ends at the response head) and `x-trace-id`;
 //! handlers find an [`Rpc`](crate::Rpc) among the request's extensions. Other requests pass

@@ -8,7 +8,7 @@ use super::{InvalidIds, of_request, set_headers};
 
 /// Gives every request a trace id: see the [module](super).
 ///
-/// Costs a header look-up and one extension; on the server side about 150 ns.
+/// Costs a walk over the headers, one header and one extension.
 #[derive(Clone, Debug, Default)]
 pub struct SetTraceIdLayer {
     traceparent: bool,
