@@ -30,6 +30,8 @@ pub(crate) struct Probe {
     foreign: AtomicBool,
     /// Request bytes that the transport accepted.
     sent: AtomicU64,
+    /// When the last accepted bytes were handed to the kernel, in nanoseconds of the clock.
+    last_write: AtomicU64,
     /// The last piece of the request body was handed to the connection.
     body_taken: AtomicBool,
     /// The last request byte was accepted.
@@ -133,6 +135,7 @@ impl Probe {
             started: at,
             foreign: AtomicBool::new(true),
             sent: AtomicU64::new(0),
+            last_write: AtomicU64::new(0),
             body_taken: AtomicBool::new(false),
             all_sent: AtomicBool::new(false),
             answered: AtomicBool::new(false),
@@ -165,8 +168,15 @@ impl Probe {
         state.timer.enter(Phase::Send, at);
     }
 
-    pub(crate) fn add_sent(&self, bytes: usize) {
+    /// The moment, for [`Probe::add_sent`].
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The kernel accepted bytes that were handed to it at `at`.
+    pub(crate) fn add_sent(&self, bytes: usize, at: Timestamp) {
         self.sent.fetch_add(bytes as u64, Relaxed);
+        self.last_write.store(at.as_nanos(), Relaxed);
     }
 
     pub(crate) fn sent(&self) -> u64 {
@@ -178,10 +188,14 @@ impl Probe {
     }
 
     /// Everything that the connection had was accepted.
+    ///
+    /// The wait begins when the last bytes were handed over, not when that call came back: the
+    /// server may have begun meanwhile, and its half must lie within the wait.
     pub(crate) fn flushed(&self) {
         let whole = self.body_taken.load(Relaxed) && self.sent() > 0;
         if whole && !self.all_sent.swap(true, Relaxed) {
-            self.enter(Phase::Wait);
+            let at = Timestamp::from_nanos(self.last_write.load(Relaxed));
+            self.state().timer.enter(Phase::Wait, at);
         }
     }
 

@@ -29,7 +29,7 @@ pub enum Phase {
     Connect,
     /// TLS handshake.
     Tls,
-    /// From the connection being ready to the last request byte accepted by the kernel.
+    /// From the connection being ready to the last request byte handed to the kernel, which accepted it.
     Send,
     /// From the last request byte to the first response byte.
     Wait,

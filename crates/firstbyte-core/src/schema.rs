@@ -301,7 +301,7 @@ schema! {
         DNS: Millis = "dns_ms" / "dns_us", "Resolving the host name.";
         CONNECT: Millis = "connect_ms" / "connect_us", "TCP handshake.";
         TLS: Millis = "tls_ms" / "tls_us", "TLS handshake.";
-        SEND: Millis = "send_ms" / "send_us", "From the connection being ready to the last request byte accepted by the kernel.";
+        SEND: Millis = "send_ms" / "send_us", "From the connection being ready to the last request byte handed to the kernel, which accepted it.";
         WAIT: Millis = "wait_ms" / "wait_us", "In client.done from the last request byte to the first response byte; elsewhere the time waited.";
         RECEIVE: Millis = "receive_ms" / "receive_us", "From the first to the last response byte.";
         KERNEL: Millis = "kernel_ms" / "kernel_us", "How long the request lay in the server's kernel before the application read it.";

@@ -119,7 +119,7 @@ mod tests {
         let url = "http://localhost/update_weights".parse().unwrap();
         let label = Label::new(&reqwest::Method::POST, &url);
         let probe = Probe::start(label, Clock::system(), Clock::system().now());
-        probe.add_sent(sent);
+        probe.add_sent(sent, probe.now());
         probe
     }
 

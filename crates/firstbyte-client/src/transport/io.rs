@@ -119,8 +119,9 @@ impl AsyncWrite for Io {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        let at = self.attempt.get().now();
         let accepted = ready!(delegate!(self.poll_write(cx, bytes)))?;
-        self.attempt.get().add_sent(accepted);
+        self.attempt.get().add_sent(accepted, at);
         Poll::Ready(Ok(accepted))
     }
 
@@ -129,8 +130,9 @@ impl AsyncWrite for Io {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let at = self.attempt.get().now();
         let accepted = ready!(delegate!(self.poll_write_vectored(cx, slices)))?;
-        self.attempt.get().add_sent(accepted);
+        self.attempt.get().add_sent(accepted, at);
         Poll::Ready(Ok(accepted))
     }
 
