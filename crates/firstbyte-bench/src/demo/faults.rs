@@ -132,11 +132,12 @@ impl Demo<'_> {
         const SLOTS: usize = 2;
         let mode = ConnectionMode::KeepAlive { max_connections: SLOTS };
         let transport = HyperTransport::builder().connection_mode(mode).build()?;
-        // The load goes on for ever; each stream takes as long as the fault is meant to.
+        // Each stream takes as long as the fault is meant to, and the call is next in line.
         let config = StreamConfig {
-            streams: SLOTS + 1,
+            streams: SLOTS,
             slots: SLOTS,
-            max_tokens: self.options.tokens(self.delay().as_secs_f64() * 2.0),
+            max_tokens: self.options.tokens(self.delay().as_secs_f64()),
+            staggered: false,
             ..self.stream_config()
         };
         let load = StreamLoad::start(&transport.client(), &config, &self.recorder)
@@ -186,7 +187,7 @@ impl Demo<'_> {
     fn describe(&self, injected: Injected) -> String {
         let delay = millis(self.delay());
         match injected {
-            Injected::Pool => format!("2 of 2 connections busy for up to {} ms", delay * 2),
+            Injected::Pool => format!("2 of 2 connections busy for {delay} ms"),
             Injected::Connect => "listen backlog full: SYN dropped".into(),
             Injected::Network => format!("relay, {} ms each way", delay / 2),
             Injected::LateAccept => format!("accept {delay} ms late"),

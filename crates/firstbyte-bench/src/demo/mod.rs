@@ -127,6 +127,7 @@ impl Demo<'_> {
             streams: self.options.streams,
             slots: self.options.pool,
             max_tokens: self.options.tokens(self.options.stream_seconds),
+            staggered: true,
             allow_remote: false,
         }
     }

@@ -30,6 +30,9 @@ pub struct StreamConfig {
     pub slots: usize,
     /// Tokens of each completion: its end, whatever happens.
     pub max_tokens: u32,
+    /// Whether the first streams are shortened, each to another length, so that slots become free
+    /// at an even pace from the begin, as they do once a load has run for a while.
+    pub staggered: bool,
     /// Whether the server may be on another host.
     pub allow_remote: bool,
 }
@@ -112,8 +115,6 @@ pub struct StreamLoad {
 impl StreamLoad {
     /// Starts the streams through `client`, on the runtime that it is called on.
     ///
-    /// The first streams that get a slot are shortened, each to another length, so that slots
-    /// become free at an even pace from the begin, as they do once a load has run for a while.
     /// `recorder` gets a `[gen]` batch for every `streams` completions.
     ///
     /// # Errors
@@ -186,9 +187,9 @@ impl Drop for StreamLoad {
     }
 }
 
-/// Spread over the whole length for streams that begin in a slot, whole for those that wait.
+/// Spread over the whole length for staggered streams that begin in a slot, else whole.
 fn first_length(config: &StreamConfig, index: usize) -> u32 {
-    if index >= config.slots {
+    if !config.staggered || index >= config.slots {
         return config.max_tokens;
     }
     let slots = config.slots.min(config.streams);
@@ -235,7 +236,14 @@ mod tests {
 
     fn config(url: &str) -> StreamConfig {
         let url = Url::parse(url).unwrap();
-        StreamConfig { url, streams: 6, slots: 3, max_tokens: 20, allow_remote: false }
+        StreamConfig {
+            url,
+            streams: 6,
+            slots: 3,
+            max_tokens: 20,
+            staggered: true,
+            allow_remote: false,
+        }
     }
 
     fn client(slots: usize) -> ClientWithMiddleware {
