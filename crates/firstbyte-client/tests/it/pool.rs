@@ -26,14 +26,15 @@ async fn one_shot_calls_have_connections_of_their_own() {
 
 #[tokio::test]
 async fn a_kept_connection_is_used_again_until_the_server_closes_it() {
-    let twice = ok().read_request().write(response(200, &[], "{}")).close();
+    let twice = ok().read_request().write(response(200, &[], "{}")).pause(10 * MS).close();
     let server = ScriptedServer::start(twice).await;
     let trace = Trace::new();
     let client = trace.builder(&server.url("")).connection_mode(keep(1)).build().unwrap();
     for _ in 0..6 {
-        client.post("/pause").send().await.unwrap();
+        let response = client.post("/pause").send().await.unwrap();
+        assert_eq!(response.attempts, 1, "the closed connection was not even tried");
         // The FIN must have arrived; a server that closes at the very moment is another matter.
-        tokio::time::sleep(5 * MS).await;
+        tokio::time::sleep(40 * MS).await;
     }
     assert_eq!((server.connections(), server.posts()), (3, 6));
     assert_eq!(server.requests()[0].header("connection"), None);
@@ -55,16 +56,24 @@ async fn a_body_that_is_dropped_early_gives_its_slot_back_and_closes_its_connect
 
 #[tokio::test]
 async fn a_body_that_ended_gives_its_slot_back_although_the_response_lives_on() {
-    let server = ScriptedServer::start(ok().keep_alive_loop()).await;
-    let transport = HyperTransport::builder().connection_mode(keep(1)).build().unwrap();
-    let client = transport.client();
-    let mut first = client.get(server.url("/health")).send().await.unwrap();
-    while first.chunk().await.unwrap().is_some() {}
-    let second =
-        tokio::time::timeout(Duration::from_secs(5), client.get(server.url("/health")).send());
-    second.await.expect("the slot is free").unwrap();
-    assert_eq!(server.connections(), 1);
-    assert_eq!(first.url().path(), "/health");
+    let sized = response(200, &[], "ok");
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+    for (answer, chunks) in [(sized, 1), (chunked.into(), 2)] {
+        let script = Script::new().read_request().write(answer).keep_alive_loop();
+        let server = ScriptedServer::start(script).await;
+        let transport = HyperTransport::builder().connection_mode(keep(1)).build().unwrap();
+        let client = transport.client();
+        let mut first = client.get(server.url("/health")).send().await.unwrap();
+        // That a sized body is over is known with its last byte, of a chunked one a read later.
+        for _ in 0..chunks {
+            first.chunk().await.unwrap();
+        }
+        let second = client.get(server.url("/health")).send();
+        let second = tokio::time::timeout(Duration::from_secs(5), second).await;
+        second.expect("the slot is free").unwrap();
+        assert_eq!(server.connections(), 1);
+        assert_eq!(first.url().path(), "/health");
+    }
 }
 
 #[tokio::test]
