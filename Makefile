@@ -22,6 +22,8 @@ test: lint docs ## everything that must pass before a change lands
 
 lint: ## formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check
+	cd benches && $(CARGO) fmt --check
+	cd fuzz && $(CARGO) fmt --check
 	$(CARGO) clippy --locked --workspace --all-targets --all-features -- -D warnings
 
 fmt: ## format all code
@@ -54,7 +56,7 @@ fuzz-check: ## do the fuzz targets compile
 
 deny: ## licences, advisories and banned crates
 	$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny
-	$(CARGO) deny check
+	$(CARGO) deny --locked check
 
 test-uvicorn: ## opt-in: `firstbyte call` against a real uvicorn + FastAPI server
 	tests/uvicorn/run

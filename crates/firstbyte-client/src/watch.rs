@@ -6,7 +6,7 @@
 
 use std::{
     fmt,
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll},
     time::Duration,
 };
@@ -147,7 +147,8 @@ impl StillWaiting {
             return;
         }
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(self.interval)));
-        while let Poll::Ready(()) = timer.as_mut().poll(cx) {
+        // A server that never stops sending uses up the task's budget; this must be told all the same.
+        while let Poll::Ready(()) = pin!(tokio::task::unconstrained(timer.as_mut())).poll(cx) {
             if let Some(state) = probe.snapshot() {
                 let event = state.event(recorder.clock().now());
                 recorder.record(probe.label.mark(event));

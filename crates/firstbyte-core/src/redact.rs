@@ -24,26 +24,40 @@ pub fn redact_url(url: &str) -> String {
     match base.find("//") {
         Some(slashes) => {
             let (scheme, rest) = base.split_at(slashes + 2);
-            let authority = rest.find(['/', '\\']).unwrap_or(rest.len());
-            let host = rest[..authority].rfind('@').map_or(0, |at| at + 1);
             redacted.push_str(scheme);
-            redacted.push_str(&rest[host..]);
+            redacted.push_str(without_credentials(rest));
         }
-        None => redacted.push_str(base),
+        None if base.starts_with('/') => redacted.push_str(base),
+        None => redacted.push_str(without_credentials(base)),
     }
     if let Some(query) = query {
         for (i, pair) in query.split('&').enumerate() {
             redacted.push(if i == 0 { '?' } else { '&' });
             // A pair without `=` may itself be a token.
             match pair.split_once('=') {
-                Some((key, _)) => redacted.push_str(key),
-                None if pair.is_empty() => continue,
-                None => {}
+                // A token in base64 may end in `=`: then there is no key.
+                Some((key, value)) if value.bytes().any(|b| b != b'=') => {
+                    redacted.push_str(key);
+                    redacted.push_str("=***");
+                }
+                None if pair.is_empty() => {}
+                _ => redacted.push_str("***"),
             }
-            redacted.push_str(if pair.contains('=') { "=***" } else { "***" });
         }
     }
     redacted
+}
+
+/// What follows the credentials. If the authority is none without them, a slash or question mark
+/// in the password may have cut it short: then everything up to the last `@` goes.
+fn without_credentials(rest: &str) -> &str {
+    let authority = rest.find(['/', '\\']).unwrap_or(rest.len());
+    let host = rest[..authority].rfind('@').map_or(0, |at| at + 1);
+    let is_host = rest[host..authority]
+        .rsplit_once(':')
+        .is_none_or(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
+    let start = if is_host { host } else { rest.rfind('@').map_or(0, |at| at + 1).max(host) };
+    &rest[start..]
 }
 
 #[cfg(test)]
@@ -56,7 +70,11 @@ mod tests {
             "http://canary@host/p",
             "http://user:canary@host/p",
             "http://a@b:canary@host/p",
-            "http://user:can/ary@host/p?canary",
+            "http://user:CAN/canary@host/p?canary",
+            "http://a@b:canary/x@host/p",
+            "user:canary@host:1/x",
+            "http://host/p?canary=",
+            "http://host/p?canary==&a=1",
             "http://host/p?canary",
             "http://host/p?k=canary",
             "http://host/p?k=v=canary&x=canary",

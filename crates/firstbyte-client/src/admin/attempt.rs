@@ -12,7 +12,7 @@ use super::{AdminClient, AdminRequest, AdminResponse, request::Probed};
 use crate::{
     error::{ClientError, Failure, Reason},
     middleware::{AdminAttempt, AdminCall, trace_id},
-    policy::{Flight, OperationClass, Overlapping, Refusal, RetryPolicy},
+    policy::{Flight, LONGEST, OperationClass, Overlapping, Refusal, RetryPolicy},
     probe::{Label, Probe},
 };
 
@@ -91,18 +91,19 @@ impl<'a> Call<'a> {
         let route = client.0.routes.find(method.as_str(), url.path());
         let trace_id = trace_id(&request.headers);
         let flight = match request.class {
-            OperationClass::Idempotent => None,
-            _ => {
+            OperationClass::Idempotent if *method == reqwest::Method::GET => None,
+            class => {
                 let resumes = route.is_some_and(|route| &*route.operation == "resume");
+                let harmless = resumes || class == OperationClass::Idempotent;
                 let overlapping = match request.overlapping {
-                    Overlapping::Forbidden if resumes => Overlapping::Bypassing,
+                    Overlapping::Forbidden if harmless => Overlapping::Bypassing,
                     as_asked => as_asked,
                 };
                 let flight = client.0.overlap.begin(trace_id, overlapping);
                 Some(flight.map_err(|refusal| refused(client, &url, request, refusal))?)
             }
         };
-        let deadline = request.timeout.map(|timeout| Instant::now() + timeout);
+        let deadline = request.timeout.map(|timeout| Instant::now() + timeout.min(LONGEST));
         Ok(Self { request, client, url, route, trace_id, deadline, flight })
     }
 
@@ -144,6 +145,7 @@ impl<'a> Call<'a> {
             probe: Arc::clone(&probe),
             step: self.request.step,
             max_body: inner.max_body,
+            whole: true,
         })));
         let sent = inner.client.execute_with_extensions(self.message(), &mut extensions).await;
         let mut response = sent.map_err(|e| own_error(e, &probe))?;

@@ -80,6 +80,8 @@ pub(crate) struct AdminAttempt {
     pub(crate) probe: Arc<Probe>,
     pub(crate) step: Option<i64>,
     pub(crate) max_body: usize,
+    /// Whether the response is read to its end in any case.
+    pub(crate) whole: bool,
 }
 
 impl FirstByteMiddleware {
@@ -134,7 +136,7 @@ impl FirstByteMiddleware {
         let mut label = Label::new(request.method(), request.url()).routed(route);
         label.trace_id = Some(trace_id(request.headers()));
         let probe = Probe::start(label, self.recorder.clock().clone(), at);
-        Ok(Some(AdminAttempt { probe, step: None, max_body: usize::MAX }))
+        Ok(Some(AdminAttempt { probe, step: None, max_body: usize::MAX, whole: false }))
     }
 }
 
@@ -154,9 +156,8 @@ impl Middleware for FirstByteMiddleware {
         if let Some(id) = probe.label.trace_id {
             propagate(id, request.headers_mut());
         }
-        let whole = admin.max_body < usize::MAX;
-        let mut attempt =
-            Attempt::begin(self.recorder.clone(), Arc::clone(&probe), admin.step, whole);
+        let recorder = self.recorder.clone();
+        let mut attempt = Attempt::begin(recorder, Arc::clone(&probe), admin.step, admin.whole);
         let mut waiting = StillWaiting::every(self.still_waiting);
         let mut running = pin!(probe.scope(next.run(request, extensions)));
         let result = poll_fn(|cx| {
@@ -185,11 +186,12 @@ pub(crate) fn trace_id(headers: &HeaderMap) -> TraceId {
 }
 
 fn propagate(id: TraceId, headers: &mut HeaderMap) {
-    headers.insert(&X_TRACE_ID, header::trace_id_value(id));
+    // A map that is full stays as it is.
+    _ = headers.try_insert(&X_TRACE_ID, header::trace_id_value(id));
     let mut parents = headers.iter().filter(|(name, _)| **name == TRACEPARENT);
     let first = parents.next().map(|(_, parent)| TraceParent::parse(parent.as_bytes()));
     if !matches!(first, Some(Ok(_))) || parents.next().is_some() {
-        headers.insert(&TRACEPARENT, TraceParent::new(id).to_header());
+        _ = headers.try_insert(&TRACEPARENT, TraceParent::new(id).to_header());
     }
 }
 

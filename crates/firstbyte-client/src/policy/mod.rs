@@ -5,5 +5,8 @@ mod overlap;
 mod retry;
 mod timeouts;
 
-pub(crate) use self::overlap::{Flight, Overlap, Overlapping, Refusal};
 pub use self::{class::OperationClass, retry::RetryPolicy, timeouts::Timeouts};
+pub(crate) use self::{
+    overlap::{Flight, Overlap, Overlapping, Refusal},
+    timeouts::{LONGEST, PEER_DEAD},
+};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::OperationClass;
+use super::{LONGEST, OperationClass};
 
 /// Which failures are tried again, how often and how soon. Data, so that it can be edited.
 ///
@@ -65,8 +65,9 @@ impl RetryPolicy {
     ///
     /// Callers that failed together do not come back together.
     pub(crate) fn pause_after(&self, attempt: u32) -> Duration {
-        let mean = self.first_pause.saturating_mul(1 << (attempt - 1).min(16));
-        mean.mul_f64(0.75 + 0.5 * fastrand::f64()).min(self.longest_pause)
+        let longest = self.longest_pause.min(LONGEST);
+        let mean = self.first_pause.saturating_mul(1 << (attempt - 1).min(16)).min(longest * 2);
+        mean.mul_f64(0.75 + 0.5 * fastrand::f64()).min(longest)
     }
 }
 

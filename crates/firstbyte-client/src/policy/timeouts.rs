@@ -1,6 +1,13 @@
 //! One clock for each thing that can hang.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
+
+/// A year. Longer times count as this, so that no sum of moments overflows.
+pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Linux takes 1 to 32,767 s for each of the four steps until a silent peer counts as dead.
+pub(crate) const PEER_DEAD: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(36 * 60 * 60);
 
 /// The clocks of a call. They are separate because a weight update may rightly take an hour,
 /// while a TCP handshake may not.

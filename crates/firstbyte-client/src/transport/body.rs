@@ -79,7 +79,10 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ClientError>>> {
         let this = &mut *self;
+        let late = this.deadline.is_some_and(|at| elapsed(&mut this.clock, || sleep_until(at), cx));
         let failure = match this.poll_incoming(cx) {
+            // Also while frames keep coming: a body without end is no answer.
+            _ if late => Reason::TotalTimeout.into(),
             Poll::Ready(Some(Ok(frame))) => {
                 if this.incoming.is_end_stream() {
                     this.release();
@@ -91,12 +94,7 @@ impl Body for ResponseBody {
                 return Poll::Ready(None);
             }
             Poll::Ready(Some(Err(error))) => Failure::of_body(error),
-            Poll::Pending => match this.deadline {
-                Some(at) if elapsed(&mut this.clock, || sleep_until(at), cx) => {
-                    Reason::TotalTimeout.into()
-                }
-                _ => return Poll::Pending,
-            },
+            Poll::Pending => return Poll::Pending,
         };
         this.held = None;
         Poll::Ready(Some(Err(this.probe.error(failure))))

@@ -54,7 +54,7 @@ use self::{body::ResponseBody, connection::Clocks, pool::Pool, request::Outgoing
 use crate::{
     error::{ClientError, Failure, Reason},
     middleware::with_url,
-    policy::Timeouts,
+    policy::{LONGEST, PEER_DEAD, Timeouts},
     probe::{Label, Probe},
 };
 
@@ -113,8 +113,8 @@ impl HyperTransport {
     async fn call(&self, request: Request, probe: &Arc<Probe>) -> Result<Response, Failure> {
         let Shared { pool, tls, timeouts } = &*self.0;
         probe.adopt();
-        let total =
-            request.timeout().copied().or(timeouts.total).map(|total| Instant::now() + total);
+        let total = request.timeout().copied().or(timeouts.total);
+        let total = total.map(|total| Instant::now() + total.min(LONGEST));
         let Outgoing { request, url, origin } = Outgoing::new(request, pool.is_one_shot(), probe)?;
         let slot = within(total, Reason::TotalTimeout, pool.slot(probe)).await?;
         let connection = match slot.idle(&origin) {
@@ -191,10 +191,15 @@ impl TransportBuilder {
     /// for zero connections, and for a connect, send or peer-dead clock of zero.
     pub fn build(self) -> Result<HyperTransport, ClientError> {
         let Timeouts { connect, send, peer_dead, .. } = self.timeouts;
-        for (name, timeout) in [("connect", connect), ("send", send), ("peer_dead", peer_dead)] {
-            if timeout == Duration::ZERO {
-                return Err(ClientError::config(format!("the {name} time-out must not be zero")));
+        for (name, timeout) in [("connect", connect), ("send", send)] {
+            if timeout == Duration::ZERO || timeout > LONGEST {
+                let range = "must be more than zero and at most a year";
+                return Err(ClientError::config(format!("the {name} time-out {range}")));
             }
+        }
+        if !PEER_DEAD.contains(&peer_dead) {
+            let range = "must be within 1 s and 36 h, which the kernel can watch";
+            return Err(ClientError::config(format!("the peer_dead time-out {range}")));
         }
         let pool = Pool::new(self.mode)?;
         let tls = Tls::new(&self.roots, self.identity.as_deref())?;

@@ -271,6 +271,11 @@ fn a_sink_that_panics_is_given_up_and_the_others_go_on() {
             panic!("a sink's defect")
         }
     }
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("another defect of it")
+        }
+    }
     let memory = MemorySink::new();
     let recorder = Recorder::builder().sink(Bomb).sink(memory.clone()).build().unwrap();
     recorder.record(event(1));

@@ -83,7 +83,7 @@ impl Writer {
         }
         let balance = self.shared.accounting();
         self.write_own(process_end(&balance, self.clock.now()));
-        self.sinks.clear();
+        self.sinks.drain(..).for_each(discard);
         self.shared.control.finished();
         self.shared.drop_stragglers();
     }
@@ -112,9 +112,10 @@ impl Writer {
             match catch_unwind(AssertUnwindSafe(|| sink.write(&self.batch, &self.process))) {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => written = written.min(error.written),
-                Err(_panic) => {
+                Err(panic) => {
                     written = 0;
-                    *slot = None;
+                    discard(slot.take());
+                    discard(panic);
                 }
             }
         }
@@ -132,7 +133,7 @@ impl Writer {
     fn report_drops(&mut self) {
         let now = self.shared.accounting();
         for reason in DropReason::ALL {
-            let count = now.dropped_by(reason) - self.reported.dropped_by(reason);
+            let count = now.dropped_by(reason).saturating_sub(self.reported.dropped_by(reason));
             if count > 0 {
                 let event = Event::new(&record::DROPPED, self.clock.now())
                     .with(field::COUNT, count.cast_signed())
@@ -155,6 +156,13 @@ impl Writer {
     /// What to add to a monotonic moment to get the wall clock.
     fn unix_offset(&self) -> u64 {
         self.clock.unix_nanos().wrapping_sub(self.clock.now().as_nanos())
+    }
+}
+
+/// Drops what belongs to a sink, which may panic in that too.
+fn discard<T>(value: T) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+        std::mem::forget(panic);
     }
 }
 

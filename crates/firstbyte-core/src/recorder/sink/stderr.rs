@@ -12,11 +12,11 @@ pub struct StderrSink {
 
 impl Sink for StderrSink {
     fn write(&mut self, batch: &[Entry], process: &Process) -> Result<(), WriteError> {
-        let mut stderr = std::io::stderr().lock();
         for (written, entry) in batch.iter().enumerate() {
             self.line.clear();
             entry.write_line(FileFormat::Text, process, &mut self.line);
-            write_lines(&mut stderr, &self.line)
+            // The lock is the whole program's: held for one line only.
+            write_lines(&mut std::io::stderr().lock(), &self.line)
                 .map_err(|(error, _)| WriteError { written, ..error })?;
         }
         Ok(())
