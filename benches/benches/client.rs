@@ -17,7 +17,9 @@ use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use reqwest::{Request, Response};
-use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next, Result as MiddlewareResult};
+use reqwest_middleware::{
+    ClientBuilder, ClientWithMiddleware, Middleware, Next, Result as MiddlewareResult,
+};
 use reqwest_tracing::TracingMiddleware;
 use tokio::{net::TcpListener, runtime::Builder};
 use tracing::{Dispatch, Level, level_filters::LevelFilter};
@@ -31,7 +33,12 @@ struct Noop;
 
 #[async_trait]
 impl Middleware for Noop {
-    async fn handle(&self, request: Request, extensions: &mut Extensions, next: Next<'_>) -> MiddlewareResult<Response> {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> MiddlewareResult<Response> {
         next.run(request, extensions).await
     }
 }
@@ -41,8 +48,14 @@ struct Null;
 
 #[async_trait]
 impl Middleware for Null {
-    async fn handle(&self, _: Request, _: &mut Extensions, _: Next<'_>) -> MiddlewareResult<Response> {
-        let answer = http::Response::builder().header("content-type", "application/json").body(ANSWER);
+    async fn handle(
+        &self,
+        _: Request,
+        _: &mut Extensions,
+        _: Next<'_>,
+    ) -> MiddlewareResult<Response> {
+        let answer =
+            http::Response::builder().header("content-type", "application/json").body(ANSWER);
         Ok(Response::from(answer.expect("a valid response")))
     }
 }
@@ -56,7 +69,11 @@ async fn calls(client: &ClientWithMiddleware, operations: u64, settle: impl Fn()
     for _ in 0..operations / BATCH {
         let start = Instant::now();
         for _ in 0..BATCH {
-            let response = client.post("http://127.0.0.1:8000/update_weights").send().await.expect("Null answers");
+            let response = client
+                .post("http://127.0.0.1:8000/update_weights")
+                .send()
+                .await
+                .expect("Null answers");
             response.bytes().await.expect("the body is there");
         }
         took += start.elapsed();
@@ -67,7 +84,10 @@ async fn calls(client: &ClientWithMiddleware, operations: u64, settle: impl Fn()
 
 fn middlewares(table: &mut Table) -> io::Result<()> {
     let dir = tempfile::tempdir()?;
-    let recorder = Recorder::builder().text_file(dir.path().join("client.log")).build().map_err(io::Error::other)?;
+    let recorder = Recorder::builder()
+        .text_file(dir.path().join("client.log"))
+        .build()
+        .map_err(io::Error::other)?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let file = std::fs::File::create(dir.path().join("trace.json"))?;
     let json = Dispatch::new(
@@ -87,7 +107,9 @@ fn middlewares(table: &mut Table) -> io::Result<()> {
             Variant::new("firstbyte", |n| runtime.block_on(calls(&ours, n, flush))),
             Variant::new("silent", |n| runtime.block_on(calls(&tracing, n, || ()))),
             Variant::new("json", |n| {
-                tracing::dispatcher::with_default(&json, || runtime.block_on(calls(&tracing, n, || ())))
+                tracing::dispatcher::with_default(&json, || {
+                    runtime.block_on(calls(&tracing, n, || ()))
+                })
             }),
         ],
         40,
@@ -95,10 +117,27 @@ fn middlewares(table: &mut Table) -> io::Result<()> {
     );
     assert_eq!(recorder.shutdown(SOON).dropped(), 0);
     let over = |variant: usize| added(&figures[variant], &figures[0]) / 1e3;
-    table.context("client: a call through a no-op middleware and a null transport", median(figures[0].clone()) / 1e3, "us");
-    table.at_most("client: middleware, recorded to a file, over a no-op middleware", over(1), "us", 0.8);
-    table.context("client: reqwest-tracing without subscriber, over a no-op middleware", over(2), "us");
-    table.context("client: reqwest-tracing, JSON into a file, over a no-op middleware", over(3), "us");
+    table.context(
+        "client: a call through a no-op middleware and a null transport",
+        median(figures[0].clone()) / 1e3,
+        "us",
+    );
+    table.at_most(
+        "client: middleware, recorded to a file, over a no-op middleware",
+        over(1),
+        "us",
+        0.8,
+    );
+    table.context(
+        "client: reqwest-tracing without subscriber, over a no-op middleware",
+        over(2),
+        "us",
+    );
+    table.context(
+        "client: reqwest-tracing, JSON into a file, over a no-op middleware",
+        over(3),
+        "us",
+    );
     Ok(())
 }
 
@@ -112,7 +151,9 @@ fn serve() -> io::Result<SocketAddr> {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(async {
                     let answer = service_fn(async |_: hyper::Request<Incoming>| {
-                        Ok::<_, std::convert::Infallible>(hyper::Response::new(Full::new(Bytes::from_static(ANSWER))))
+                        Ok::<_, std::convert::Infallible>(hyper::Response::new(Full::new(
+                            Bytes::from_static(ANSWER),
+                        )))
                     });
                     _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
                 });
@@ -134,11 +175,18 @@ fn blocking_call(address: SocketAddr) -> io::Result<()> {
 
 fn one_shot(table: &mut Table) -> io::Result<()> {
     let dir = tempfile::tempdir()?;
-    let recorder = Recorder::builder().text_file(dir.path().join("client.log")).build().map_err(io::Error::other)?;
+    let recorder = Recorder::builder()
+        .text_file(dir.path().join("client.log"))
+        .build()
+        .map_err(io::Error::other)?;
     let address = serve()?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let admin = AdminClient::builder(recorder.clone()).base_url(format!("http://{address}")).build().map_err(io::Error::other)?;
-    let fresh = reqwest::Client::builder().pool_max_idle_per_host(0).build().map_err(io::Error::other)?;
+    let admin = AdminClient::builder(recorder.clone())
+        .base_url(format!("http://{address}"))
+        .build()
+        .map_err(io::Error::other)?;
+    let fresh =
+        reqwest::Client::builder().pool_max_idle_per_host(0).build().map_err(io::Error::other)?;
     let url = format!("http://{address}/update_weights");
     let time = |call: &mut dyn FnMut()| {
         let start = Instant::now();
@@ -147,17 +195,28 @@ fn one_shot(table: &mut Table) -> io::Result<()> {
     };
     let figures = interleave(
         &mut [
-            Variant::new("socket", |_| time(&mut || blocking_call(address).expect("the server answers"))),
+            Variant::new("socket", |_| {
+                time(&mut || blocking_call(address).expect("the server answers"))
+            }),
             Variant::new("reqwest", |_| {
                 time(&mut || {
                     runtime.block_on(async {
-                        fresh.post(&url).send().await.expect("answered").bytes().await.expect("whole");
+                        fresh
+                            .post(&url)
+                            .send()
+                            .await
+                            .expect("answered")
+                            .bytes()
+                            .await
+                            .expect("whole");
                     });
                 })
             }),
             Variant::new("firstbyte", |_| {
                 time(&mut || {
-                    runtime.block_on(async { admin.post("/update_weights").send().await.expect("answered") });
+                    runtime.block_on(async {
+                        admin.post("/update_weights").send().await.expect("answered")
+                    });
                 })
             }),
         ],
@@ -165,11 +224,26 @@ fn one_shot(table: &mut Table) -> io::Result<()> {
         1,
     );
     assert_eq!(recorder.shutdown(SOON).dropped(), 0);
-    let [socket, reqwest, ours] = [0, 1, 2].map(|variant: usize| median(figures[variant].clone()) / 1e3);
+    let [socket, reqwest, ours] =
+        [0, 1, 2].map(|variant: usize| median(figures[variant].clone()) / 1e3);
     table.context("one-shot: blocking socket, connect and call, p50", socket, "us");
     table.context("one-shot: reqwest with a new connection, p50", reqwest, "us");
-    table.at_most_times("one-shot: AdminClient, recorded, p50", ours, "us", "reqwest with a new connection", reqwest, 1.3);
-    table.at_most_times("one-shot: AdminClient, recorded, p50", ours, "us", "blocking socket", socket, 2.0);
+    table.at_most_times(
+        "one-shot: AdminClient, recorded, p50",
+        ours,
+        "us",
+        "reqwest with a new connection",
+        reqwest,
+        1.3,
+    );
+    table.at_most_times(
+        "one-shot: AdminClient, recorded, p50",
+        ours,
+        "us",
+        "blocking socket",
+        socket,
+        2.0,
+    );
     Ok(())
 }
 

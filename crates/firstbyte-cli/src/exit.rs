@@ -4,7 +4,10 @@ use std::{
     fmt,
     io::{self, Write},
     process::ExitCode,
+    time::Duration,
 };
+
+use firstbyte_core::Recorder;
 
 /// The exit codes, as every `--help` shows them.
 pub(crate) const HELP: &str = "Exit codes:
@@ -53,6 +56,17 @@ pub(crate) fn report(result: Result<Exit, Error>) -> ExitCode {
             if error.usage { 2 } else { 1 }
         }
     })
+}
+
+/// Shuts a recorder down. Events that it could not write are an error, unless there is another one.
+pub(crate) fn close(recorder: &Recorder, result: Result<Exit, Error>) -> Result<Exit, Error> {
+    let lost = recorder.shutdown(Duration::from_secs(1)).dropped();
+    match result {
+        Ok(_) if lost > 0 => Err(Error::new(format!(
+            "{lost} events were not written to the log; is its disk full, or its pipe unread?"
+        ))),
+        result => result,
+    }
 }
 
 /// Writes a result to the standard output.

@@ -120,7 +120,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     // One thread, like the event loop of a Python server: what blocks it blocks everything.
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::new)?;
-    runtime.block_on(serve(config, args.until_stdin_closes))
+    let recorder = config.recorder.clone();
+    exit::close(&recorder, runtime.block_on(serve(config, args.until_stdin_closes)))
 }
 
 async fn serve(config: Config, until_stdin_closes: bool) -> Result<Exit, Error> {

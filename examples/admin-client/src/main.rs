@@ -1,11 +1,11 @@
-//! Pauses a server, updates its weights and resumes it, and prints where the time went.
+//! Updates a server's weights and prints where the time went.
 //!
 //! ```sh
 //! cargo run -p example-axum-service &
 //! cargo run -p example-admin-client -- http://127.0.0.1:8000
 //! ```
 //!
-//! The standard error stream shows `client.send` and `client.done` of each call.
+//! The standard error stream shows `client.send` and `client.done` of the call.
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
 use std::{error::Error, time::Duration};

@@ -15,7 +15,7 @@ use clap::ValueEnum;
 use firstbyte_client::{
     AdminClient, AdminResponse, ClientError, ConnectionMode, RetryPolicy, Timeouts,
 };
-use firstbyte_core::{Recorder, recorder::FileFormat};
+use firstbyte_core::{Recorder, RouteTable, recorder::FileFormat};
 
 use self::{lines::Lines, request::Request, summary::Running, waterfall::Style};
 use crate::{
@@ -96,13 +96,14 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::new)?;
     let running = Running::default();
     let mut session = Session { args, request, client, recorder, lines, running };
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
         tokio::select! {
             biased;
             () = signal::stop() => session.interrupted(),
             result = session.calls() => result,
         }
-    })
+    });
+    exit::close(&session.recorder, result)
 }
 
 fn client(args: &Args, request: &Request, recorder: Recorder) -> Result<AdminClient, Error> {
@@ -114,6 +115,7 @@ fn client(args: &Args, request: &Request, recorder: Recorder) -> Result<AdminCli
         .base_url(request.base_url())
         .connection_mode(mode)
         .retry(RetryPolicy::never())
+        .routes(RouteTable::from_env().map_err(Error::usage)?)
         .timeouts(Timeouts { total: args.timeout, ..Timeouts::default() })
         .build()
         .map_err(Error::usage)

@@ -161,3 +161,22 @@ fn ctrl_c_ends_a_stuck_call_and_says_where_it_was() {
     assert!(out.contains("client.fail") && out.contains("phase=wait"), "{out}");
     assert!(out.contains("interrupted: n=0"), "{out}");
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_log_that_cannot_be_written_is_an_error_although_the_call_went_well() {
+    let script = Script::new().read_request().write(response(200, &[], "done"));
+    let (output, _) = call_scripted(script, &["--log", "/dev/full"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
+    assert!(stderr(&output).contains("2 events were not written"), "{}", stderr(&output));
+    assert!(stdout(&output).contains("200 OK"), "{}", stdout(&output));
+}
+
+#[test]
+fn a_password_in_what_is_no_url_is_not_shown() {
+    for url in ["http://user:CAN/canary@h:1/x", "user:canary@h:1/x", "http://h:x/p?canary="] {
+        let output = run(&["call", url]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(!stderr(&output).contains("canary"), "{}", stderr(&output));
+    }
+}

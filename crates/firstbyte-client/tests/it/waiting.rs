@@ -145,3 +145,39 @@ async fn a_call_that_is_not_stuck_says_nothing() {
     assert_eq!(trace.names(), ["client.send", "client.done"]);
     assert_eq!(Whereabouts::InPool.to_string(), "in_pool");
 }
+
+#[tokio::test]
+async fn a_server_that_never_stops_sending_cannot_stop_the_clocks() {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    // In a thread of its own, or it would wait for the call that waits for it.
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+        let interim = "HTTP/1.1 102 Processing\r\n\r\n".repeat(1000);
+        while stream.write_all(interim.as_bytes()).is_ok() {}
+    });
+    let trace = Trace::new();
+    let error = trace.client(&url).post("/update_weights").timeout(200 * MS).send().await;
+    let error = error.unwrap_err();
+    assert!(error.is_timeout() && error.is_outcome_unknown(), "{error}");
+    server.join().unwrap();
+}
+
+#[tokio::test]
+async fn times_without_measure_are_cut_or_refused() {
+    let server = ScriptedServer::start(ok()).await;
+    let trace = Trace::new();
+    let longest = Duration::MAX;
+    trace.client(&server.url("")).post("/pause").timeout(longest).send().await.unwrap();
+    for timeouts in [
+        firstbyte_client::Timeouts { connect: longest, ..Default::default() },
+        firstbyte_client::Timeouts { send: longest, ..Default::default() },
+        firstbyte_client::Timeouts { peer_dead: longest, ..Default::default() },
+        firstbyte_client::Timeouts { peer_dead: 900 * MS, ..Default::default() },
+    ] {
+        let built = trace.builder(&server.url("")).timeouts(timeouts).build();
+        assert!(built.unwrap_err().is_config(), "{timeouts:?}");
+    }
+}
