@@ -119,6 +119,6 @@ pub(super) fn elapsed(
     cx: &mut Context<'_>,
 ) -> bool {
     let clock = clock.get_or_insert_with(|| Box::pin(start())).as_mut();
-    // A server that never stops sending uses up the task's budget; clocks must run all the same.
-    pin!(tokio::task::unconstrained(clock)).poll(cx).is_ready()
+    // While a server never stops sending, the runtime comes to its timers late or not at all.
+    clock.deadline() <= Instant::now() || clock.poll(cx).is_ready()
 }
