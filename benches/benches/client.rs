@@ -22,7 +22,7 @@ use reqwest_middleware::{
 };
 use reqwest_tracing::TracingMiddleware;
 use tokio::{net::TcpListener, runtime::Builder};
-use tracing::{Dispatch, Level, level_filters::LevelFilter};
+use tracing::{Dispatch, level_filters::LevelFilter};
 
 const BATCH: u64 = 500;
 const SOON: Duration = Duration::from_secs(10);
@@ -93,7 +93,7 @@ fn middlewares(table: &mut Table) -> io::Result<()> {
     let json = Dispatch::new(
         tracing_subscriber::fmt()
             .json()
-            .with_max_level(LevelFilter::from(Level::INFO))
+            .with_max_level(LevelFilter::TRACE)
             .with_span_events(tracing_subscriber::fmt::format::FmtSpan::CLOSE)
             .with_writer(std::sync::Mutex::new(file))
             .finish(),

@@ -21,7 +21,10 @@ use firstbyte_benches::{Table, Variant, added, interleave, median};
 use firstbyte_core::Recorder;
 use firstbyte_tower::{FirstByteLayer, PropagateTraceIdLayer, SetTraceIdLayer};
 use futures_util::FutureExt;
-use http::{HeaderName, Request, Response, Uri};
+use http::{
+    HeaderName, HeaderValue, Request, Response, Uri,
+    header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT},
+};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full};
 use tower::{Service, ServiceBuilder, service_fn};
@@ -42,6 +45,24 @@ async fn answer(_: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, Infall
         .expect("a valid response"))
 }
 
+/// A request as hyper hands it over: with the headers of an ordinary client, and an extension.
+fn request(uri: Uri) -> Request<Full<Bytes>> {
+    #[derive(Clone)]
+    struct OfTheServer;
+
+    let mut request = Request::new(Full::default());
+    *request.method_mut() = http::Method::POST;
+    *request.uri_mut() = uri;
+    let headers = request.headers_mut();
+    headers.insert(HOST, HeaderValue::from_static("127.0.0.1:8000"));
+    headers.insert(USER_AGENT, HeaderValue::from_static("orchestrator/1"));
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    request.extensions_mut().insert(OfTheServer);
+    request
+}
+
 /// Sends `operations` requests for `path`, reads every body to its end, and times that.
 fn requests<S, B>(
     service: &mut S,
@@ -58,9 +79,7 @@ where
     for _ in 0..operations / BATCH {
         let start = Instant::now();
         for _ in 0..BATCH {
-            let mut request = Request::new(Full::default());
-            *request.method_mut() = http::Method::POST;
-            *request.uri_mut() = uri.clone();
+            let request = request(uri.clone());
             let response = service.call(black_box(request)).now_or_never().expect("nothing waits");
             let Ok(response) = response else { panic!("nothing fails") };
             let body = response.into_body().collect().now_or_never().expect("nothing waits");
@@ -228,9 +247,7 @@ where
 {
     let mut took = Duration::ZERO;
     for _ in 0..operations / u64::from(FRAMES) {
-        let mut request = Request::new(Full::default());
-        *request.method_mut() = http::Method::POST;
-        *request.uri_mut() = Uri::from_static("/update_weights");
+        let request = request(Uri::from_static("/update_weights"));
         let Some(Ok(response)) = service.call(request).now_or_never() else {
             panic!("nothing waits or fails")
         };
