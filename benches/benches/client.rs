@@ -22,7 +22,6 @@ use reqwest_middleware::{
 };
 use reqwest_tracing::TracingMiddleware;
 use tokio::{net::TcpListener, runtime::Builder};
-use tracing::{Dispatch, level_filters::LevelFilter};
 
 const BATCH: u64 = 500;
 const SOON: Duration = Duration::from_secs(10);
@@ -89,15 +88,6 @@ fn middlewares(table: &mut Table) -> io::Result<()> {
         .build()
         .map_err(io::Error::other)?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let file = std::fs::File::create(dir.path().join("trace.json"))?;
-    let json = Dispatch::new(
-        tracing_subscriber::fmt()
-            .json()
-            .with_max_level(LevelFilter::TRACE)
-            .with_span_events(tracing_subscriber::fmt::format::FmtSpan::CLOSE)
-            .with_writer(std::sync::Mutex::new(file))
-            .finish(),
-    );
     let (noop, ours) = (chain(Noop), chain(FirstByteMiddleware::new(recorder.clone())));
     let tracing = chain(TracingMiddleware::default());
     let flush = || assert!(recorder.flush(SOON));
@@ -106,11 +96,6 @@ fn middlewares(table: &mut Table) -> io::Result<()> {
             Variant::new("no-op", |n| runtime.block_on(calls(&noop, n, || ()))),
             Variant::new("firstbyte", |n| runtime.block_on(calls(&ours, n, flush))),
             Variant::new("silent", |n| runtime.block_on(calls(&tracing, n, || ()))),
-            Variant::new("json", |n| {
-                tracing::dispatcher::with_default(&json, || {
-                    runtime.block_on(calls(&tracing, n, || ()))
-                })
-            }),
         ],
         40,
         4 * BATCH,
@@ -131,11 +116,6 @@ fn middlewares(table: &mut Table) -> io::Result<()> {
     table.context(
         "client: reqwest-tracing without subscriber, over a no-op middleware",
         over(2),
-        "us",
-    );
-    table.context(
-        "client: reqwest-tracing, JSON into a file, over a no-op middleware",
-        over(3),
         "us",
     );
     Ok(())
