@@ -104,7 +104,8 @@ fn a_stalled_sink_costs_the_caller_nothing_and_every_loss_is_counted() {
     assert!(recorder.flush(SOON));
     let balance = close(&recorder);
     assert_eq!(balance.written, memory.events().len() as u64);
-    assert!(balance.written <= 17 + 16, "{balance:?}");
+    // One batch in the sink's hands, filled while it was taken, and one queue.
+    assert!(balance.written <= 400 + 16, "{balance:?}");
     assert_eq!(balance.dropped_by(DropReason::QueueFull), 10_000 - balance.written);
 }
 

@@ -138,6 +138,8 @@ fn build(
     if let Some(id) = TraceId::new(id) {
         event = event.trace_id(id);
     }
+    // A record without a name is one by its fields: at least the second, which is a count.
+    let mask = if record.name.is_none() { mask | 2 } else { mask };
     for (i, field) in record.fields.iter().enumerate() {
         if mask & 1 << i != 0 {
             event.set_any(*field, &texts[i % texts.len()], numbers[i]);
