@@ -38,7 +38,7 @@ fn push(recorder: &Recorder, operations: u64) -> Duration {
         let burst = left.min(4000);
         let start = Instant::now();
         for _ in 0..burst {
-            recorder.record(black_box(event.clone()));
+            recorder.record(black_box(&event));
         }
         took += start.elapsed();
         left -= burst;
@@ -63,7 +63,7 @@ fn sustained(threads: u64, events: u64) -> io::Result<f64> {
                         thread::yield_now();
                     }
                     for n in 0..256 {
-                        recorder.record(server_done(
+                        recorder.record(&server_done(
                             &recorder,
                             TraceId::new(burst << 8 | n | 1).expect("not zero"),
                         ));
@@ -100,7 +100,7 @@ fn memory() -> io::Result<f64> {
     let path = "x".repeat(1000);
     for n in 0..200_000 {
         let event = Event::new(&record::SERVER_RECV, recorder.clock().now());
-        recorder.record(if n % 4 == 0 {
+        recorder.record(&if n % 4 == 0 {
             event.with(field::PATH, &path)
         } else {
             event.with(field::PATH, "/pause")

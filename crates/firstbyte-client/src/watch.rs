@@ -146,7 +146,7 @@ impl StillWaiting {
         while timer.deadline() <= Instant::now() || timer.as_mut().poll(cx).is_ready() {
             if let Some(state) = probe.snapshot() {
                 let event = state.event(recorder.clock().now());
-                recorder.record(probe.label.mark(event));
+                recorder.record(&probe.label.mark(event));
             }
             timer.as_mut().reset(Instant::now() + self.interval);
         }

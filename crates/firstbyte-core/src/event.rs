@@ -1,12 +1,12 @@
 //! One thing that happened to one call: what the hot path hands to the recorder.
 
-mod heap;
+mod words;
 
-use self::heap::{Heap, Room};
 use crate::{
     clock::{Micros, Timestamp},
     schema::{
-        Count, Field, FieldId, FieldType, Millis, Moment, Real, Record, Tag, Text, Unit, Unix,
+        Count, Field, FieldId, FieldType, MAX_FIELDS, Millis, Moment, Real, Record, Tag, Text,
+        Unit, Unix,
     },
     trace_id::TraceId,
 };
@@ -16,6 +16,11 @@ pub const MAX_TEXT: usize = 1024;
 
 const INLINE_FIELDS: usize = 6;
 const INLINE_TEXT: usize = 38;
+/// What the texts of a usual `client.done` take.
+const TEXT_OF_A_CALL: usize = 64;
+/// Texts of one event together: five of the longest. A text that was set again may leave its room
+/// behind, which is reclaimed here.
+const MAX_TEXTS: usize = 5 * MAX_TEXT;
 
 /// A record of the [schema](crate::schema), filled in.
 ///
@@ -36,7 +41,7 @@ const INLINE_TEXT: usize = 38;
 pub struct Event {
     record: &'static Record,
     tag: Tag,
-    present: u32,
+    present: u64,
     trace_id: Option<TraceId>,
     at: Timestamp,
     values: Values,
@@ -45,7 +50,20 @@ pub struct Event {
 #[derive(Clone, Debug)]
 enum Values {
     Inline { slots: [u64; INLINE_FIELDS], len: u8, text: [u8; INLINE_TEXT] },
-    Heap(Heap),
+    Large(Box<Large>),
+}
+
+/// Room for every field and any text.
+#[derive(Clone, Debug)]
+struct Large {
+    slots: [u64; MAX_FIELDS],
+    text: Vec<u8>,
+}
+
+impl Large {
+    fn new() -> Box<Self> {
+        Box::new(Self { slots: [0; MAX_FIELDS], text: Vec::with_capacity(TEXT_OF_A_CALL) })
+    }
 }
 
 /// The value of a field, whatever its type.
@@ -74,7 +92,7 @@ impl Event {
         let values = if record.fields.len() <= INLINE_FIELDS {
             Values::Inline { slots: [0; INLINE_FIELDS], len: 0, text: [0; INLINE_TEXT] }
         } else {
-            Values::Heap(Heap::new())
+            Values::Large(Large::new())
         };
         Self { record, tag: record.tag, present: 0, trace_id: None, at, values }
     }
@@ -164,11 +182,20 @@ impl Event {
             .filter_map(|(position, field)| Some((*field, self.value(position)?)))
     }
 
-    /// Bytes that it holds on the heap.
-    pub(crate) fn heap_bytes(&self) -> usize {
+    #[inline]
+    fn slots(&self) -> &[u64] {
         match &self.values {
-            Values::Inline { .. } => 0,
-            Values::Heap(heap) => size_of::<Room>() + heap.text.capacity(),
+            Values::Inline { slots, .. } => slots,
+            Values::Large(large) => &large.slots,
+        }
+    }
+
+    /// The texts of all fields, one after the other.
+    #[inline]
+    fn text(&self) -> &[u8] {
+        match &self.values {
+            Values::Inline { text, len, .. } => &text[..*len as usize],
+            Values::Large(large) => &large.text,
         }
     }
 
@@ -180,11 +207,7 @@ impl Event {
         if self.present & 1 << position == 0 {
             return None;
         }
-        let (slots, text): (&[u64], &[u8]) = match &self.values {
-            Values::Inline { slots, text, .. } => (slots, text),
-            Values::Heap(heap) => (&heap.slots, &heap.text),
-        };
-        let bits = slots[position];
+        let bits = self.slots()[position];
         Some(match unit {
             Unit::Moment => Value::Moment(self.at),
             Unit::Millis => Value::Millis(Micros(bits)),
@@ -193,7 +216,7 @@ impl Event {
             Unit::Unix => Value::Unix(bits),
             Unit::Text => {
                 let (start, end) = ((bits >> 32) as usize, (bits & 0xffff_ffff) as usize);
-                Value::Text(std::str::from_utf8(&text[start..end]).unwrap_or_default())
+                Value::Text(std::str::from_utf8(&self.text()[start..end]).unwrap_or_default())
             }
         })
     }
@@ -202,7 +225,7 @@ impl Event {
     fn slot(&mut self, position: usize) -> &mut u64 {
         match &mut self.values {
             Values::Inline { slots, .. } => &mut slots[position],
-            Values::Heap(heap) => &mut heap.slots[position],
+            Values::Large(large) => &mut large.slots[position],
         }
     }
 
@@ -222,24 +245,43 @@ impl Event {
 
     #[cold]
     fn store_long_text(&mut self, position: usize, value: &str) {
-        if let Values::Inline { slots, len, text } = &self.values {
-            let mut heap = Heap::new();
-            heap.text.extend_from_slice(&text[..*len as usize]);
-            heap.slots[..INLINE_FIELDS].copy_from_slice(slots);
-            self.values = Values::Heap(heap);
+        self.present &= !(1 << position);
+        if matches!(self.values, Values::Inline { .. }) || self.text().len() > MAX_TEXTS - MAX_TEXT
+        {
+            self.rebuild();
         }
-        if let Values::Heap(heap) = &mut self.values {
-            let start = heap.text.len();
-            if value.len() <= MAX_TEXT {
-                heap.text.extend_from_slice(value.as_bytes());
-            } else {
-                let cut = (0..=MAX_TEXT - 3).rev().find(|i| value.is_char_boundary(*i));
-                let cut = cut.unwrap_or_default();
-                heap.text.extend_from_slice(&value.as_bytes()[..cut]);
-                heap.text.extend_from_slice(b"...");
+        if let Values::Large(large) = &mut self.values {
+            large.store_text(position, value);
+        }
+    }
+
+    /// Moves it to room for any text, and the texts of its fields together.
+    fn rebuild(&mut self) {
+        let mut large = Large::new();
+        large.slots[..self.slots().len()].copy_from_slice(self.slots());
+        for (position, field) in self.record.fields.iter().enumerate() {
+            if field.info().unit == Unit::Text
+                && let Some(Value::Text(text)) = self.value(position)
+            {
+                large.store_text(position, text);
             }
-            heap.slots[position] = (start as u64) << 32 | heap.text.len() as u64;
         }
+        self.values = Values::Large(large);
+    }
+}
+
+impl Large {
+    fn store_text(&mut self, position: usize, value: &str) {
+        let start = self.text.len();
+        if value.len() <= MAX_TEXT {
+            self.text.extend_from_slice(value.as_bytes());
+        } else {
+            let cut = (0..=MAX_TEXT - 3).rev().find(|i| value.is_char_boundary(*i));
+            let cut = cut.unwrap_or_default();
+            self.text.extend_from_slice(&value.as_bytes()[..cut]);
+            self.text.extend_from_slice(b"...");
+        }
+        self.slots[position] = (start as u64) << 32 | self.text.len() as u64;
     }
 }
 
@@ -275,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_server_event_is_two_cache_lines() {
-        assert!(size_of::<Event>() <= 120, "{}", size_of::<Event>());
+        assert!(size_of::<Event>() <= 128, "{}", size_of::<Event>());
     }
 
     #[test]
@@ -294,7 +336,7 @@ mod tests {
                 ("inflight", Value::Count(150)),
             ]
         );
-        assert_eq!(event.heap_bytes(), 0);
+        assert!(matches!(event.values, Values::Inline { .. }));
     }
 
     #[test]
@@ -306,7 +348,23 @@ mod tests {
         let Some(Value::Text(path)) = event.get(field::PATH) else { panic!("no path") };
         assert!(path.ends_with("é...") && path.len() <= MAX_TEXT);
         assert_eq!(event.get(field::INFLIGHT), Some(Value::Count(3)));
-        assert!(event.heap_bytes() > path.len());
+        assert!(matches!(event.values, Values::Large(_)));
+    }
+
+    #[test]
+    fn texts_that_are_set_again_and_again_take_no_more_room() {
+        let long = "x".repeat(MAX_TEXT);
+        let mut event = Event::new(&record::CLIENT_FAIL, Timestamp::default())
+            .with(field::PHASE, "wait")
+            .with(field::OP, &long);
+        for n in 0..1000 {
+            event.set(field::TARGET, &format!("{n}{long}"));
+        }
+        assert!(event.text().len() <= MAX_TEXTS, "{}", event.text().len());
+        assert_eq!(event.get(field::PHASE), Some(Value::Text("wait")));
+        assert_eq!(event.get(field::OP), Some(Value::Text(&long)));
+        let Some(Value::Text(target)) = event.get(field::TARGET) else { panic!("no target") };
+        assert!(target.starts_with("999x"), "{target}");
     }
 
     #[test]

@@ -26,7 +26,8 @@ pub const SCHEMA_VERSION: u64 = 1;
 pub struct Context<'a> {
     /// The process that writes.
     pub process: &'a Process,
-    /// Number of the event in its process; a gap is a dropped event. firstbyte's own lines have none.
+    /// Number of the event among those that reached the writer: a gap is a lost line. firstbyte's own
+    /// lines have none.
     pub seq: Option<u64>,
     /// Wall clock of the event in nanoseconds since the epoch.
     pub unix_nanos: u64,

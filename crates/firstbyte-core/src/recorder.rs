@@ -1,7 +1,7 @@
 //! Takes events from the hot path and gives them to sinks, without ever blocking the caller.
 //!
-//! One bounded queue, one writer thread. A push is a few atomic operations and a copy of two cache
-//! lines; formatting happens on the writer thread. Every event is accounted for:
+//! One bounded queue, one writer thread. A push is one atomic exchange and a few stores; formatting
+//! happens on the writer thread. Every event is accounted for:
 //! `offered = written + dropped`, always, once the recorder is shut down.
 //!
 //! ```
@@ -14,7 +14,7 @@
 //!     .trace_id(TraceId::random())
 //!     .with(field::OP, "pause")
 //!     .with(field::RPC, Micros(29_600));
-//! recorder.record(event);
+//! recorder.record(&event);
 //! let accounting = recorder.shutdown(std::time::Duration::from_secs(1));
 //! assert_eq!(accounting.offered, accounting.written + accounting.dropped());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -23,24 +23,19 @@
 mod accounting;
 mod builder;
 mod control;
+mod ring;
 mod sink;
 mod writer;
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-    },
-    thread::Thread,
-    time::Duration,
-};
-
-use crossbeam_queue::ArrayQueue;
+use std::{fmt, sync::Arc, thread::Thread, time::Duration};
 
 #[cfg(feature = "tracing")]
 pub use self::sink::TracingSink;
-use self::{accounting::Counters, control::Control};
+use self::{
+    accounting::Counters,
+    control::Control,
+    ring::{Refused, Ring},
+};
 pub use self::{
     accounting::{Accounting, DropReason},
     builder::{BuildError, Builder},
@@ -66,20 +61,10 @@ struct Handle {
 }
 
 struct Shared {
-    queue: ArrayQueue<(u64, Event)>,
-    /// Bytes that queued events hold on the heap, and their limit.
-    heap_bytes: AtomicUsize,
-    max_heap_bytes: usize,
-    /// Events offered so far; also the sequence number of the next one.
-    offered: AtomicU64,
+    ring: Ring,
     counters: Counters,
-    /// No event is taken any more.
-    closed: AtomicBool,
     control: Control,
 }
-
-/// How often a producer looks whether a sleeping writer should be woken early.
-const WAKE_EVERY: u64 = 512;
 
 impl Recorder {
     /// Configures a recorder.
@@ -112,27 +97,18 @@ impl Recorder {
     /// No system call, except one futex wake per 512 events at most while a burst finds the writer
     /// asleep and a quarter of the queue full.
     #[inline]
-    pub fn record(&self, event: Event) {
+    pub fn record(&self, event: &Event) {
         let Some(handle) = &self.shared else { return };
-        let shared = &*handle.shared;
-        let seq = shared.offered.fetch_add(1, Ordering::Relaxed);
-        if shared.closed.load(Ordering::Relaxed) {
-            shared.counters.drop(DropReason::Closed, 1);
-            return;
-        }
-        let heap = event.heap_bytes();
-        if heap > 0 && !shared.reserve(heap) {
-            shared.counters.drop(DropReason::Memory, 1);
-            return;
-        }
-        if shared.queue.push((seq, event)).is_err() {
-            shared.heap_bytes.fetch_sub(heap, Ordering::Relaxed);
-            shared.counters.drop(DropReason::QueueFull, 1);
-        } else if shared.closed.load(Ordering::SeqCst) {
-            shared.drop_stragglers();
-        }
-        if seq % WAKE_EVERY == 0 && shared.queue.len() > shared.queue.capacity() / 4 {
-            handle.writer.unpark();
+        match handle.shared.ring.reserve(event.words()) {
+            Ok(room) => {
+                let wake = room.wake;
+                let head = event.write_words(|place, word| room.set(place, word));
+                room.publish(head);
+                if wake {
+                    handle.writer.unpark();
+                }
+            }
+            Err(refused) => handle.shared.count(refused),
         }
     }
 
@@ -166,12 +142,11 @@ impl Recorder {
 impl Handle {
     fn shutdown(&self, timeout: Duration) -> Accounting {
         let shared = &self.shared;
-        shared.closed.store(true, Ordering::SeqCst);
+        shared.ring.close();
         if !shared.control.finish(timeout, || self.writer.unpark()) {
             // The writer is stuck in a sink. Whatever it still does is no longer counted.
             shared.counters.abandon();
         }
-        shared.drop_stragglers();
         shared.accounting()
     }
 }
@@ -184,33 +159,17 @@ impl Drop for Handle {
 
 impl Shared {
     #[cold]
-    fn reserve(&self, bytes: usize) -> bool {
-        let fits =
-            self.heap_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.max_heap_bytes;
-        if !fits {
-            self.heap_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        }
-        fits
-    }
-
-    fn pop(&self) -> Option<(u64, Event)> {
-        let (seq, event) = self.queue.pop()?;
-        let heap = event.heap_bytes();
-        if heap > 0 {
-            self.heap_bytes.fetch_sub(heap, Ordering::Relaxed);
-        }
-        Some((seq, event))
-    }
-
-    /// Counts events that slipped into the queue after the writer had emptied it for the last time.
-    fn drop_stragglers(&self) {
-        while self.control.is_finished() && self.pop().is_some() {
-            self.counters.drop(DropReason::Closed, 1);
-        }
+    fn count(&self, refused: Refused) {
+        let reason = match refused {
+            Refused::Full => DropReason::QueueFull,
+            Refused::NoRoom => DropReason::Memory,
+            Refused::Closed => DropReason::Closed,
+        };
+        self.counters.drop(reason, 1);
     }
 
     fn accounting(&self) -> Accounting {
-        self.counters.balance(&self.offered)
+        self.counters.balance(|| self.ring.len())
     }
 }
 

@@ -126,6 +126,12 @@ impl Record {
         RECORDS.iter().copied().find(|r| r.tag.as_str() == tag && r.name == name)
     }
 
+    /// Its place in [`RECORDS`].
+    #[inline]
+    pub(crate) const fn index(&self) -> u8 {
+        self.id.0
+    }
+
     /// The place of `field` in this record's line.
     #[inline]
     pub(crate) fn position(&self, field: FieldId) -> Option<usize> {
@@ -142,6 +148,9 @@ macro_rules! tags {
         pub enum Tag { $($(#[$doc])* $name,)* }
 
         impl Tag {
+            /// Every tag, each in the place of its number.
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)*];
+
             /// The tag as written.
             #[must_use]
             pub const fn as_str(self) -> &'static str {

@@ -17,7 +17,7 @@ fn child(log: &Path) {
     let recorder = Recorder::builder().text_file(log).build().expect("a temporary file");
     for n in 0..30_000 {
         recorder.record(
-            Event::new(&record::SERVER_DONE, recorder.clock().now()).with(field::STATUS, n),
+            &Event::new(&record::SERVER_DONE, recorder.clock().now()).with(field::STATUS, n),
         );
         thread::park_timeout(Duration::from_millis(1));
     }

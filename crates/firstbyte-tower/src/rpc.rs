@@ -96,7 +96,7 @@ impl Rpc {
             Relaxed,
         );
         let event = exchange.event(&record::RPC_START, started);
-        exchange.record(event.with(field::OP, &operation));
+        exchange.record(&event.with(field::OP, &operation));
         RpcTimer { rpc: self.clone(), operation, started, ended: false }
     }
 }
@@ -134,7 +134,7 @@ impl RpcTimer {
         let rpc = exchange.since_recv(at) - exchange.since_recv(self.started);
         exchange.add_rpc(rpc);
         let event = exchange.event(&record::RPC_DONE, at).with(field::OP, &self.operation);
-        exchange.record(event.with(field::RPC, rpc).with_known(field::ERROR, error));
+        exchange.record(&event.with(field::RPC, rpc).with_known(field::ERROR, error));
         rpc
     }
 }
@@ -177,7 +177,7 @@ impl Exchange {
     }
 
     #[inline]
-    pub(crate) fn record(&self, event: Event) {
+    pub(crate) fn record(&self, event: &Event) {
         self.shared.recorder.record(event);
     }
 

@@ -67,7 +67,7 @@ impl BatchState {
         let event = Event::new(&record::GEN_BATCH_START, at)
             .with(field::INFLIGHT, self.tally.open())
             .with(field::TARGET_BATCH, count(self.size));
-        self.recorder.record(event);
+        self.recorder.record(&event);
     }
 
     fn record_done(&self, batch: Batch, at: Timestamp) {
@@ -79,7 +79,7 @@ impl BatchState {
             .with(field::INFLIGHT, self.tally.open())
             .with(field::OUTPUT_TOKENS, i64::try_from(tokens).unwrap_or(i64::MAX))
             .with(field::OUTPUT_TPS, tokens as f64 / elapsed.as_secs_f64());
-        self.recorder.record(event);
+        self.recorder.record(&event);
     }
 }
 

@@ -31,7 +31,7 @@ impl Attempt {
                 .with(field::ATTEMPT, i64::from(label.attempt))
                 .with_known(field::OP, label.operation.as_deref())
                 .with_known(field::STEP, step);
-            recorder.record(probe.label.mark(event));
+            recorder.record(&probe.label.mark(event));
         }
         Self { recorder, probe, whole, over: false }
     }
@@ -63,7 +63,7 @@ impl Attempt {
                 .with(field::ATTEMPT, i64::from(self.probe.label.attempt))
                 .with_known(field::OP, self.probe.label.operation.as_deref())
                 .with(field::TARGET, &self.probe.label.target);
-            self.recorder.record(self.probe.label.mark(event));
+            self.recorder.record(&self.probe.label.mark(event));
         }
     }
 
@@ -103,7 +103,7 @@ impl Attempt {
                 .with_known(field::STATUS, status)
                 .with_known(field::OP, self.probe.label.operation.as_deref())
                 .with(field::TARGET, &self.probe.label.target);
-            self.recorder.record(self.probe.label.mark(event));
+            self.recorder.record(&self.probe.label.mark(event));
         }
     }
 }

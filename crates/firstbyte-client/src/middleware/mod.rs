@@ -40,10 +40,7 @@ mod rpc;
 
 use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
-use firstbyte_core::{
-    Recorder, RouteTable, TraceId,
-    header::{self, Inbound, TRACEPARENT, TraceParent, X_TRACE_ID},
-};
+use firstbyte_core::{Recorder, RouteTable, TraceId, header::TraceHeaders};
 use http::{Extensions, HeaderMap};
 use reqwest::{Request, Response, ResponseBuilderExt as _};
 use reqwest_middleware::{Middleware, Next};
@@ -154,7 +151,7 @@ impl Middleware for FirstByteMiddleware {
         };
         let probe = admin.probe;
         if let Some(id) = probe.label.trace_id {
-            propagate(id, request.headers_mut());
+            TraceHeaders::read(request.headers()).set_with_parent(request.headers_mut(), id);
         }
         let recorder = self.recorder.clone();
         let mut attempt = Attempt::begin(recorder, Arc::clone(&probe), admin.step, admin.whole);
@@ -179,20 +176,7 @@ impl Middleware for FirstByteMiddleware {
 
 /// The id that a request already has, or a new one.
 pub(crate) fn trace_id(headers: &HeaderMap) -> TraceId {
-    match header::inbound(headers) {
-        Inbound::Valid(id) => id,
-        Inbound::Absent | Inbound::Invalid => TraceId::random(),
-    }
-}
-
-fn propagate(id: TraceId, headers: &mut HeaderMap) {
-    // A map that is full stays as it is.
-    _ = headers.try_insert(&X_TRACE_ID, header::trace_id_value(id));
-    let mut parents = headers.iter().filter(|(name, _)| **name == TRACEPARENT);
-    let first = parents.next().map(|(_, parent)| TraceParent::parse(parent.as_bytes()));
-    if !matches!(first, Some(Ok(_))) || parents.next().is_some() {
-        _ = headers.try_insert(&TRACEPARENT, TraceParent::new(id).to_header());
-    }
+    TraceHeaders::read(headers).id().unwrap_or_else(TraceId::random)
 }
 
 /// Puts our eyes on the body; everything else of the response stays.

@@ -122,22 +122,12 @@ impl Line {
             self.push(b", ");
         }
         self.push(name);
-        // Backwards: three digits after the point, then at least one before it.
-        let start = self.len;
-        let (mut whole, mut fraction) = (micros / 1000, micros % 1000);
-        for _ in 0..3 {
-            self.push(&[b'0' + (fraction % 10) as u8]);
-            fraction /= 10;
+        let mut whole = itoa::Buffer::new();
+        for digit in whole.format(micros / 1000).bytes() {
+            self.push(&[digit]);
         }
-        self.push(b".");
-        loop {
-            self.push(&[b'0' + (whole % 10) as u8]);
-            whole /= 10;
-            if whole == 0 {
-                break;
-            }
-        }
-        self.text[start..self.len].reverse();
+        let digit = |power| b'0' + (micros / power % 10) as u8;
+        self.push(&[b'.', digit(100), digit(10), digit(1)]);
     }
 
     /// Of a known length, so that it is a few instructions and no call.

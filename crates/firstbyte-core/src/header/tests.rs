@@ -16,12 +16,12 @@ const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 #[test]
 fn the_id_comes_from_x_trace_id_else_from_traceparent() {
     let own = TraceId::new(0xa3ce_929d_0e0e_4736).unwrap();
-    assert_eq!(inbound(&HeaderMap::new()), Inbound::Absent);
-    assert_eq!(inbound(&headers(&[(&TRACEPARENT, PARENT)])), Inbound::Valid(own));
-    let both = headers(&[(&TRACEPARENT, PARENT), (&X_TRACE_ID, "00000000000000b7")]);
-    assert_eq!(inbound(&both), Inbound::Valid(TraceId::new(0xb7).unwrap()));
-    let bad_id = headers(&[(&TRACEPARENT, PARENT), (&X_TRACE_ID, "zz")]);
-    assert_eq!(inbound(&bad_id), Inbound::Valid(own));
+    assert_eq!(TraceHeaders::read(&HeaderMap::new()), TraceHeaders::default());
+    let id_of = |pairs: &[(&HeaderName, &str)]| TraceHeaders::read(&headers(pairs)).id();
+    assert_eq!(id_of(&[(&TRACEPARENT, PARENT)]), Some(own));
+    let both = id_of(&[(&TRACEPARENT, PARENT), (&X_TRACE_ID, "00000000000000b7")]);
+    assert_eq!(both, TraceId::new(0xb7));
+    assert_eq!(id_of(&[(&TRACEPARENT, PARENT), (&X_TRACE_ID, "zz")]), Some(own));
 }
 
 #[test]
@@ -30,10 +30,35 @@ fn an_id_that_is_hostile_or_doubled_is_invalid() {
     for value in ["", " ", "0000000000000000", "\u{1b}[31m", "é", &long] {
         let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) else { continue };
         let headers = HeaderMap::from_iter([(X_TRACE_ID.clone(), value)]);
-        assert_eq!(inbound(&headers), Inbound::Invalid, "{headers:?}");
+        assert!(TraceHeaders::read(&headers).is_invalid(), "{headers:?}");
     }
     let twice = headers(&[(&X_TRACE_ID, "00000000000000b7"), (&X_TRACE_ID, "00000000000000b8")]);
-    assert_eq!(inbound(&twice), Inbound::Invalid);
+    assert!(TraceHeaders::read(&twice).is_invalid());
+    assert!(!TraceHeaders::read(&HeaderMap::new()).is_invalid());
+}
+
+#[test]
+fn only_headers_that_are_not_right_are_changed() {
+    let id = TraceId::new(0xb7).unwrap();
+    for wrong in [
+        &[][..],
+        &[(&X_TRACE_ID, "00000000000000B7")],
+        &[(&X_TRACE_ID, "00000000000000b7"), (&X_TRACE_ID, "00000000000000b7")],
+        &[(&X_TRACE_ID, "00000000000000b8"), (&TRACEPARENT, "00-zz")],
+        &[(&TRACEPARENT, PARENT), (&TRACEPARENT, PARENT)],
+    ] {
+        let mut map = headers(wrong);
+        TraceHeaders::read(&map).set_with_parent(&mut map, id);
+        let values =
+            |name| map.get_all(name).iter().map(|v| v.to_str().unwrap()).collect::<Vec<_>>();
+        assert_eq!(values(&X_TRACE_ID), ["00000000000000b7"], "{wrong:?}");
+        let [parent] = values(&TRACEPARENT)[..] else { panic!("{wrong:?}") };
+        assert_eq!(TraceParent::parse(parent.as_bytes()).unwrap().id(), Some(id), "{wrong:?}");
+    }
+    let right = headers(&[(&X_TRACE_ID, "00000000000000b7"), (&TRACEPARENT, PARENT)]);
+    let mut map = right.clone();
+    TraceHeaders::read(&map).set_with_parent(&mut map, id);
+    assert_eq!(map, right, "a valid traceparent stays");
 }
 
 #[test]

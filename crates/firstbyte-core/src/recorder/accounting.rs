@@ -67,6 +67,8 @@ impl Accounting {
 #[derive(Default)]
 pub(super) struct Counters {
     dropped: [AtomicU64; DropReason::ALL.len()],
+    /// Events that the writer took out of the queue.
+    taken: AtomicU64,
     written: AtomicU64,
     /// The writer was given up and must count no more.
     abandoned: Mutex<bool>,
@@ -75,6 +77,11 @@ pub(super) struct Counters {
 impl Counters {
     pub(super) fn drop(&self, reason: DropReason, count: u64) {
         self.dropped[reason as usize].fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// The writer took events; the queue counts them no more.
+    pub(super) fn take(&self, count: u64) {
+        self.taken.fetch_add(count, Ordering::Release);
     }
 
     /// The writer's verdict on a batch, unless it comes too late.
@@ -91,15 +98,19 @@ impl Counters {
         *self.abandoned() = true;
     }
 
-    pub(super) fn balance(&self, offered: &AtomicU64) -> Accounting {
+    /// The balance, given a look at how many events wait in the queue.
+    pub(super) fn balance(&self, waiting: impl FnOnce() -> u64) -> Accounting {
         let abandoned = self.abandoned();
         let mut balance = Accounting {
             offered: 0,
             written: self.written.load(Ordering::SeqCst),
             dropped_by: std::array::from_fn(|i| self.dropped[i].load(Ordering::SeqCst)),
         };
-        // Read last: the balance may lack events that are on their way, but never invents one.
-        balance.offered = offered.load(Ordering::SeqCst);
+        // In this order: the balance may lack events that are on their way, but never invents one.
+        let taken = self.taken.load(Ordering::Acquire);
+        let refused = [DropReason::QueueFull, DropReason::Memory, DropReason::Closed];
+        let refused = refused.iter().map(|reason| balance.dropped_by(*reason)).sum::<u64>();
+        balance.offered = taken + waiting() + refused;
         if *abandoned {
             let open = balance.offered.saturating_sub(balance.written + balance.dropped());
             balance.dropped_by[DropReason::Shutdown as usize] = open;

@@ -38,10 +38,6 @@ impl Control {
         self.wait(state, timeout, |state| state.finished)
     }
 
-    pub(super) fn is_finished(&self) -> bool {
-        self.lock().finished
-    }
-
     /// Writer: the flush that is wanted and whether the end is, before the queue is emptied.
     pub(super) fn requests(&self) -> (u64, bool) {
         let state = self.lock();

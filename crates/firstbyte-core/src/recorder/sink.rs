@@ -23,7 +23,8 @@ use crate::{event::Event, json, process::Process, text};
 pub struct Entry {
     /// The event.
     pub event: Event,
-    /// Number of the event in its process; a gap is a dropped event. firstbyte's own lines have none.
+    /// Number of the event among those that reached the writer: a gap is a lost line. firstbyte's own
+    /// lines have none.
     pub seq: Option<u64>,
     /// Wall clock of the event in nanoseconds since the epoch.
     pub unix_nanos: u64,

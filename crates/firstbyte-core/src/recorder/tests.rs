@@ -47,7 +47,7 @@ fn a_file_holds_every_event_between_the_first_and_the_last_word() {
     let (log, jsonl) = (dir.path().join("a.log"), dir.path().join("a.jsonl"));
     let recorder = Recorder::builder().text_file(&log).json_file(&jsonl).build().unwrap();
     for n in 0..1000 {
-        recorder.record(event(n));
+        recorder.record(&event(n));
     }
     assert_eq!(close(&recorder).written, 1000);
     let text = lines(&log);
@@ -70,7 +70,7 @@ fn several_threads_lose_nothing_that_is_not_counted() {
     let recorder = Recorder::builder().capacity(64).sink(memory.clone()).build().unwrap();
     thread::scope(|scope| {
         for _ in 0..4 {
-            scope.spawn(|| (0..20_000).for_each(|n| recorder.record(event(n))));
+            scope.spawn(|| (0..20_000).for_each(|n| recorder.record(&event(n))));
         }
     });
     let balance = close(&recorder);
@@ -83,7 +83,7 @@ fn a_burst_into_a_sleeping_writer_finds_room() {
     let memory = MemorySink::new();
     let recorder = Recorder::builder().sink(memory.clone()).build().unwrap();
     for n in 0..8192 {
-        recorder.record(event(n));
+        recorder.record(&event(n));
     }
     assert_eq!(close(&recorder).written, 8192);
 }
@@ -93,7 +93,7 @@ fn a_stalled_sink_costs_the_caller_nothing_and_every_loss_is_counted() {
     let (recorder, open, memory) = gated(16);
     let start = Clock::system().now();
     for n in 0..10_000 {
-        recorder.record(event(n));
+        recorder.record(&event(n));
     }
     assert!(Clock::system().now().since(start) < Duration::from_secs(2));
     assert!(
@@ -113,7 +113,7 @@ fn a_stalled_sink_costs_the_caller_nothing_and_every_loss_is_counted() {
 fn shutdown_gives_up_on_a_stalled_sink_in_time() {
     let (recorder, open, memory) = gated(64);
     for n in 0..10 {
-        recorder.record(event(n));
+        recorder.record(&event(n));
     }
     let start = Clock::system().now();
     let balance = recorder.shutdown(Duration::from_millis(50));
@@ -130,7 +130,7 @@ fn shutdown_gives_up_on_a_stalled_sink_in_time() {
         late += 1;
     }
     assert_eq!(recorder.shutdown(SOON), balance);
-    recorder.record(event(11));
+    recorder.record(&event(11));
     let balance = recorder.accounting();
     assert_eq!(balance.offered, balance.written + balance.dropped(), "{balance:?}");
 }
@@ -140,9 +140,9 @@ fn dropping_the_last_handle_writes_what_is_queued() {
     let memory = MemorySink::new();
     let recorder = Recorder::builder().sink(memory.clone()).build().unwrap();
     let clone = recorder.clone();
-    recorder.record(event(1));
+    recorder.record(&event(1));
     drop(recorder);
-    clone.record(event(2));
+    clone.record(&event(2));
     drop(clone);
     assert_eq!(memory.events().len(), 2);
 }
@@ -151,9 +151,9 @@ fn dropping_the_last_handle_writes_what_is_queued() {
 fn an_event_after_shutdown_is_counted_and_a_second_shutdown_changes_nothing() {
     let memory = MemorySink::new();
     let recorder = Recorder::builder().sink(memory.clone()).build().unwrap();
-    recorder.record(event(1));
+    recorder.record(&event(1));
     close(&recorder);
-    recorder.record(event(2));
+    recorder.record(&event(2));
     let balance = close(&recorder);
     assert_eq!(
         (balance.offered, balance.written, balance.dropped_by(DropReason::Closed)),
@@ -167,7 +167,7 @@ fn threads_that_record_through_a_shutdown_are_accounted_for() {
     for _ in 0..50 {
         let recorder = Recorder::builder().sink(MemorySink::new()).build().unwrap();
         thread::scope(|scope| {
-            scope.spawn(|| (0..2_000).for_each(|n| recorder.record(event(n))));
+            scope.spawn(|| (0..2_000).for_each(|n| recorder.record(&event(n))));
             scope.spawn(|| recorder.shutdown(SOON));
         });
         assert_eq!(close(&recorder).offered, 2_000);
@@ -179,7 +179,7 @@ fn a_full_disk_is_counted_and_the_file_stays_readable() {
     // Writing to /dev/full fails with ENOSPC, as a full disk does.
     let recorder = Recorder::builder().text_file("/dev/full").build().unwrap();
     for n in 0..100 {
-        recorder.record(event(n));
+        recorder.record(&event(n));
     }
     let balance = close(&recorder);
     assert_eq!((balance.written, balance.dropped_by(DropReason::Sink)), (0, 100));
@@ -219,7 +219,7 @@ fn a_pipe_that_nobody_empties_stalls_nobody() {
     let recorder = Recorder::builder().text_file(&pipe).build().unwrap();
     // A pipe holds 64 KiB: about 700 lines.
     for n in 0..5_000 {
-        recorder.record(event(n));
+        recorder.record(&event(n));
     }
     let balance = close(&recorder);
     assert!(balance.written > 100 && balance.dropped_by(DropReason::Sink) > 1_000, "{balance:?}");
@@ -231,7 +231,7 @@ fn a_rotated_and_a_deleted_file_is_opened_anew() {
     let (log, old) = (dir.path().join("a.log"), dir.path().join("a.log.1"));
     let recorder = Recorder::builder().text_file(&log).build().unwrap();
     let record_and_flush = |n| {
-        recorder.record(event(n));
+        recorder.record(&event(n));
         assert!(recorder.flush(SOON));
     };
     record_and_flush(1);
@@ -253,7 +253,7 @@ fn two_recorders_share_a_file_and_tear_no_line() {
     let recorders = [0, 1].map(|_| Recorder::builder().text_file(&log).build().unwrap());
     thread::scope(|scope| {
         for recorder in &recorders {
-            scope.spawn(|| (0..5_000).for_each(|n| recorder.record(event(n))));
+            scope.spawn(|| (0..5_000).for_each(|n| recorder.record(&event(n))));
         }
     });
     let written: u64 = recorders.iter().map(|recorder| close(recorder).written).sum();
@@ -279,7 +279,7 @@ fn a_sink_that_panics_is_given_up_and_the_others_go_on() {
     }
     let memory = MemorySink::new();
     let recorder = Recorder::builder().sink(Bomb).sink(memory.clone()).build().unwrap();
-    recorder.record(event(1));
+    recorder.record(&event(1));
     let balance = close(&recorder);
     assert_eq!(balance.dropped_by(DropReason::Sink), 1, "not every sink took it");
     assert_eq!(memory.events().len(), 1);
@@ -297,7 +297,7 @@ fn drops_are_reported_in_the_log_itself() {
         .build()
         .unwrap();
     for n in 0..1000 {
-        recorder.record(event(n));
+        recorder.record(&event(n));
     }
     drop(open);
     let balance = close(&recorder);
@@ -316,7 +316,7 @@ fn long_texts_have_a_share_of_memory_and_no_more() {
     let path = "x".repeat(2000);
     for _ in 0..8000 {
         recorder.record(
-            Event::new(&record::SERVER_RECV, Clock::system().now()).with(field::PATH, &path),
+            &Event::new(&record::SERVER_RECV, Clock::system().now()).with(field::PATH, &path),
         );
     }
     let before = recorder.accounting();
@@ -342,7 +342,7 @@ fn bad_configuration_fails_at_construction_and_says_what_to_do() {
 #[test]
 fn a_recorder_without_sinks_takes_nothing() {
     for recorder in [Recorder::disabled(), Recorder::builder().build().unwrap()] {
-        recorder.record(event(1));
+        recorder.record(&event(1));
         assert!(!recorder.is_enabled() && recorder.flush(Duration::ZERO));
         assert_eq!(close(&recorder), Accounting::default());
     }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{DropReason, Entry, Shared, Sink, accounting::Accounting};
+use super::{DropReason, Entry, Shared, Sink, accounting::Accounting, ring::Consumer};
 use crate::{
     clock::{Clock, Timestamp},
     event::Event,
@@ -23,6 +23,9 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) struct Writer {
     shared: Arc<Shared>,
+    queue: Consumer,
+    /// Events taken so far; also the sequence number of the next one.
+    taken: u64,
     /// A sink that panicked is `None` from then on.
     sinks: Vec<Option<Box<dyn Sink>>>,
     clock: Clock,
@@ -42,6 +45,8 @@ impl Writer {
     ) -> Self {
         Self {
             shared,
+            queue: Consumer::new(),
+            taken: 0,
             sinks: sinks.into_iter().map(Some).collect(),
             clock,
             process,
@@ -57,14 +62,15 @@ impl Writer {
         loop {
             let (flush, closing) = self.shared.control.requests();
             // Producers may be faster than the sinks; a flush must end all the same.
-            let waiting = self.shared.queue.len();
+            let waiting = self.shared.ring.len();
             let mut taken = 0;
             while taken < waiting {
                 let batch = self.write_batch();
-                if batch == 0 {
-                    break;
-                }
                 taken += batch;
+                if batch == 0 {
+                    // A producer has reserved room, and was interrupted before it could fill it in.
+                    thread::park_timeout(SHORTEST_PAUSE);
+                }
             }
             self.report_drops();
             if closing && taken == 0 {
@@ -76,7 +82,7 @@ impl Writer {
                 pause = (pause * 2).min(self.longest_pause);
             } else {
                 pause = SHORTEST_PAUSE;
-                if waiting < BATCH && !closing {
+                if waiting < BATCH as u64 && !closing {
                     thread::park_timeout(pause);
                 }
             }
@@ -85,19 +91,25 @@ impl Writer {
         self.write_own(process_end(&balance, self.clock.now()));
         self.sinks.drain(..).for_each(discard);
         self.shared.control.finished();
-        self.shared.drop_stragglers();
     }
 
-    fn write_batch(&mut self) -> usize {
+    fn write_batch(&mut self) -> u64 {
         let unix_offset = self.unix_offset();
+        let ring = &self.shared.ring;
         while self.batch.len() < BATCH
-            && let Some((seq, event)) = self.shared.pop()
+            && let Some(head) = self.queue.peek(ring)
         {
+            let (event, words) = Event::read_words(head, |place| self.queue.word(ring, place));
+            self.queue.advance(ring, words);
+            let seq = self.taken + self.batch.len() as u64;
             self.batch.push(Entry::new(event, Some(seq), unix_offset));
         }
-        let count = self.batch.len();
-        let written = self.write();
-        self.shared.counters.settle(written as u64, (count - written) as u64);
+        let count = self.batch.len() as u64;
+        self.queue.release(ring);
+        self.shared.counters.take(count);
+        self.taken += count;
+        let written = self.write() as u64;
+        self.shared.counters.settle(written, count - written);
         count
     }
 

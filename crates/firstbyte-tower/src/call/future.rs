@@ -41,15 +41,24 @@ where
         let polled = this.inner.poll(cx);
         unwind.defuse();
         Poll::Ready(match ready!(polled) {
-            Ok(response) => {
-                let (mut head, body) = response.into_parts();
-                this.guard.head(&mut head, &body);
-                Ok(Response::from_parts(head, ResponseBody::new(body, this.guard.take())))
-            }
+            Ok(response) if this.guard.is_watching() => Ok(watched(response, this.guard)),
+            Ok(response) => Ok(response.map(|body| ResponseBody::new(body, this.guard.take()))),
             Err(error) => {
                 this.guard.end(Outcome::Error);
                 Err(error)
             }
         })
     }
+}
+
+/// Tells the guard of the response.
+///
+/// Not inlined, so that a response that nobody watches stays in registers.
+#[inline(never)]
+fn watched<B: Body, C: Call>(
+    mut response: Response<B>,
+    guard: &mut Guard<C>,
+) -> Response<ResponseBody<B, C>> {
+    guard.head(&mut response);
+    response.map(|body| ResponseBody::new(body, guard.take()))
 }

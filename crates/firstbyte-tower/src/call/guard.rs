@@ -1,7 +1,7 @@
 use std::{fmt, thread};
 
 use firstbyte_core::Timestamp;
-use http::response;
+use http::Response;
 use http_body::Body;
 
 use super::{Call, Outcome};
@@ -26,10 +26,10 @@ impl<C: Call> Guard<C> {
 
     /// The response head is there. A response without a body ends here.
     #[inline]
-    pub(super) fn head<B: Body>(&mut self, head: &mut response::Parts, body: &B) {
+    pub(super) fn head<B: Body>(&mut self, response: &mut Response<B>) {
         let Some(call) = &mut self.call else { return };
-        call.head(head);
-        if call.progress().is_some_and(|progress| progress.head(head, body)) {
+        call.head(response.headers_mut());
+        if call.progress().is_some_and(|progress| progress.head(response)) {
             self.end(Outcome::Ok);
         }
     }

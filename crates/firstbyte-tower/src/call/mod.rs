@@ -9,7 +9,7 @@ mod guard;
 mod progress;
 
 use firstbyte_core::Timestamp;
-use http::response;
+use http::HeaderMap;
 
 pub(crate) use self::guard::Guard;
 pub(crate) use self::progress::Progress;
@@ -22,7 +22,7 @@ pub trait Call {
     fn progress(&self) -> Option<&Progress>;
 
     /// The response head is there.
-    fn head(&mut self, head: &mut response::Parts);
+    fn head(&mut self, headers: &mut HeaderMap);
 
     /// The first byte of the body was handed on. Returns the moment, if it was taken.
     fn first_byte(&mut self) -> Option<Timestamp>;

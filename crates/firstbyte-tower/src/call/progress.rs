@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
 
-use http::{Method, StatusCode, header::CONTENT_LENGTH, response};
+use http::{Method, Response, StatusCode, header::CONTENT_LENGTH};
 use http_body::Body;
 
 /// How far the response of a call has come.
@@ -53,12 +53,13 @@ impl Progress {
 
     /// The response head is there. Returns whether it is the whole response.
     #[inline]
-    pub(super) fn head<B: Body>(&self, head: &response::Parts, body: &B) -> bool {
-        self.status.store(head.status.as_u16(), Relaxed);
-        if body.is_end_stream() || self.head_only || is_bodiless(head.status) {
+    pub(super) fn head<B: Body>(&self, response: &Response<B>) -> bool {
+        let (status, body) = (response.status(), response.body());
+        self.status.store(status.as_u16(), Relaxed);
+        if body.is_end_stream() || self.head_only || is_bodiless(status) {
             return true;
         }
-        let declared = || head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
+        let declared = || response.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
         let length = body.size_hint().exact().or_else(declared);
         self.length.store(length.unwrap_or(UNKNOWN), Relaxed);
         false

@@ -4,12 +4,12 @@ use firstbyte_core::{
     Event, Phase, PhaseTimer, ReportedRpc, Split, Tag, Timestamp, TraceId, field,
     header::ServerTiming, record, redact_url, schema::Record,
 };
-use http::{Request, Uri, header::HOST, response};
+use http::{HeaderMap, Request, Uri, header::HOST};
 
 use super::Shared;
 use crate::{
     call::{Call, Outcome, Progress},
-    trace_id::{of_request, set_headers},
+    trace_id::set_on_request,
 };
 
 /// A control call as the client sees it.
@@ -31,8 +31,7 @@ impl ClientCall {
     pub(super) fn begin<B>(shared: &Arc<Shared>, request: &mut Request<B>) -> Option<Self> {
         let route = shared.routes.find(request.method().as_str(), request.uri().path())?;
         let start = shared.recorder.clock().now();
-        let id = of_request(request, &shared.invalid);
-        set_headers(request.headers_mut(), id, true);
+        let id = set_on_request(request, &shared.invalid, true);
         let call = Self {
             shared: Arc::clone(shared),
             id,
@@ -59,7 +58,7 @@ impl ClientCall {
         if let Some(target) = &self.target {
             event.set(field::TARGET, target);
         }
-        self.shared.recorder.record(event);
+        self.shared.recorder.record(&event);
     }
 
     fn now(&self) -> Timestamp {
@@ -72,8 +71,8 @@ impl Call for ClientCall {
         Some(&self.progress)
     }
 
-    fn head(&mut self, head: &mut response::Parts) {
-        let (server, validity) = ServerTiming::from_headers(&head.headers);
+    fn head(&mut self, headers: &mut HeaderMap) {
+        let (server, validity) = ServerTiming::from_headers(headers);
         self.server = server;
         self.rpc = match (server.rpc, validity) {
             (Some(rpc), _) => ReportedRpc::Known(rpc),

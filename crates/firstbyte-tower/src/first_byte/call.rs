@@ -5,7 +5,7 @@ use firstbyte_core::{
     header::{SERVER_TIMING, ServerTiming},
     record,
 };
-use http::{HeaderMap, Request, response};
+use http::{HeaderMap, Request};
 
 use super::Shared;
 use crate::{
@@ -49,7 +49,7 @@ impl ServerCall {
             event.set(field::KERNEL, kernel);
         }
         event.set(field::INFLIGHT, others.cast_signed() as i64);
-        shared.recorder.record(event);
+        shared.recorder.record(&event);
 
         let exchange = Arc::new(Exchange::new(
             Arc::clone(shared),
@@ -74,9 +74,9 @@ impl Call for ServerCall {
     }
 
     #[inline]
-    fn head(&mut self, head: &mut response::Parts) {
+    fn head(&mut self, headers: &mut HeaderMap) {
         if let Kind::Control { exchange, .. } = &self.0 {
-            control_head(exchange, &mut head.headers);
+            control_head(exchange, headers);
         }
     }
 
@@ -89,7 +89,7 @@ impl Call for ServerCall {
         if let Some(status) = exchange.progress.status() {
             event.set(field::STATUS, status.into());
         }
-        exchange.record(event);
+        exchange.record(&event);
         Some(at)
     }
 
@@ -129,5 +129,5 @@ fn control_done(exchange: &Exchange, operation: usize, outcome: Outcome, at: Opt
     event.set(field::OUTCOME, outcome.as_str());
     event.set(field::BYTES, progress.bytes().cast_signed());
     event.set(field::FRAMES, progress.frames().cast_signed());
-    exchange.record(event);
+    exchange.record(&event);
 }

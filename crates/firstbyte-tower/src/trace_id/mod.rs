@@ -47,5 +47,5 @@ pub use self::{
 };
 pub(crate) use self::{
     propagate::set_on_response,
-    request::{of_request, set_headers},
+    request::{of_request, set_on_request},
 };

@@ -5,7 +5,7 @@ use std::{
 
 use firstbyte_core::{
     TraceId,
-    header::{Inbound, X_TRACE_ID, inbound, trace_id_value},
+    header::{TraceHeaders, X_TRACE_ID, trace_id_value},
 };
 use http::{HeaderMap, Request, Response, header::Entry};
 use pin_project_lite::pin_project;
@@ -57,10 +57,7 @@ where
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let id = request.extensions().get::<TraceId>().copied();
-        let id = id.or_else(|| match inbound(request.headers()) {
-            Inbound::Valid(id) => Some(id),
-            Inbound::Absent | Inbound::Invalid => None,
-        });
+        let id = id.or_else(|| TraceHeaders::read(request.headers()).id());
         ResponseFuture { inner: self.inner.call(request), id }
     }
 }

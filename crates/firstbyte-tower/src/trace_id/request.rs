@@ -1,44 +1,40 @@
-//! The id of a request: where it is looked for, and how it is written back.
+//! The id of a request: from its extensions, else from its headers, else a new one.
 
-use firstbyte_core::{
-    TraceId,
-    header::{Inbound, TRACEPARENT, TraceParent, X_TRACE_ID, inbound, trace_id_value},
-};
-use http::{HeaderMap, Request};
+use firstbyte_core::{TraceId, header::TraceHeaders};
+use http::Request;
 
 use super::InvalidIds;
 
-/// The id from the extensions, else from the headers, else a new one.
+/// The id of a request whose headers may stay as they are.
 #[inline]
 pub(crate) fn of_request<B>(request: &Request<B>, invalid: &InvalidIds) -> TraceId {
-    if let Some(id) = request.extensions().get::<TraceId>() {
-        return *id;
-    }
-    match inbound(request.headers()) {
-        Inbound::Valid(id) => id,
-        Inbound::Absent => TraceId::random(),
-        Inbound::Invalid => {
-            invalid.count();
-            TraceId::random()
-        }
+    match request.extensions().get() {
+        Some(id) => *id,
+        None => resolve(&TraceHeaders::read(request.headers()), invalid),
     }
 }
 
-/// Makes `x-trace-id` the only one and normal; adds a `traceparent` if none is valid.
-///
-/// A header map that is full stays as it is: a request without an id is better than none.
-pub(crate) fn set_headers(headers: &mut HeaderMap, id: TraceId, traceparent: bool) {
-    let mut ids = headers.get_all(&X_TRACE_ID).iter();
-    let normal = ids.next().is_some_and(|value| value.as_bytes() == id.to_hex());
-    if !normal || ids.next().is_some() {
-        _ = headers.try_insert(&X_TRACE_ID, trace_id_value(id));
-    }
+/// The id of a request, which its headers name from now on.
+#[inline]
+pub(crate) fn set_on_request<B>(
+    request: &mut Request<B>,
+    invalid: &InvalidIds,
+    traceparent: bool,
+) -> TraceId {
+    let found = TraceHeaders::read(request.headers());
+    let id = request.extensions().get().copied().unwrap_or_else(|| resolve(&found, invalid));
     if traceparent {
-        let mut parents = headers.get_all(&TRACEPARENT).iter();
-        let valid =
-            parents.next().is_some_and(|value| TraceParent::parse(value.as_bytes()).is_ok());
-        if !valid || parents.next().is_some() {
-            _ = headers.try_insert(&TRACEPARENT, TraceParent::new(id).to_header());
-        }
+        found.set_with_parent(request.headers_mut(), id);
+    } else {
+        found.set(request.headers_mut(), id);
     }
+    id
+}
+
+#[inline]
+fn resolve(found: &TraceHeaders, invalid: &InvalidIds) -> TraceId {
+    if found.is_invalid() {
+        invalid.count();
+    }
+    found.id().unwrap_or_else(TraceId::random)
 }

@@ -4,7 +4,7 @@ use http::Request;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{InvalidIds, of_request, set_headers};
+use super::{InvalidIds, set_on_request};
 
 /// Gives every request a trace id: see the [module](super).
 ///
@@ -69,8 +69,7 @@ where
 
     #[inline]
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let id = of_request(&request, &self.invalid);
-        set_headers(request.headers_mut(), id, self.traceparent);
+        let id = set_on_request(&mut request, &self.invalid, self.traceparent);
         request.extensions_mut().insert(id);
         self.inner.call(request)
     }
