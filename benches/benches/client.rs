@@ -160,7 +160,9 @@ fn one_shot(table: &mut Table) -> io::Result<()> {
         .build()
         .map_err(io::Error::other)?;
     let address = serve()?;
+    // One for each: reqwest closes its connection in a task of its own, which would run in our time.
     let runtime = Builder::new_current_thread().enable_all().build()?;
+    let of_reqwest = Builder::new_current_thread().enable_all().build()?;
     let admin = AdminClient::builder(recorder.clone())
         .base_url(format!("http://{address}"))
         .build()
@@ -180,7 +182,7 @@ fn one_shot(table: &mut Table) -> io::Result<()> {
             }),
             Variant::new("reqwest", |_| {
                 time(&mut || {
-                    runtime.block_on(async {
+                    of_reqwest.block_on(async {
                         fresh
                             .post(&url)
                             .send()

@@ -1,8 +1,11 @@
 //! What the parts of one attempt share: the middleware that tells, the transport that knows.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError, Weak,
-    atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed},
+use std::{
+    ops::Range,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use firstbyte_core::{
@@ -48,11 +51,11 @@ pub(crate) struct Probe {
 pub(crate) struct Label {
     pub(crate) trace_id: Option<TraceId>,
     pub(crate) method: reqwest::Method,
-    /// Without credentials and query values.
-    pub(crate) url: String,
-    /// Host and port.
-    pub(crate) target: String,
-    pub(crate) operation: Option<Box<str>>,
+    /// The URL without credentials and query values, and the target behind it where it is no part of it.
+    text: String,
+    url_end: usize,
+    target: Range<usize>,
+    pub(crate) operation: Option<Arc<str>>,
     pub(crate) tag: Tag,
     pub(crate) attempt: u32,
 }
@@ -67,11 +70,23 @@ struct State {
 
 impl Label {
     pub(crate) fn new(method: &reqwest::Method, url: &Url) -> Self {
+        let mut text = redact_url(url.as_str());
+        let url_end = text.len();
+        let host = &url[Position::BeforeHost..Position::AfterPort];
+        let start = url[..Position::BeforeHost].len();
+        let in_url = start..start + host.len();
+        let target = if url.port().is_some() && text.get(in_url.clone()) == Some(host) {
+            in_url
+        } else {
+            text.push_str(&target(url));
+            url_end..text.len()
+        };
         Self {
             trace_id: None,
             method: method.clone(),
-            url: redact_url(url.as_str()),
-            target: target(url),
+            text,
+            url_end,
+            target,
             operation: None,
             tag: Tag::Admin,
             attempt: 1,
@@ -96,9 +111,19 @@ impl Label {
         }
     }
 
+    /// The URL, without credentials and query values.
+    pub(crate) fn url(&self) -> &str {
+        &self.text[..self.url_end]
+    }
+
+    /// Host and port.
+    pub(crate) fn target(&self) -> &str {
+        &self.text[self.target.clone()]
+    }
+
     /// Method and URL, for messages.
     pub(crate) fn subject(&self) -> String {
-        format!("{} {}", self.method, self.url)
+        format!("{} {}", self.method, self.url())
     }
 }
 
@@ -270,7 +295,7 @@ impl Probe {
         Some(CallState {
             trace_id: self.label.trace_id,
             operation: self.label.operation.as_deref().map(str::to_owned),
-            target: self.label.target.clone(),
+            target: self.label.target().to_owned(),
             attempt: self.label.attempt,
             phase,
             whereabouts: Whereabouts::of(phase, self.is_foreign(), unacked),

@@ -14,7 +14,8 @@
 /// ```
 #[must_use]
 pub fn redact_url(url: &str) -> String {
-    if !url.bytes().any(|byte| matches!(byte, b'#' | b'?' | b'@')) {
+    // Without a branch per byte, so that the compiler looks at many bytes at once.
+    if !url.bytes().fold(false, |found, byte| found | matches!(byte, b'#' | b'?' | b'@')) {
         return url.to_owned();
     }
     let url = url.split_once('#').map_or(url, |(url, _)| url);

@@ -9,7 +9,7 @@
 //! GET       /is_paused       is_paused        admin
 //! ```
 
-use std::{fmt, fs, path::Path};
+use std::{fmt, fs, path::Path, sync::Arc};
 
 use crate::schema::Tag;
 
@@ -22,7 +22,7 @@ pub struct Route {
     /// Exact path, without a trailing slash.
     pub path: Box<str>,
     /// Name of the operation.
-    pub operation: Box<str>,
+    pub operation: Arc<str>,
     /// [`Tag::Weights`] for the weight-update family, [`Tag::Admin`] for other control routes.
     pub tag: Tag,
     /// Place of the operation in [`RouteTable::operations`]: routes of one operation share it.
@@ -74,7 +74,7 @@ impl Dialect {
 pub struct RouteTable {
     /// Routes by the length of their path.
     by_length: Vec<Bucket>,
-    operations: Vec<Box<str>>,
+    operations: Vec<Arc<str>>,
 }
 
 /// Routes whose paths are equally long.
@@ -186,7 +186,7 @@ impl RouteTable {
 
     /// The names of all operations, each once, in the order in which they were added.
     #[must_use]
-    pub fn operations(&self) -> &[Box<str>] {
+    pub fn operations(&self) -> &[Arc<str>] {
         &self.operations
     }
 

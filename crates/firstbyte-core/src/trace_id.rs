@@ -83,21 +83,27 @@ impl TraceId {
     #[inline]
     #[must_use]
     pub fn to_hex(self) -> [u8; 16] {
-        // Eight digits at a time: spread the nibbles over the bytes of a word, then add '0' to each,
-        // and the distance from '9' + 1 to 'a' to those above 9.
-        let eight = |half: u32| {
-            let mut word = u64::from(half);
-            word = (word | word << 16) & 0x0000_ffff_0000_ffff;
-            word = (word | word << 8) & 0x00ff_00ff_00ff_00ff;
-            word = (word | word << 4) & 0x0f0f_0f0f_0f0f_0f0f;
-            let letters = (word + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
-            (word + 0x3030_3030_3030_3030 + letters * 0x27).to_be_bytes()
-        };
-        let mut digits = [0; 16];
-        digits[..8].copy_from_slice(&eight((self.get() >> 32) as u32));
-        digits[8..].copy_from_slice(&eight(self.get() as u32));
-        digits
+        hex(self.get())
     }
+}
+
+/// 16 lower-case hexadecimal digits.
+#[inline]
+pub(crate) fn hex(value: u64) -> [u8; 16] {
+    // Eight digits at a time: spread the nibbles over the bytes of a word, then add '0' to each,
+    // and the distance from '9' + 1 to 'a' to those above 9.
+    let eight = |half: u32| {
+        let mut word = u64::from(half);
+        word = (word | word << 16) & 0x0000_ffff_0000_ffff;
+        word = (word | word << 8) & 0x00ff_00ff_00ff_00ff;
+        word = (word | word << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+        let letters = (word + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
+        (word + 0x3030_3030_3030_3030 + letters * 0x27).to_be_bytes()
+    };
+    let mut digits = [0; 16];
+    digits[..8].copy_from_slice(&eight((value >> 32) as u32));
+    digits[8..].copy_from_slice(&eight(value as u32));
+    digits
 }
 
 /// The value of every hexadecimal digit; 0xff for every other byte.

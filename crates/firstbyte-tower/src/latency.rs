@@ -78,14 +78,14 @@ impl fmt::Debug for Latency {
 
 pub(crate) struct Histograms {
     /// In nanoseconds.
-    operations: Box<[(Box<str>, AtomicHistogram)]>,
+    operations: Box<[(Arc<str>, AtomicHistogram)]>,
     /// In ticks.
     other: AtomicHistogram,
     ticks: Ticks,
 }
 
 impl Histograms {
-    pub(crate) fn new(operations: &[Box<str>], ticks: Ticks) -> Self {
+    pub(crate) fn new(operations: &[Arc<str>], ticks: Ticks) -> Self {
         let operations = operations.iter().map(|name| (name.clone(), histogram())).collect();
         Self { operations, other: histogram(), ticks }
     }

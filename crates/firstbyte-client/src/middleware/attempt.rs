@@ -26,8 +26,8 @@ impl Attempt {
         if recorder.is_enabled() {
             let label = &probe.label;
             let event = Event::new(&record::CLIENT_SEND, probe.started)
-                .with(field::URL, &label.url)
-                .with(field::TARGET, &label.target)
+                .with(field::URL, label.url())
+                .with(field::TARGET, label.target())
                 .with(field::ATTEMPT, i64::from(label.attempt))
                 .with_known(field::OP, label.operation.as_deref())
                 .with_known(field::STEP, step);
@@ -62,7 +62,7 @@ impl Attempt {
                 .with_known(field::STATUS, status)
                 .with(field::ATTEMPT, i64::from(self.probe.label.attempt))
                 .with_known(field::OP, self.probe.label.operation.as_deref())
-                .with(field::TARGET, &self.probe.label.target);
+                .with(field::TARGET, self.probe.label.target());
             self.recorder.record(&self.probe.label.mark(event));
         }
     }
@@ -102,7 +102,7 @@ impl Attempt {
                 .with(field::ATTEMPT, i64::from(self.probe.label.attempt))
                 .with_known(field::STATUS, status)
                 .with_known(field::OP, self.probe.label.operation.as_deref())
-                .with(field::TARGET, &self.probe.label.target);
+                .with(field::TARGET, self.probe.label.target());
             self.recorder.record(&self.probe.label.mark(event));
         }
     }

@@ -1,5 +1,8 @@
 //! What the server says of the engine's time: a header, or a field of its JSON answer.
 
+use std::ops::Deref;
+
+use bytes::Bytes;
 use firstbyte_core::{
     Micros, Phases, ReportedRpc, Split,
     header::{SERVER_TIMING, ServerTiming},
@@ -18,7 +21,25 @@ pub(super) struct RpcReport {
     /// An entry of the header could not be used.
     timing_invalid: bool,
     /// The JSON body so far, where it must be looked at.
-    body: Option<Vec<u8>>,
+    body: Option<Tee>,
+}
+
+/// What was read of a body: its only piece shared, several pieces copied.
+#[derive(Debug)]
+enum Tee {
+    One(Bytes),
+    Several(Vec<u8>),
+}
+
+impl Deref for Tee {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::One(piece) => piece,
+            Self::Several(pieces) => pieces,
+        }
+    }
 }
 
 impl RpcReport {
@@ -34,16 +55,23 @@ impl RpcReport {
             true => ServerTiming::from_headers(headers),
             false => (ServerTiming::default(), Ok(())),
         };
-        let body = (json && timing.rpc.is_none()).then(Vec::new);
+        let body = (json && timing.rpc.is_none()).then(|| Tee::One(Bytes::new()));
         Self { timing, timing_invalid: validity.is_err(), body }
     }
 
     /// Takes a piece of the body.
-    pub(super) fn take(&mut self, data: &[u8]) {
-        match &mut self.body {
-            Some(body) if body.len() + data.len() <= MAX_TEE => body.extend_from_slice(data),
-            too_large => *too_large = None,
-        }
+    pub(super) fn take(&mut self, data: &Bytes) {
+        self.body = match self.body.take() {
+            Some(body) if body.len() + data.len() <= MAX_TEE => Some(match body {
+                Tee::One(first) if first.is_empty() => Tee::One(data.clone()),
+                Tee::One(first) => Tee::Several([first, data.clone()].concat()),
+                Tee::Several(mut pieces) => {
+                    pieces.extend_from_slice(data);
+                    Tee::Several(pieces)
+                }
+            }),
+            _ => None,
+        };
     }
 
     /// The whole call, when the body ended.
@@ -129,9 +157,9 @@ mod tests {
         };
         let json = headers(&[("content-type", "Application/JSON; charset=utf-8")]);
         let mut report = RpcReport::of(&json);
-        report.take(&[b' '; MAX_TEE]);
-        assert_eq!(report.body.as_ref().map(Vec::len), Some(MAX_TEE));
-        report.take(b"{");
+        report.take(&vec![b' '; MAX_TEE].into());
+        assert_eq!(report.body.as_deref().map(<[u8]>::len), Some(MAX_TEE));
+        report.take(&Bytes::from_static(b"{"));
         assert!(report.body.is_none());
         assert!(RpcReport::of(&headers(&[("content-type", "text/plain")])).body.is_none());
         let timed =

@@ -4,7 +4,7 @@ use std::{fmt, num::NonZeroU64, num::NonZeroU128};
 
 use http::HeaderValue;
 
-use crate::trace_id::{TraceId, parse_hex};
+use crate::trace_id::{TraceId, hex, parse_hex};
 
 /// The position of a request in a W3C trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,18 +78,11 @@ impl TraceParent {
     pub fn to_header(self) -> HeaderValue {
         // By hand: it is on the path of every traced call, and `write!` takes ten times as long.
         let mut value = *b"00-00000000000000000000000000000000-0000000000000000-00";
-        write_hex(self.trace_id.get(), &mut value[3..35]);
-        write_hex(self.parent_id.get().into(), &mut value[36..52]);
+        value[3..19].copy_from_slice(&hex((self.trace_id.get() >> 64) as u64));
+        value[19..35].copy_from_slice(&hex(self.trace_id.get() as u64));
+        value[36..52].copy_from_slice(&hex(self.parent_id.get()));
         value[54] |= u8::from(self.sampled);
         HeaderValue::from_bytes(&value).unwrap_or(HeaderValue::from_static(""))
-    }
-}
-
-/// Fills `digits` with the low hexadecimal digits of `value`.
-fn write_hex(mut value: u128, digits: &mut [u8]) {
-    for digit in digits.iter_mut().rev() {
-        *digit = b"0123456789abcdef"[(value & 0xf) as usize];
-        value >>= 4;
     }
 }
 

@@ -17,9 +17,10 @@ use crate::{
 
 /// Events per round: at about 150 bytes a line this fills a block of 64 KiB.
 const BATCH: usize = 400;
-/// The first pause after work; it doubles up to the longest one.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
-const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+/// How long the writer sleeps at most: callers wake it when the queue fills up.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How long a caller may need to fill in the room that it has reserved.
+const INTERRUPTED: Duration = Duration::from_millis(1);
 
 pub(super) struct Writer {
     shared: Arc<Shared>,
@@ -30,7 +31,7 @@ pub(super) struct Writer {
     sinks: Vec<Option<Box<dyn Sink>>>,
     clock: Clock,
     process: Process,
-    longest_pause: Duration,
+    pause: Duration,
     batch: Vec<Entry>,
     reported: Accounting,
 }
@@ -50,7 +51,7 @@ impl Writer {
             sinks: sinks.into_iter().map(Some).collect(),
             clock,
             process,
-            longest_pause: flush_interval.min(LONGEST_PAUSE),
+            pause: flush_interval.min(PAUSE),
             batch: Vec::with_capacity(BATCH),
             reported: Accounting::default(),
         }
@@ -58,7 +59,6 @@ impl Writer {
 
     pub(super) fn run(mut self) {
         self.write_own(self.process_start());
-        let mut pause = SHORTEST_PAUSE;
         loop {
             let (flush, closing) = self.shared.control.requests();
             // Producers may be faster than the sinks; a flush must end all the same.
@@ -69,7 +69,7 @@ impl Writer {
                 taken += batch;
                 if batch == 0 {
                     // A producer has reserved room, and was interrupted before it could fill it in.
-                    thread::park_timeout(SHORTEST_PAUSE);
+                    thread::park_timeout(INTERRUPTED);
                 }
             }
             self.report_drops();
@@ -77,14 +77,8 @@ impl Writer {
                 break;
             }
             self.shared.control.flushed(flush);
-            if taken == 0 {
-                thread::park_timeout(pause);
-                pause = (pause * 2).min(self.longest_pause);
-            } else {
-                pause = SHORTEST_PAUSE;
-                if waiting < BATCH as u64 && !closing {
-                    thread::park_timeout(pause);
-                }
+            if waiting < BATCH as u64 && !closing {
+                thread::park_timeout(self.pause);
             }
         }
         let balance = self.shared.accounting();
