@@ -1,8 +1,10 @@
 //! What the client's middleware adds to a call, and what a one-shot call costs, next to their peers.
 
 use std::{
+    fs::{self, OpenOptions},
     io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
+    sync::Mutex,
     thread,
     time::{Duration, Instant},
 };
@@ -22,6 +24,8 @@ use reqwest_middleware::{
 };
 use reqwest_tracing::TracingMiddleware;
 use tokio::{net::TcpListener, runtime::Builder};
+use tracing::{Dispatch, Level, callsite::rebuild_interest_cache, dispatcher};
+use tracing_subscriber::fmt::format::FmtSpan;
 
 const BATCH: u64 = 500;
 const SOON: Duration = Duration::from_secs(10);
@@ -101,6 +105,28 @@ fn middlewares(table: &mut Table) -> io::Result<()> {
         4 * BATCH,
     );
     assert_eq!(recorder.shutdown(SOON).dropped(), 0);
+    // A span is written when it closes: that is where its times are.
+    let file = OpenOptions::new().create(true).append(true).open(dir.path().join("trace.json"))?;
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_max_level(Level::INFO)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_writer(Mutex::new(file));
+    let json = Dispatch::new(subscriber.finish());
+    // The calls above had no subscriber, and their spans remember that.
+    dispatcher::with_default(&json, rebuild_interest_cache);
+    let written = interleave(
+        &mut [
+            Variant::new("no-op", |n| runtime.block_on(calls(&noop, n, || ()))),
+            Variant::new("json", |n| {
+                dispatcher::with_default(&json, || runtime.block_on(calls(&tracing, n, || ())))
+            }),
+        ],
+        40,
+        BATCH,
+    );
+    let spans = fs::read_to_string(dir.path().join("trace.json"))?.lines().count() as u64;
+    assert_eq!(spans, 41 * BATCH, "every call of the peer was written");
     let over = |variant: usize| added(&figures[variant], &figures[0]) / 1e3;
     table.context(
         "client: a call through a no-op middleware and a null transport",
@@ -116,6 +142,11 @@ fn middlewares(table: &mut Table) -> io::Result<()> {
     table.context(
         "client: reqwest-tracing without subscriber, over a no-op middleware",
         over(2),
+        "us",
+    );
+    table.context(
+        "client: reqwest-tracing, JSON into a file, over a no-op middleware",
+        added(&written[1], &written[0]) / 1e3,
         "us",
     );
     Ok(())

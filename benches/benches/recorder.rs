@@ -92,6 +92,50 @@ impl Sink for Stalled {
     }
 }
 
+/// The 99th percentile of a host's requests in microseconds, each of which records three events:
+/// with a sink that takes them, and with one that is stalled for a minute.
+///
+/// The host works for some microseconds, and takes turns of 20 ms with either recorder.
+fn host_p99(stall: Duration) -> io::Result<[f64; 2]> {
+    let (open, stalled) = mpsc::channel();
+    let flowing = Recorder::builder().sink(Flowing).build().map_err(io::Error::other)?;
+    let stuck = Recorder::builder().sink(Stalled(stalled)).build().map_err(io::Error::other)?;
+    let recorders = [flowing, stuck];
+    let mut took = [Vec::new(), Vec::new()];
+    let begun = Instant::now();
+    while begun.elapsed() < stall {
+        for (recorder, took) in recorders.iter().zip(&mut took) {
+            let turn = Instant::now();
+            while turn.elapsed() < Duration::from_millis(20) {
+                let start = Instant::now();
+                for _ in 0..3 {
+                    recorder.record(&server_done(recorder, TraceId::random()));
+                }
+                black_box((0..4000_u64).fold(0, |sum, n| sum ^ black_box(n)));
+                took.push(start.elapsed().as_nanos() as f64 / 1e3);
+            }
+        }
+    }
+    drop(open);
+    for recorder in recorders {
+        let balance = recorder.shutdown(SOON);
+        assert_eq!(balance.offered, balance.written + balance.dropped(), "{balance:?}");
+    }
+    Ok(took.map(|mut took| {
+        took.sort_by(f64::total_cmp);
+        took[took.len() * 99 / 100]
+    }))
+}
+
+/// Takes everything at once.
+struct Flowing;
+
+impl Sink for Flowing {
+    fn write(&mut self, _: &[Entry], _: &Process) -> Result<(), WriteError> {
+        Ok(())
+    }
+}
+
 /// Resident memory in MiB that a recorder occupies at most: its sink stalled, its queue full of long texts.
 fn memory() -> io::Result<f64> {
     let before = resident()?;
@@ -141,6 +185,16 @@ fn main() -> io::Result<()> {
         median(rates),
         "M events/s",
         2.0,
+    );
+
+    let [flowing, stalled] = host_p99(Duration::from_secs(60))?;
+    table.at_most_times(
+        "recorder: p99 of a host's requests while the sink is stalled for 60 s",
+        stalled,
+        "us",
+        "the same with a sink that flows",
+        flowing,
+        1.05,
     );
 
     let mut criterion = Criterion::default().configure_from_args();

@@ -247,6 +247,40 @@ fn a_rotated_and_a_deleted_file_is_opened_anew() {
 }
 
 #[test]
+fn a_path_that_cannot_be_opened_anew_loses_only_what_came_meanwhile() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("a.log");
+    let recorder = Recorder::builder().text_file(&log).build().unwrap();
+    let record_and_flush = |n| {
+        recorder.record(&event(n));
+        assert!(recorder.flush(SOON));
+    };
+    record_and_flush(1);
+    // Nobody can append to a folder, not even root.
+    fs::rename(&log, dir.path().join("a.log.1")).unwrap();
+    fs::create_dir(&log).unwrap();
+    record_and_flush(2);
+    fs::remove_dir(&log).unwrap();
+    record_and_flush(3);
+    let balance = close(&recorder);
+    assert_eq!((balance.written, balance.dropped_by(DropReason::Sink)), (2, 1), "{balance:?}");
+    let text = fs::read_to_string(&log).unwrap();
+    assert!(text.contains("status=3") && text.contains("dropped count=1 reason=sink"), "{text}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_is_read_only_is_refused_at_construction() {
+    // The kernel lets nobody write this one, not even root.
+    let error = Recorder::builder().text_file("/sys/kernel/notes").build().unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("/sys/kernel/notes") && error.contains("this user may write"),
+        "{error}"
+    );
+}
+
+#[test]
 fn two_recorders_share_a_file_and_tear_no_line() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("shared.log");

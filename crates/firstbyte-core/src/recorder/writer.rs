@@ -33,7 +33,8 @@ pub(super) struct Writer {
     process: Process,
     pause: Duration,
     batch: Vec<Entry>,
-    reported: Accounting,
+    /// How many losses the log has told of, by reason.
+    reported: [u64; DropReason::ALL.len()],
 }
 
 impl Writer {
@@ -53,7 +54,7 @@ impl Writer {
             process,
             pause: flush_interval.min(PAUSE),
             batch: Vec::with_capacity(BATCH),
-            reported: Accounting::default(),
+            reported: [0; DropReason::ALL.len()],
         }
     }
 
@@ -102,52 +103,57 @@ impl Writer {
         self.queue.release(ring);
         self.shared.counters.take(count);
         self.taken += count;
-        let written = self.write() as u64;
+        let written = self.write().0 as u64;
         self.shared.counters.settle(written, count - written);
         count
     }
 
-    /// Gives the batch to every sink; returns how many of its events all of them took.
-    fn write(&mut self) -> usize {
-        let mut written = self.batch.len();
+    /// Gives the batch to every sink; returns how many of its events all of them took, and how many
+    /// at least one of them took.
+    fn write(&mut self) -> (usize, usize) {
+        let (mut by_all, mut by_one) = (self.batch.len(), 0);
         for slot in &mut self.sinks {
             let Some(sink) = slot else {
-                written = 0;
+                by_all = 0;
                 continue;
             };
-            match catch_unwind(AssertUnwindSafe(|| sink.write(&self.batch, &self.process))) {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => written = written.min(error.written),
-                Err(panic) => {
-                    written = 0;
-                    discard(slot.take());
-                    discard(panic);
-                }
-            }
+            let taken =
+                match catch_unwind(AssertUnwindSafe(|| sink.write(&self.batch, &self.process))) {
+                    Ok(Ok(())) => self.batch.len(),
+                    Ok(Err(error)) => error.written,
+                    Err(panic) => {
+                        discard(slot.take());
+                        discard(panic);
+                        0
+                    }
+                };
+            (by_all, by_one) = (by_all.min(taken), by_one.max(taken));
         }
         self.batch.clear();
-        written
+        (by_all, by_one)
     }
 
-    /// Writes a line about the recorder itself, which is in no balance.
-    fn write_own(&mut self, event: Event) {
+    /// Writes a line about the recorder itself, which is in no balance. Returns whether a sink took it.
+    fn write_own(&mut self, event: Event) -> bool {
         let unix_offset = self.unix_offset();
         self.batch.push(Entry::new(event, None, unix_offset));
-        self.write();
+        self.write().1 > 0
     }
 
+    /// Tells of losses once a sink can take the line.
     fn report_drops(&mut self) {
         let now = self.shared.accounting();
-        for reason in DropReason::ALL {
-            let count = now.dropped_by(reason).saturating_sub(self.reported.dropped_by(reason));
+        for (reason, reported) in DropReason::ALL.into_iter().zip(self.reported) {
+            let count = now.dropped_by(reason).saturating_sub(reported);
             if count > 0 {
                 let event = Event::new(&record::DROPPED, self.clock.now())
                     .with(field::COUNT, count.cast_signed())
                     .with(field::REASON, reason.as_str());
-                self.write_own(event);
+                if self.write_own(event) {
+                    self.reported[reason as usize] = now.dropped_by(reason);
+                }
             }
         }
-        self.reported = now;
     }
 
     fn process_start(&self) -> Event {
