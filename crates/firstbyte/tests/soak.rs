@@ -2,6 +2,7 @@
 //!
 //! A program of its own, so that its memory is its own.
 #![cfg(all(feature = "tower", feature = "net", target_os = "linux"))]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{
     fs,
