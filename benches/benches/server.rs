@@ -18,7 +18,10 @@ use std::{
 
 use bytes::Bytes;
 use firstbyte_benches::{Table, Variant, added, interleave, median};
-use firstbyte_core::Recorder;
+use firstbyte_core::{
+    Micros, Recorder, TraceId,
+    header::{SERVER_TIMING, ServerTiming, X_TRACE_ID, trace_id_value},
+};
 use firstbyte_tower::{FirstByteLayer, PropagateTraceIdLayer, SetTraceIdLayer};
 use futures_util::FutureExt;
 use http::{
@@ -43,6 +46,17 @@ async fn answer(_: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, Infall
     Ok(response
         .body(Full::new(Bytes::from_static(b"{\"status\":\"ok\"}")))
         .expect("a valid response"))
+}
+
+/// Answers with the two headers of a control response that it has made by hand.
+async fn answer_with_headers(
+    request: Request<Full<Bytes>>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let mut response = answer(request).await?;
+    let timing = ServerTiming::new(None, None, None, Some(Micros(7))).to_header();
+    response.headers_mut().append(&SERVER_TIMING, timing.expect("a valid value"));
+    response.headers_mut().insert(&X_TRACE_ID, trace_id_value(TraceId::random()));
+    Ok(response)
 }
 
 /// A request as hyper hands it over: with the headers of an ordinary client, and an extension.
@@ -138,6 +152,7 @@ fn main() -> io::Result<()> {
     let flush = || assert!(recorder.flush(SOON));
 
     let mut bare = service_fn(answer);
+    let mut headers = service_fn(answer_with_headers);
     let mut whole = ServiceBuilder::new()
         .layer(SetTraceIdLayer::new())
         .layer(PropagateTraceIdLayer::new())
@@ -161,6 +176,7 @@ fn main() -> io::Result<()> {
     let figures = interleave(
         &mut [
             Variant::new("bare", |n| requests(&mut bare, "/update_weights", n, || ())),
+            Variant::new("headers", |n| requests(&mut headers, "/update_weights", n, || ())),
             Variant::new("whole", |n| requests(&mut whole, "/update_weights", n, flush)),
             Variant::new("alone", |n| requests(&mut alone, "/update_weights", n, flush)),
             Variant::new("unrecorded", |n| requests(&mut unrecorded, "/v1/completions", n, || ())),
@@ -179,8 +195,8 @@ fn main() -> io::Result<()> {
         40,
         10 * BATCH,
     );
-    let [bare, whole, alone, unrecorded, silent, json, appended] = &figures[..] else {
-        unreachable!("seven variants")
+    let [bare, headers, whole, alone, unrecorded, silent, json, appended] = &figures[..] else {
+        unreachable!("eight variants")
     };
     let balance = recorder.shutdown(SOON);
     assert_eq!(balance.dropped(), 0, "{balance:?}");
@@ -188,6 +204,11 @@ fn main() -> io::Result<()> {
     let mut table = Table::default();
     let ours = added(whole, bare);
     table.context("server: the bare service, per request", median(bare.clone()), "ns");
+    table.context(
+        "server: a handler that sets x-trace-id and server-timing itself",
+        added(headers, bare),
+        "ns",
+    );
     table.at_most(
         "server: three layers, id, first byte, end, histogram and events recorded to a file",
         ours,
@@ -207,6 +228,14 @@ fn main() -> io::Result<()> {
         "ns",
     );
     let peer = "tower-http request-id + TraceLayer, JSON into a file";
+    table.cheaper_by(
+        "server: FirstByteLayer alone against the JSON stack",
+        added(alone, bare),
+        "ns",
+        peer,
+        added(json, bare),
+        30.0,
+    );
     table.cheaper_by(
         "server: three layers against the JSON stack",
         ours,

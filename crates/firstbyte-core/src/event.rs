@@ -43,7 +43,9 @@ const MAX_TEXTS: usize = 5 * MAX_TEXT;
 pub struct Event {
     record: &'static Record,
     tag: Tag,
+    /// A bit for each value that is known, and how many they are.
     present: u64,
+    count: u8,
     trace_id: Option<TraceId>,
     at: Timestamp,
     values: Values,
@@ -96,7 +98,7 @@ impl Event {
         } else {
             Values::Large(Large::new())
         };
-        Self { record, tag: record.tag, present: 0, trace_id: None, at, values }
+        Self { record, tag: record.tag, present: 0, count: 0, trace_id: None, at, values }
     }
 
     /// Gives it a trace id.
@@ -141,8 +143,15 @@ impl Event {
         if let Some(position) = position
             && T::store(self, position, value)
         {
-            self.present |= 1 << position;
+            self.mark(position);
         }
+    }
+
+    /// The value at this position is known.
+    #[inline]
+    fn mark(&mut self, position: usize) {
+        self.count += u8::from(self.present & 1 << position == 0);
+        self.present |= 1 << position;
     }
 
     /// A value, if it was set.
@@ -247,7 +256,11 @@ impl Event {
 
     #[cold]
     fn store_long_text(&mut self, position: usize, value: &str) {
-        self.present &= !(1 << position);
+        if self.present & 1 << position != 0 {
+            // Its text of before is not to be kept.
+            self.present &= !(1 << position);
+            self.count -= 1;
+        }
         if matches!(self.values, Values::Inline { .. }) || self.text().len() > MAX_TEXTS - MAX_TEXT
         {
             self.rebuild();
@@ -307,7 +320,12 @@ store! {
     Moment(event, _position, value) { event.at = value; true }
     Millis(event, position, value) { *event.slot(position) = value.0; true }
     Count(event, position, value) { *event.slot(position) = value.cast_unsigned(); true }
-    Real(event, position, value) { *event.slot(position) = value.to_bits(); value.is_finite() }
+    Real(event, position, value) {
+        if value.is_finite() {
+            *event.slot(position) = value.to_bits();
+        }
+        value.is_finite()
+    }
     Unix(event, position, value) { *event.slot(position) = value; true }
     Text(event, position, value) { event.store_text(position, value); true }
 }
@@ -373,5 +391,7 @@ mod tests {
     fn a_number_that_is_not_finite_is_absent() {
         let event = Event::new(&record::ROLLOUT, Timestamp::default()).with(field::TRUNC, f64::NAN);
         assert_eq!(event.get(field::TRUNC), None);
+        let event = event.with(field::TRUNC, 1.5).with(field::TRUNC, f64::INFINITY);
+        assert_eq!(event.get(field::TRUNC), Some(Value::Real(1.5)));
     }
 }

@@ -100,9 +100,9 @@ impl Recorder {
     pub fn record(&self, event: &Event) {
         let Some(handle) = &self.shared else { return };
         match handle.shared.ring.reserve(event.words()) {
-            Ok(room) => {
+            Ok(mut room) => {
                 let wake = room.wake;
-                let head = event.write_words(|place, word| room.set(place, word));
+                let head = event.write_words(|word| room.push(word));
                 room.publish(head);
                 if wake {
                     handle.writer.unpark();

@@ -18,29 +18,26 @@ impl Event {
     /// How many words it takes.
     #[inline]
     pub(crate) fn words(&self) -> usize {
-        words(self.present, self.text().len())
+        words(self.count.into(), self.text().len())
     }
 
-    /// Gives every word but the head to `set`, with its place; returns the head, which is not zero.
+    /// Gives every word but the head to `push`; returns the head, which is not zero.
     #[inline]
-    pub(crate) fn write_words(&self, set: impl Fn(usize, u64)) -> u64 {
-        set(1, self.trace_id.map_or(0, TraceId::get));
-        set(2, self.at.as_nanos());
-        let (slots, mut place) = (self.slots(), FIXED);
-        let mut present = self.present;
+    pub(crate) fn write_words(&self, mut push: impl FnMut(u64)) -> u64 {
+        push(self.trace_id.map_or(0, TraceId::get));
+        push(self.at.as_nanos());
+        let (slots, mut present) = (self.slots(), self.present);
         while present != 0 {
-            set(place, slots[present.trailing_zeros() as usize]);
+            push(slots[present.trailing_zeros() as usize]);
             present &= present - 1;
-            place += 1;
         }
         let text = self.text();
         let (whole, rest) = text.as_chunks::<8>();
         for chunk in whole {
-            set(place, u64::from_le_bytes(*chunk));
-            place += 1;
+            push(u64::from_le_bytes(*chunk));
         }
         if !rest.is_empty() {
-            set(place, rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+            push(rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)));
         }
         u64::from(self.record.index())
             | (self.tag as u64) << 8
@@ -57,8 +54,8 @@ impl Event {
         let mut event = Self::new(record, Timestamp::from_nanos(word(2)));
         event.tag = Tag::ALL[(head >> 8) as u8 as usize];
         event.trace_id = TraceId::new(word(1));
-        event.present = present;
         let values = present.count_ones() as usize;
+        (event.present, event.count) = (present, values as u8);
         let text = |place: usize| word(FIXED + values + place).to_le_bytes();
         match &mut event.values {
             Values::Inline { text: room, len, .. } if text_bytes <= room.len() => {
@@ -78,27 +75,25 @@ impl Event {
         for (place, position) in positions.enumerate() {
             *event.slot(position) = word(FIXED + place);
         }
-        (event, words(present, text_bytes))
+        (event, words(values, text_bytes))
     }
 }
 
 #[inline]
-fn words(present: u64, text_bytes: usize) -> usize {
-    FIXED + present.count_ones() as usize + text_bytes.div_ceil(8)
+fn words(values: usize, text_bytes: usize) -> usize {
+    FIXED + values + text_bytes.div_ceil(8)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
-
     use super::*;
     use crate::{MAX_TEXT, Micros, field, record, schema::Unit};
 
     fn through_words(event: &Event) -> Event {
-        let words = RefCell::new(vec![u64::MAX; event.words()]);
-        let head = event.write_words(|place, word| words.borrow_mut()[place] = word);
+        let mut words = vec![u64::MAX];
+        let head = event.write_words(|word| words.push(word));
         assert_ne!(head, 0);
-        let words = words.into_inner();
+        assert_eq!(words.len(), event.words());
         let (read, count) = Event::read_words(head, |place| words[place]);
         assert_eq!(count, words.len());
         read
@@ -132,7 +127,7 @@ mod tests {
                 } else {
                     *event.slot(position) = Micros(position as u64 + 1).0;
                 }
-                event.present |= 1 << position;
+                event.mark(position);
             }
             assert!(through_words(&event).values().eq(event.values()), "{record:?}");
         }

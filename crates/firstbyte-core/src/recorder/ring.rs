@@ -82,10 +82,14 @@ impl Mark {
     }
 }
 
-/// Room for one event, to be filled in and then published.
+/// Room for one event, to be filled in from its second word on and then published.
 pub(super) struct Room<'a> {
     ring: &'a Ring,
-    first: u32,
+    first: &'a AtomicU64,
+    /// The line of the next word, and its place in there.
+    line: &'a Line,
+    number: u32,
+    place: usize,
     /// Whether it is time to wake a consumer that sleeps.
     pub(super) wake: bool,
 }
@@ -134,7 +138,10 @@ impl Ring {
                     let filling =
                         events > self.max_events / 4 || used > self.lines.len() as u32 / 4;
                     let wake = filling && tail.events().is_multiple_of(WAKE_EVERY);
-                    return Ok(Room { ring: self, first: tail.line(), wake });
+                    let line = self.line(tail.line());
+                    let first = &line.0[0];
+                    let number = tail.line();
+                    return Ok(Room { ring: self, first, line, number, place: 1, wake });
                 }
                 Err(now) => tail = Mark(now),
             }
@@ -153,25 +160,33 @@ impl Ring {
     }
 
     #[inline]
+    fn line(&self, number: u32) -> &Line {
+        &self.lines[number as usize & (self.lines.len() - 1)]
+    }
+
+    #[inline]
     fn word(&self, first: u32, index: usize) -> &AtomicU64 {
-        let line = first.wrapping_add((index / LINE) as u32) as usize & (self.lines.len() - 1);
-        &self.lines[line].0[index % LINE]
+        &self.line(first.wrapping_add((index / LINE) as u32)).0[index % LINE]
     }
 }
 
 impl Room<'_> {
-    /// Sets a word that is not the first one.
+    /// Sets the next word; the first one so set is the event's second.
     #[inline]
-    pub(super) fn set(&self, index: usize, word: u64) {
-        debug_assert!(index > 0, "the first word publishes");
-        self.ring.word(self.first, index).store(word, Relaxed);
+    pub(super) fn push(&mut self, word: u64) {
+        if self.place == LINE {
+            self.number = self.number.wrapping_add(1);
+            (self.line, self.place) = (self.ring.line(self.number), 0);
+        }
+        self.line.0[self.place].store(word, Relaxed);
+        self.place += 1;
     }
 
     /// Sets the first word, which must not be zero: the event is complete.
     #[inline]
     pub(super) fn publish(self, word: u64) {
         debug_assert!(word != 0, "zero means that there is nothing");
-        self.ring.word(self.first, 0).store(word, Release);
+        self.first.store(word, Release);
     }
 }
 
@@ -230,8 +245,8 @@ mod tests {
     }
 
     fn put(ring: &Ring, words: usize, value: u64) -> Result<(), Refused> {
-        let room = ring.reserve(words)?;
-        (1..words).for_each(|index| room.set(index, value + index as u64));
+        let mut room = ring.reserve(words)?;
+        (1..words).for_each(|index| room.push(value + index as u64));
         room.publish(words as u64);
         Ok(())
     }
@@ -264,10 +279,10 @@ mod tests {
     #[test]
     fn an_event_that_is_not_published_holds_back_those_behind_it() {
         let (ring, mut consumer) = (Ring::new(8), Consumer::new());
-        let slow = ring.reserve(9).unwrap();
+        let mut slow = ring.reserve(9).unwrap();
         put(&ring, 2, 7).unwrap();
         assert_eq!((take(&mut consumer, &ring), ring.len()), (None, 2));
-        (1..9).for_each(|index| slow.set(index, 0));
+        (1..9).for_each(|_| slow.push(0));
         slow.publish(9);
         assert_eq!(take(&mut consumer, &ring), Some(vec![0; 8]));
         assert_eq!(take(&mut consumer, &ring), Some(vec![8]));
