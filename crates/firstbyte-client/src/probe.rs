@@ -320,3 +320,29 @@ impl Probe {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_names_url_and_target_without_secrets() {
+        for (url, redacted, target) in [
+            ("http://host:8000/pause", "http://host:8000/pause", "host:8000"),
+            ("http://host/pause", "http://host/pause", "host:80"),
+            ("https://host", "https://host/", "host:443"),
+            ("http://[::1]:8000/a", "http://[::1]:8000/a", "[::1]:8000"),
+            ("http://[::1]/a", "http://[::1]/a", "[::1]:80"),
+            ("http://u:p@host:8000/a?token=x#y", "http://host:8000/a?token=***", "host:8000"),
+            ("http://host:8000@other:9/a", "http://other:9/a", "other:9"),
+            (
+                "http://bücher.example:1/",
+                "http://xn--bcher-kva.example:1/",
+                "xn--bcher-kva.example:1",
+            ),
+        ] {
+            let label = Label::new(&reqwest::Method::POST, &Url::parse(url).unwrap());
+            assert_eq!((label.url(), label.target()), (redacted, target), "{url}");
+        }
+    }
+}
