@@ -77,6 +77,18 @@ impl Micros {
     }
 }
 
+/// Milliseconds with one decimal, rounded half up, as text lines have them.
+///
+/// ```
+/// assert_eq!(format!("{:>7} ms", firstbyte_core::Micros(10_350)), "   10.4 ms");
+/// ```
+impl fmt::Display for Micros {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tenths = self.0.saturating_add(50) / 100;
+        f.pad(&format!("{}.{}", tenths / 10, tenths % 10))
+    }
+}
+
 impl From<Duration> for Micros {
     fn from(duration: Duration) -> Self {
         Self(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))

@@ -57,13 +57,12 @@ fn write_answer(
 ) -> fmt::Result {
     let split = &response.split;
     writeln!(out, "{title}: {}, trace {}", response.status, response.trace_id)?;
-    let wall = split.wall().as_millis_f64();
+    let wall = split.wall();
     match (split.rpc, split.queue()) {
         (Some(rpc), Some(queue)) => {
-            let (rpc, queue) = (rpc.as_millis_f64(), queue.as_millis_f64());
-            writeln!(out, "wall {wall:.1} ms = rpc {rpc:.1} + queue {queue:.1}\n")?;
+            writeln!(out, "wall {wall} ms = rpc {rpc} + queue {queue}\n")?;
         }
-        _ => writeln!(out, "wall {wall:.1} ms, rpc and queue unknown\n")?,
+        _ => writeln!(out, "wall {wall} ms, rpc and queue unknown\n")?,
     }
     write_bars(split, style, out)?;
     if !response.status.is_success() && !response.body.is_empty() {
@@ -143,7 +142,7 @@ fn write_bars(split: &Split, style: &Style, out: &mut String) -> fmt::Result {
         let drawn = if to > from { "█".repeat(to - from) } else { "▏".to_owned() };
         let indent = if bar.inner { "  " } else { "" };
         let name = format!("{indent}{}", bar.name);
-        write!(out, "{name:<14}{:>10.1} ms ", bar.length.as_millis_f64())?;
+        write!(out, "{name:<14}{:>10} ms ", bar.length)?;
         // A short last phase still shows inside the axis.
         let pad = " ".repeat(from.min(cells - 1));
         match style.colour {
