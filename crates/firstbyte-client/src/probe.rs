@@ -10,9 +10,9 @@ use std::{
 
 use firstbyte_core::{
     Clock, Event, Micros, Phase, PhaseTimer, Phases, Route, Split, Tag, Timestamp, TraceId,
-    redact_url,
+    header::TraceHeaders, redact_url,
 };
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use tokio::{task::futures::TaskLocalFuture, task_local};
 use url::{Position, Url};
 
@@ -148,9 +148,11 @@ impl Probe {
         CURRENT.scope(Arc::clone(self), future)
     }
 
-    /// The attempt on whose behalf this code runs.
-    pub(crate) fn current() -> Option<Arc<Self>> {
-        CURRENT.try_with(Arc::clone).ok()
+    /// The attempt that carries a request with these headers. A middleware may send requests of its
+    /// own on the way; they do not have the attempt's id.
+    pub(crate) fn current(headers: &HeaderMap) -> Option<Arc<Self>> {
+        let probe = CURRENT.try_with(Arc::clone).ok()?;
+        (TraceHeaders::read(headers).id() == probe.label.trace_id).then_some(probe)
     }
 
     pub(crate) fn start(label: Label, clock: Clock, at: Timestamp) -> Arc<Self> {

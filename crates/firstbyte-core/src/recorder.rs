@@ -27,7 +27,15 @@ mod ring;
 mod sink;
 mod writer;
 
-use std::{fmt, sync::Arc, thread::Thread, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::Thread,
+    time::Duration,
+};
 
 #[cfg(feature = "tracing")]
 pub use self::sink::TracingSink;
@@ -64,6 +72,8 @@ struct Shared {
     ring: Ring,
     counters: Counters,
     control: Control,
+    /// Somebody whose event was refused has woken the writer since it last looked.
+    nudged: AtomicBool,
 }
 
 impl Recorder {
@@ -94,8 +104,8 @@ impl Recorder {
 
     /// Hands an event over. Never blocks and never fails: an event that finds no room is counted.
     ///
-    /// No system call, except one futex wake per 512 events at most while a burst finds the writer
-    /// asleep and a quarter of the queue full.
+    /// No system call, except a futex wake when a burst has filled a quarter of the queue and the writer
+    /// sleeps: at most one per 16th of the queue.
     #[inline]
     pub fn record(&self, event: &Event) {
         let Some(handle) = &self.shared else { return };
@@ -108,7 +118,13 @@ impl Recorder {
                     handle.writer.unpark();
                 }
             }
-            Err(refused) => handle.shared.count(refused),
+            Err(refused) => {
+                handle.shared.count(refused);
+                // The writer may be asleep still; once is enough, also if it is stuck in a sink.
+                if !handle.shared.nudged.swap(true, Ordering::Relaxed) {
+                    handle.writer.unpark();
+                }
+            }
         }
     }
 

@@ -147,7 +147,7 @@ impl Middleware for HyperTransport {
         _: &mut Extensions,
         _: Next<'_>,
     ) -> reqwest_middleware::Result<Response> {
-        let probe = Probe::current().unwrap_or_else(|| {
+        let probe = Probe::current(request.headers()).unwrap_or_else(|| {
             let clock = Clock::system();
             let now = clock.now();
             Probe::start(Label::new(request.method(), request.url()), clock, now)

@@ -3,9 +3,9 @@
 use firstbyte_client::{FirstByteMiddleware, HyperTransport};
 use firstbyte_core::field;
 use firstbyte_testkit::{Script, ScriptedServer, response, response_head};
-use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
+use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next};
 
-use crate::support::{MS, Trace, micros, millis, text};
+use crate::support::{MS, Trace, micros, millis, ok, text};
 
 fn foreign(middleware: FirstByteMiddleware) -> ClientWithMiddleware {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -117,4 +117,37 @@ async fn failures_of_a_foreign_transport_keep_their_type_and_are_told() {
     client.post(server.url("/pause")).send().await.unwrap_err();
     let fails = trace.named("client.fail");
     assert_eq!(text(&fails[1], field::OUTCOME), Some("unknown"));
+}
+
+/// Gets a token from somewhere else before every request.
+struct Refresh(ClientWithMiddleware, String);
+
+#[async_trait::async_trait]
+impl Middleware for Refresh {
+    async fn handle(
+        &self,
+        request: reqwest::Request,
+        extensions: &mut http::Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<reqwest::Response> {
+        self.0.post(&self.1).send().await?.bytes().await?;
+        next.run(request, extensions).await
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_a_middleware_sends_meanwhile_is_not_taken_for_the_call() {
+    let tokens = ScriptedServer::start(ok()).await;
+    let transport = HyperTransport::builder().build().unwrap();
+    let trace = Trace::new();
+    let client = ClientBuilder::new(reqwest::Client::new())
+        .with(FirstByteMiddleware::new(trace.recorder.clone()))
+        .with(Refresh(transport.client(), tokens.url("/token")))
+        .with(transport)
+        .build();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    client.post(format!("http://{free}/pause")).send().await.unwrap_err();
+    let fail = trace.only("client.fail");
+    assert_eq!(text(&fail, field::OUTCOME), Some("not_sent"), "{:?}", trace.lines());
+    assert_eq!(text(&fail, field::PHASE), Some("connect"));
 }

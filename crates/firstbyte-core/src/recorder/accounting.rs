@@ -9,9 +9,10 @@ use std::sync::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum DropReason {
-    /// The queue was full: the sinks are slower than the events, or stalled.
+    /// The queue was full: the sinks are slower than the events or stalled, or the queue is small and
+    /// the burst was faster than the writer could be woken.
     QueueFull,
-    /// The queue's long texts had used up their share of memory.
+    /// The queue may hold more events, but long texts have used up its room.
     Memory,
     /// A sink failed: the disk is full, the file is gone, the sink panicked.
     Sink,
@@ -79,9 +80,12 @@ impl Counters {
         self.dropped[reason as usize].fetch_add(count, Ordering::Relaxed);
     }
 
-    /// The writer took events; the queue counts them no more.
-    pub(super) fn take(&self, count: u64) {
-        self.taken.fetch_add(count, Ordering::Release);
+    /// The writer took events, which the queue counts no more once it is told: no balance sees one without
+    /// the other.
+    pub(super) fn take(&self, count: u64, tell_queue: impl FnOnce()) {
+        let _balance = self.abandoned();
+        tell_queue();
+        self.taken.fetch_add(count, Ordering::Relaxed);
     }
 
     /// The writer's verdict on a batch, unless it comes too late.
@@ -98,6 +102,10 @@ impl Counters {
         *self.abandoned() = true;
     }
 
+    pub(super) fn is_abandoned(&self) -> bool {
+        *self.abandoned()
+    }
+
     /// The balance, given a look at how many events wait in the queue.
     pub(super) fn balance(&self, waiting: impl FnOnce() -> u64) -> Accounting {
         let abandoned = self.abandoned();
@@ -106,8 +114,8 @@ impl Counters {
             written: self.written.load(Ordering::SeqCst),
             dropped_by: std::array::from_fn(|i| self.dropped[i].load(Ordering::SeqCst)),
         };
-        // In this order: the balance may lack events that are on their way, but never invents one.
-        let taken = self.taken.load(Ordering::Acquire);
+        // After those: the balance may lack events that are on their way, but never invents one.
+        let taken = self.taken.load(Ordering::Relaxed);
         let refused = [DropReason::QueueFull, DropReason::Memory, DropReason::Closed];
         let refused = refused.iter().map(|reason| balance.dropped_by(*reason)).sum::<u64>();
         balance.offered = taken + waiting() + refused;

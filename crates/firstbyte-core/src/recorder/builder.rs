@@ -3,7 +3,7 @@
 use std::{
     fmt, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     thread,
     time::Duration,
 };
@@ -105,6 +105,7 @@ impl Builder {
             ring: Ring::new(self.capacity),
             counters: Counters::default(),
             control: Control::default(),
+            nudged: AtomicBool::new(false),
         });
         let writer = Writer::new(
             Arc::clone(&shared),

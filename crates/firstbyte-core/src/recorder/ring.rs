@@ -94,8 +94,8 @@ pub(super) struct Room<'a> {
     pub(super) wake: bool,
 }
 
-/// How often a producer looks whether a sleeping consumer should be woken early.
-const WAKE_EVERY: u32 = 512;
+/// While a ring fills up, every so many-th part of it that is used wakes a consumer that sleeps.
+const WAKES_PER_LAP: u32 = 16;
 
 impl Ring {
     /// A ring for so many events, and for four lines each.
@@ -135,9 +135,10 @@ impl Ring {
             let next = Mark::new(tail.events() + 1, tail.line().wrapping_add(wanted));
             match self.tail.0.compare_exchange_weak(tail.0, next.0, Relaxed, Relaxed) {
                 Ok(_) => {
-                    let filling =
-                        events > self.max_events / 4 || used > self.lines.len() as u32 / 4;
-                    let wake = filling && tail.events().is_multiple_of(WAKE_EVERY);
+                    let lines = self.lines.len() as u32;
+                    let filling = events >= self.max_events / 4 || used > lines / 4;
+                    let part = (lines / WAKES_PER_LAP).min(self.max_events / 4).max(1);
+                    let wake = filling && tail.line() / part != next.line() / part;
                     let line = self.line(tail.line());
                     let first = &line.0[0];
                     let number = tail.line();
@@ -274,6 +275,28 @@ mod tests {
         ring.close();
         assert!(take(&mut consumer, &ring).is_some());
         assert_eq!((put(&ring, 4, 1), ring.len()), (Err(Refused::Closed), 2));
+    }
+
+    #[test]
+    fn a_consumer_that_sleeps_is_woken_before_the_ring_is_full() {
+        for max_events in [8, 64, 1000, 8192] {
+            for words in [4, 20, 400] {
+                let ring = Ring::new(max_events);
+                let mut woken = None;
+                let mut taken = 0;
+                while let Ok(mut room) = ring.reserve(words) {
+                    taken += 1;
+                    if room.wake && woken.is_none() {
+                        woken = Some(taken);
+                    }
+                    (1..words).for_each(|_| room.push(1));
+                    room.publish(words as u64);
+                }
+                let woken = woken.expect("it was woken");
+                // Half of the events are still to come, or at least two of a very small ring.
+                assert!(woken * 2 <= taken + 4, "{max_events} x {words}: {woken} of {taken}");
+            }
+        }
     }
 
     #[test]

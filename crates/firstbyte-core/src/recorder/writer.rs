@@ -2,7 +2,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     thread,
     time::Duration,
 };
@@ -61,6 +61,7 @@ impl Writer {
     pub(super) fn run(mut self) {
         self.write_own(self.process_start());
         loop {
+            self.shared.nudged.store(false, Ordering::Relaxed);
             let (flush, closing) = self.shared.control.requests();
             // Producers may be faster than the sinks; a flush must end all the same.
             let waiting = self.shared.ring.len();
@@ -70,6 +71,9 @@ impl Writer {
                 taken += batch;
                 if batch == 0 {
                     // A producer has reserved room, and was interrupted before it could fill it in.
+                    if self.shared.counters.is_abandoned() {
+                        return;
+                    }
                     thread::park_timeout(INTERRUPTED);
                 }
             }
@@ -78,7 +82,9 @@ impl Writer {
                 break;
             }
             self.shared.control.flushed(flush);
-            if waiting < BATCH as u64 && !closing {
+            // A sink may have used up the wake of a flush that was wanted meanwhile.
+            let asked = self.shared.control.requests() != (flush, closing);
+            if waiting < BATCH as u64 && !closing && !asked {
                 thread::park_timeout(self.pause);
             }
         }
@@ -100,8 +106,7 @@ impl Writer {
             self.batch.push(Entry::new(event, Some(seq), unix_offset));
         }
         let count = self.batch.len() as u64;
-        self.queue.release(ring);
-        self.shared.counters.take(count);
+        self.shared.counters.take(count, || self.queue.release(ring));
         self.taken += count;
         let written = self.write().0 as u64;
         self.shared.counters.settle(written, count - written);
