@@ -191,9 +191,9 @@ pub struct Split {
     pub rpc: Option<Micros>,
     /// From rpc.done to the response head.
     pub respond: Option<Micros>,
-    /// What remains of wait when kernel and server time are known: a residual.
+    /// What remains of wait when the server's kernel and total time are known: a residual.
     pub network: Option<Micros>,
-    /// What remains of wait otherwise: a residual.
+    /// What remains of wait without a name: a residual.
     pub unattributed: Option<Micros>,
     /// What is wrong with the server's half.
     pub flags: Flags,
@@ -246,9 +246,9 @@ impl Split {
     /// Joins the two halves. What contradicts the client's own clock is left out and flagged,
     /// never clamped.
     ///
-    /// A server that reports `total` splits the wait into kernel, handler, rpc, respond and
-    /// network; if its kernel time is unknown the remainder is `unattributed`, because the
-    /// kernel's share may hide in it.
+    /// The parts of the wait add up to it exactly, unless `server_exceeds_wait` says that they cannot.
+    /// What has no name of its own is `unattributed`: the server's kernel may hide in it if its time is
+    /// unknown, and the engine if rpc is.
     #[must_use]
     pub fn new(phases: Phases, server: ServerTiming, rpc: ReportedRpc) -> Self {
         let wall = phases.wall();
@@ -263,20 +263,28 @@ impl Split {
         split.kernel = server.kernel;
         split.handler = server.handler;
         let inside = split.handler.unwrap_or_default() + split.rpc.unwrap_or_default();
+        let told = server.total.unwrap_or(inside);
+        let outside = wait.checked_sub(split.kernel.unwrap_or_default() + told);
+        let (Some(outside), Some(after)) = (outside, told.checked_sub(inside)) else {
+            split.flags.server_exceeds_wait = true;
+            (split.kernel, split.handler) = (None, None);
+            split.unattributed = split.rpc.map_or(Some(wait), |rpc| wait.checked_sub(rpc));
+            return split;
+        };
+        let mut unnamed = Micros(0);
+        let mut name = |part: Micros, is_known: bool| {
+            if !is_known {
+                unnamed = unnamed + part;
+            }
+            is_known.then_some(part)
+        };
+        let total_is_known = server.total.is_some();
+        // Without handler or rpc it may as well have passed before or in the engine.
         split.respond =
-            server.total.filter(|_| split.rpc.is_some()).and_then(|t| t.checked_sub(inside));
-        let known = split.kernel.unwrap_or_default() + server.total.unwrap_or(inside);
-        match wait.checked_sub(known) {
-            Some(rest) if split.kernel.is_some() && server.total.is_some() => {
-                split.network = Some(rest);
-            }
-            Some(rest) => split.unattributed = Some(rest),
-            None => {
-                split.flags.server_exceeds_wait = true;
-                (split.kernel, split.handler, split.respond) = (None, None, None);
-                split.unattributed = split.rpc.map_or(Some(wait), |rpc| wait.checked_sub(rpc));
-            }
-        }
+            name(after, total_is_known && split.handler.is_some() && split.rpc.is_some());
+        split.network = name(outside, total_is_known && split.kernel.is_some());
+        let whole = split.respond.is_some() && split.network.is_some();
+        split.unattributed = (!whole).then_some(unnamed);
         split
     }
 

@@ -22,9 +22,9 @@ pub fn redact_url(url: &str) -> String {
     let (base, query) =
         url.split_once('?').map_or((url, None), |(base, query)| (base, Some(query)));
     let mut redacted = String::with_capacity(url.len());
-    match base.find("//") {
-        Some(slashes) => {
-            let (scheme, rest) = base.split_at(slashes + 2);
+    match authority(base) {
+        Some(start) => {
+            let (scheme, rest) = base.split_at(start);
             redacted.push_str(scheme);
             redacted.push_str(without_credentials(rest));
         }
@@ -47,6 +47,23 @@ pub fn redact_url(url: &str) -> String {
         }
     }
     redacted
+}
+
+/// Where the authority begins: behind `scheme:` and as many slashes as there are, which a URL parser takes
+/// for two, backslashes too; else behind two slashes wherever they stand.
+fn authority(base: &str) -> Option<usize> {
+    let is_slash = |byte: &u8| matches!(byte, b'/' | b'\\');
+    let is_scheme = |text: &str| {
+        text.starts_with(|c: char| c.is_ascii_alphabetic())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+    };
+    let scheme = base.split_once(':').filter(|(scheme, _)| is_scheme(scheme));
+    let scheme = scheme.map_or(0, |(scheme, _)| scheme.len() + 1);
+    let slashes = base.as_bytes()[scheme..].iter().take_while(|byte| is_slash(byte)).count();
+    if slashes > usize::from(scheme == 0) {
+        return Some(scheme + slashes);
+    }
+    base.find("//").map(|slashes| slashes + 2)
 }
 
 /// What follows the credentials. If the authority is none without them, a slash or question mark
@@ -82,6 +99,13 @@ mod tests {
             "http://host/p#canary",
             "http://host/p?a#canary?canary",
             "//user:canary@host",
+            "/\\user:canary@host",
+            "http:/user:canary@host/p",
+            "http:///user:canary@host/p",
+            "http:\\\\user:canary@host/p",
+            "http:/\\user:canary@host/p",
+            "ftp:/user:canary@host/p",
+            "http:user:canary@host/p",
             "/p?k=canary",
         ] {
             let redacted = redact_url(url);

@@ -317,7 +317,7 @@ schema! {
         HANDLER: Millis = "handler_ms" / "handler_us", "From server.recv to rpc.start.";
         RESPOND: Millis = "respond_ms" / "respond_us", "From rpc.done to the response head.";
         NETWORK: Millis = "network_ms" / "network_us", "What remains of wait when kernel and server time are known.";
-        UNATTRIBUTED: Millis = "unattributed_ms" / "unattributed_us", "What remains of wait when a part of the server half is unknown.";
+        UNATTRIBUTED: Millis = "unattributed_ms" / "unattributed_us", "What remains of wait without a name, because a part of the server half is unknown.";
         STATUS: Count = "status", "HTTP status code.";
         FLAGS: Text = "flags", "Reservations about this line, separated by commas.";
         PHASE: Text = "phase", "Phase that the call was in.";

@@ -29,19 +29,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .operation_class(OperationClass::Idempotent)
         .send()
         .await;
-    match answer {
+    let result = match answer {
         Ok(answer) => {
-            println!("{} in {:.1} ms", answer.status, answer.split.wall().as_millis_f64());
+            println!("{} in {} ms", answer.status, answer.split.wall());
             for phase in Phase::ALL {
                 if let Some(duration) = answer.split.phases.get(phase) {
-                    println!("  {phase:8} {:8.1} ms", duration.as_millis_f64());
+                    println!("  {phase:8} {duration:>8} ms");
                 }
             }
+            Ok(())
         }
         // Nobody knows whether the weights were loaded: ask the server before sending again.
-        Err(error) if error.is_outcome_unknown() => println!("outcome unknown: {error}"),
-        Err(error) => println!("failed: {error}"),
-    }
+        Err(error) if error.is_outcome_unknown() => Err(format!("outcome unknown: {error}").into()),
+        Err(error) => Err(error.into()),
+    };
     recorder.shutdown(Duration::from_secs(1));
-    Ok(())
+    result
 }

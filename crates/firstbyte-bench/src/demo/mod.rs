@@ -70,7 +70,11 @@ pub async fn run(
 ) -> Result<Report, DemoError> {
     options.validate().map_err(DemoError::usage)?;
     output::prepare(&options.out, &[CLIENT_LOG, SERVER_LOG, EVENTS])
-        .map_err(|e| DemoError::usage(e.to_string()))?;
+        // A folder that holds other files is the wrong argument; one that cannot be made is a failure.
+        .map_err(|e| match e.kind() {
+            io::ErrorKind::AlreadyExists => DemoError::usage(e.to_string()),
+            _ => DemoError::new(e.to_string()),
+        })?;
     let recorder = Recorder::builder()
         .text_file(options.out.join(CLIENT_LOG))
         .json_file(options.out.join(EVENTS))

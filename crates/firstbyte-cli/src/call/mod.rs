@@ -80,7 +80,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds)
         .ok()
         .filter(|duration| !duration.is_zero() && *duration <= Duration::from_secs(86_400 * 7))
-        .ok_or_else(|| format!("{text} is not between 0 and 604800 seconds (a week)"))
+        .ok_or_else(|| format!("{text} is not between 0 and 604800 seconds (a week), 0 left out"))
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Error> {

@@ -78,7 +78,11 @@ fn header(text: &str) -> Result<(String, String), Error> {
         .filter(|(name, _)| !name.trim().is_empty())
         // The value may be a secret, so the message doesn't repeat it.
         .ok_or_else(|| Error::usage("a header has no name: expected -H 'Name: value'"))?;
-    Ok((name.trim().to_owned(), value.trim().to_owned()))
+    let (name, value) = (name.trim(), value.trim());
+    if value.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
+        return Err(Error::usage(format!("the value of header {name:?} has a control character")));
+    }
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn body(data: &str) -> Result<Vec<u8>, Error> {

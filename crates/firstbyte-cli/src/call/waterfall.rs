@@ -171,11 +171,22 @@ fn reasons(split: &Split) -> Vec<&'static str> {
             "The server's parts are left out: together they are longer than the wait.",
         ),
         (
-            split.unattributed.is_some() && split.rpc.is_none(),
+            split.unattributed.is_some() && split.rpc.is_none() && split.network.is_some(),
+            "unattributed: the server's own time; it didn't say how much of it was the engine's.",
+        ),
+        (
+            split.unattributed.is_some() && split.rpc.is_some() && split.network.is_some(),
+            "unattributed: the server's time before and after the engine's.",
+        ),
+        (
+            split.unattributed.is_some() && split.rpc.is_none() && split.network.is_none(),
             "unattributed: network, server and engine together; nobody said how to tell them apart.",
         ),
         (
-            split.unattributed.is_some() && split.rpc.is_some() && !flags.server_exceeds_wait,
+            split.unattributed.is_some()
+                && split.rpc.is_some()
+                && split.network.is_none()
+                && !flags.server_exceeds_wait,
             "unattributed: network and what the server didn't report, such as its kernel.",
         ),
         (split.network.is_some(), "network: what remains of the wait, there and back."),
@@ -243,5 +254,9 @@ mod tests {
         let reasons = reasons(&split(ServerTiming::default())).join("\n");
         assert!(reasons.contains("neither a server-timing entry"), "{reasons}");
         assert!(reasons.contains("unattributed: network, server and engine"), "{reasons}");
+        let ms = |ms: u64| Some(Micros(ms * 1000));
+        let timed =
+            super::reasons(&split(ServerTiming::new(ms(1), None, None, ms(200)))).join("\n");
+        assert!(timed.contains("unattributed: the server's own time"), "{timed}");
     }
 }

@@ -75,9 +75,11 @@ impl ServerTiming {
 
     /// Reads all `server-timing` headers of a response.
     pub fn from_headers(headers: &HeaderMap) -> (Self, Result<(), InvalidServerTiming>) {
-        let values = headers.get_all(&SERVER_TIMING).iter().filter_map(|value| value.to_str().ok());
+        // Others may describe their entries in any bytes.
+        let values = headers.get_all(&SERVER_TIMING).iter();
+        let values = values.map(|value| String::from_utf8_lossy(value.as_bytes()));
         values.fold((Self::default(), Ok(())), |(timing, validity), value| {
-            let (next, valid) = Self::parse(value);
+            let (next, valid) = Self::parse(&value);
             let merged = Self {
                 kernel: timing.kernel.or(next.kernel),
                 handler: timing.handler.or(next.handler),

@@ -158,3 +158,12 @@ fn a_server_timing_of_any_magnitude_comes_back_exactly() {
         ["kernel", "handler", "rpc", "total"].map(|n| format!("{n};dur=18446744073709551.615"));
     assert_eq!(value.expect("parts are known"), entries.join(", "));
 }
+
+#[test]
+fn entries_of_others_may_have_any_bytes() {
+    let value = HeaderValue::from_bytes(b"cache;desc=\"\xe9\", rpc;dur=5, total;dur=6").unwrap();
+    let headers = HeaderMap::from_iter([(SERVER_TIMING.clone(), value)]);
+    let (timing, validity) = ServerTiming::from_headers(&headers);
+    assert_eq!((timing.rpc, timing.total), (Some(Micros(5_000)), Some(Micros(6_000))));
+    assert!(validity.is_ok());
+}

@@ -47,6 +47,36 @@ fn wall_and_rpc_alone_blame_nobody() {
 }
 
 #[test]
+fn without_a_timer_the_servers_time_is_not_lost_and_not_the_networks() {
+    let split = Split::new(phases(1000), server(Some(300), None, Some(600)), ReportedRpc::Missing);
+    assert_eq!((split.network, split.unattributed), (Some(Micros(100)), Some(Micros(600))));
+    let failed = Split::new(phases(1000), server(None, Some(200), Some(600)), ReportedRpc::Missing);
+    assert_eq!((failed.network, failed.unattributed), (None, Some(Micros(800))));
+}
+
+#[test]
+fn without_the_handlers_share_the_answer_is_not_blamed() {
+    let split = Split::new(
+        phases(1000),
+        server(Some(300), None, Some(600)),
+        ReportedRpc::Known(Micros(50)),
+    );
+    assert_eq!((split.respond, split.unattributed), (None, Some(Micros(550))));
+    assert_eq!(split.network, Some(Micros(100)));
+}
+
+#[test]
+fn parts_that_are_longer_than_their_total_are_flagged() {
+    let split = Split::new(
+        phases(1000),
+        server(Some(10), Some(5), Some(20)),
+        ReportedRpc::Known(Micros(900)),
+    );
+    assert_eq!(split.flags.to_text(), "server_exceeds_wait");
+    assert_eq!((split.network, split.unattributed), (None, Some(Micros(100))));
+}
+
+#[test]
 fn a_report_that_cannot_be_true_is_flagged_and_left_out() {
     let exceeds =
         Split::new(phases(1000), ServerTiming::default(), ReportedRpc::Known(Micros(1151)));
@@ -103,7 +133,8 @@ proptest! {
         if let Some(rpc) = split.rpc {
             prop_assert_eq!(split.queue().unwrap() + rpc, split.wall());
         }
-        if let Some(wait) = phases.get(Phase::Wait) && split.respond.is_some() {
+        let engine_fits = |wait| split.rpc.is_none_or(|rpc| rpc <= wait);
+        if let Some(wait) = phases.get(Phase::Wait) && engine_fits(wait) {
             let parts = [split.kernel, split.handler, split.rpc, split.respond, split.network, split.unattributed];
             prop_assert_eq!(parts.into_iter().flatten().sum::<Micros>(), wait);
         }
