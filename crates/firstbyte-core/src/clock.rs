@@ -70,6 +70,11 @@ impl Micros {
         self.0 as f64 / 1e3
     }
 
+    /// Tenths of a millisecond, rounded half up: what is printed wherever one decimal is.
+    pub(crate) const fn tenths(self) -> u64 {
+        self.0.saturating_add(50) / 100
+    }
+
     /// The difference, or `None` if `other` is longer.
     #[must_use]
     pub fn checked_sub(self, other: Self) -> Option<Self> {
@@ -84,7 +89,7 @@ impl Micros {
 /// ```
 impl fmt::Display for Micros {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tenths = self.0.saturating_add(50) / 100;
+        let tenths = self.tenths();
         f.pad(&format!("{}.{}", tenths / 10, tenths % 10))
     }
 }

@@ -12,10 +12,7 @@ mod parse;
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
 pub use self::parse::parse;
-use crate::{
-    clock::Micros,
-    event::{Event, Value},
-};
+use crate::event::{Event, Value};
 
 /// What would break a line or a field: white space, quotes, and the escape itself.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'\'').add(b'`').add(b'%');
@@ -60,8 +57,8 @@ fn write_value(value: Value<'_>, out: &mut Vec<u8>) {
     match value {
         Value::Moment(at) => write_seconds(at.as_nanos(), out),
         Value::Unix(nanos) => write_seconds(nanos, out),
-        Value::Millis(Micros(micros)) => {
-            let tenths = micros.saturating_add(50) / 100;
+        Value::Millis(duration) => {
+            let tenths = duration.tenths();
             write_fixed(tenths / 10, tenths % 10, 1, out);
         }
         Value::Count(count) => out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes()),

@@ -156,6 +156,18 @@ fn write_bars(split: &Split, style: &Style, out: &mut String) -> fmt::Result {
 /// What is not known, and why.
 fn reasons(split: &Split) -> Vec<&'static str> {
     let flags = split.flags;
+    let unattributed = match (split.rpc, split.network) {
+        (None, None) => {
+            "unattributed: network, server and engine together; nobody said how to tell them apart."
+        }
+        (None, Some(_)) => {
+            "unattributed: the server's own time; it didn't say how much of it was the engine's."
+        }
+        (Some(_), None) => {
+            "unattributed: network and what the server didn't report, such as its kernel."
+        }
+        (Some(_), Some(_)) => "unattributed: the server's time before and after the engine's.",
+    };
     let reasons = [
         (
             flags.rpc_missing,
@@ -171,23 +183,9 @@ fn reasons(split: &Split) -> Vec<&'static str> {
             "The server's parts are left out: together they are longer than the wait.",
         ),
         (
-            split.unattributed.is_some() && split.rpc.is_none() && split.network.is_some(),
-            "unattributed: the server's own time; it didn't say how much of it was the engine's.",
-        ),
-        (
-            split.unattributed.is_some() && split.rpc.is_some() && split.network.is_some(),
-            "unattributed: the server's time before and after the engine's.",
-        ),
-        (
-            split.unattributed.is_some() && split.rpc.is_none() && split.network.is_none(),
-            "unattributed: network, server and engine together; nobody said how to tell them apart.",
-        ),
-        (
-            split.unattributed.is_some()
-                && split.rpc.is_some()
-                && split.network.is_none()
-                && !flags.server_exceeds_wait,
-            "unattributed: network and what the server didn't report, such as its kernel.",
+            // Where the parts are left out, the reason above says all if rpc is known.
+            split.unattributed.is_some() && !(flags.server_exceeds_wait && split.rpc.is_some()),
+            unattributed,
         ),
         (split.network.is_some(), "network: what remains of the wait, there and back."),
     ];

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    ParsedValue, Skipped, Tag, Timestamp, TraceId, field, record,
+    Micros, ParsedValue, Skipped, Tag, Timestamp, TraceId, field, record,
     schema::{FieldId, RECORDS, Unit},
 };
 
