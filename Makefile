@@ -7,8 +7,15 @@ FUZZ_TARGETS := line json traceparent server_timing
 # A toolchain that cargo-fuzz can use; fuzzing needs a nightly one.
 FUZZ_CARGO ?= $(CARGO) +nightly
 
+# The interpreter of the tools that build and check the Python package.
+PYTHON ?= python3
+# Where `make wheel` puts the wheel, and how it is compiled.
+WHEEL_DIR ?= target/wheels
+WHEEL_PROFILE ?= release
+TOOLS := $(or $(CARGO_TARGET_DIR),target)/python-tools
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt docs reference bench bench-check fuzz fuzz-check deny test-uvicorn test-vllm clean
+.PHONY: help demo test test-python python-lint wheel lint fmt docs reference bench bench-check fuzz fuzz-check deny test-uvicorn test-vllm clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -19,6 +26,22 @@ demo: ## reproduce the stall and show the fix (OUT=DIR for the logs, ARGS=... fo
 test: lint docs ## everything that must pass before a change lands
 	$(CARGO) test --locked --workspace --all-features
 	$(MAKE) bench-check fuzz-check
+	$(MAKE) python-lint test-python
+
+test-python: ## the wheel, tested in a fresh environment of every CPython from 3.10 that is there
+	python/run-tests
+
+python-lint: $(TOOLS)/done ## formatting, types and stubs of the Python package
+	$(TOOLS)/bin/ruff check python
+	$(TOOLS)/bin/ruff format --check python
+
+wheel: $(TOOLS)/done ## build the Python wheel into WHEEL_DIR
+	$(TOOLS)/bin/maturin build --locked --profile $(WHEEL_PROFILE) --out $(WHEEL_DIR) -m python/Cargo.toml
+
+$(TOOLS)/done: python/requirements/build.txt python/requirements/lint.txt
+	$(PYTHON) -m venv --clear $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check $(addprefix -r ,$^)
+	touch $@
 
 lint: ## formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check

@@ -1,6 +1,6 @@
 //! `firstbyte demo`.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use firstbyte_bench::demo::{self, Options, Outcome};
 
@@ -67,9 +67,8 @@ pub(crate) struct Args {
     max_lag_ms: Option<f64>,
 }
 
-pub(crate) fn run(args: Args) -> Result<Exit, Error> {
-    let program = std::env::current_exe()
-        .map_err(|e| Error::new(format!("cannot find this program, to start its mock: {e}")))?;
+/// `program` are the words that start this program: the demo starts a mock of its own.
+pub(crate) fn run(args: Args, program: Vec<OsString>) -> Result<Exit, Error> {
     let options = args.options(program);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::new)?;
@@ -87,7 +86,7 @@ pub(crate) fn run(args: Args) -> Result<Exit, Error> {
 }
 
 impl Args {
-    fn options(self, program: PathBuf) -> Options {
+    fn options(self, program: Vec<OsString>) -> Options {
         fn set<T>(slot: &mut T, value: Option<T>) {
             if let Some(value) = value {
                 *slot = value;

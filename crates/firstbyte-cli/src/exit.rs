@@ -3,7 +3,6 @@
 use std::{
     fmt,
     io::{self, Write},
-    process::ExitCode,
     time::Duration,
 };
 
@@ -44,8 +43,8 @@ impl Error {
 }
 
 /// Prints an error, and turns every end into its code.
-pub(crate) fn report(result: Result<Exit, Error>) -> ExitCode {
-    ExitCode::from(match result {
+pub(crate) fn report(result: Result<Exit, Error>) -> u8 {
+    match result {
         Ok(Exit::Ok) => 0,
         Ok(Exit::Failed) => 1,
         Ok(Exit::NotNamed) => 3,
@@ -55,7 +54,7 @@ pub(crate) fn report(result: Result<Exit, Error>) -> ExitCode {
             _ = writeln!(io::stderr(), "firstbyte: {}", error.message);
             if error.usage { 2 } else { 1 }
         }
-    })
+    }
 }
 
 /// Shuts a recorder down. Events that it could not write are an error, unless there is another one.

@@ -37,10 +37,12 @@ mod transport;
 mod watch;
 
 pub use self::{
-    admin::{AdminClient, AdminClientBuilder, AdminRequest, AdminResponse, Paused, Probed},
+    admin::{
+        AdminClient, AdminClientBuilder, AdminRequest, AdminResponse, HeldDone, Paused, Probed,
+    },
     error::ClientError,
     fleet::{AdminFleet, FanOut, Outcome, TargetResult},
-    middleware::FirstByteMiddleware,
+    middleware::{FirstByteMiddleware, RpcReport},
     policy::{OperationClass, RetryPolicy, Timeouts},
     transport::{ConnectionMode, HyperTransport, TransportBuilder},
     watch::{CallState, Whereabouts},

@@ -17,6 +17,7 @@ use tokio::{task::futures::TaskLocalFuture, task_local};
 use url::{Position, Url};
 
 use crate::{
+    admin::HeldDone,
     error::{ClientError, Failure, Place},
     transport::Wire,
     watch::{CallState, Whereabouts},
@@ -65,6 +66,7 @@ struct State {
     timer: PhaseTimer,
     wire: Weak<Wire>,
     split: Option<Split>,
+    held: Option<HeldDone>,
     over: bool,
 }
 
@@ -171,6 +173,7 @@ impl Probe {
                 timer: PhaseTimer::start(at),
                 wire: Weak::new(),
                 split: None,
+                held: None,
                 over: false,
             }),
         })
@@ -270,6 +273,15 @@ impl Probe {
 
     pub(crate) fn split(&self) -> Option<Split> {
         self.state().split
+    }
+
+    /// Keeps the last event of the attempt for its caller; it is recorded in any case.
+    pub(crate) fn hold(&self, done: HeldDone) {
+        self.state().held = Some(done);
+    }
+
+    pub(crate) fn take_held(&self) -> Option<HeldDone> {
+        self.state().held.take()
     }
 
     pub(crate) fn error(&self, failure: impl Into<Failure>) -> ClientError {

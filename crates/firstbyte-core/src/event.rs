@@ -147,6 +147,36 @@ impl Event {
         }
     }
 
+    /// Sets a value of a field that is known only at run time, as callers in other languages have them.
+    ///
+    /// `false` if the record has no such field, if the value is not of the field's type, or if it is a number
+    /// that is not finite; the event is then what it was.
+    ///
+    /// ```
+    /// use firstbyte_core::{Clock, Event, Value, record, schema::FieldId};
+    ///
+    /// let mut event = Event::new(&record::CKPT_WAIT_START, Clock::system().now());
+    /// let step = FieldId::from_key("target_step").expect("a field of the schema");
+    /// assert!(event.set_value(step, Value::Count(7)));
+    /// assert!(!event.set_value(step, Value::Text("7")));
+    /// ```
+    pub fn set_value(&mut self, field: FieldId, value: Value<'_>) -> bool {
+        let Some(position) = self.record.position(field) else { return false };
+        let stored = match (field.info().unit, value) {
+            (Unit::Moment, Value::Moment(at)) => Moment::store(self, position, at),
+            (Unit::Millis, Value::Millis(duration)) => Millis::store(self, position, duration),
+            (Unit::Count, Value::Count(count)) => Count::store(self, position, count),
+            (Unit::Real, Value::Real(real)) => Real::store(self, position, real),
+            (Unit::Unix, Value::Unix(nanos)) => Unix::store(self, position, nanos),
+            (Unit::Text, Value::Text(text)) => Text::store(self, position, text),
+            _ => false,
+        };
+        if stored {
+            self.mark(position);
+        }
+        stored
+    }
+
     /// The value at this position is known.
     #[inline]
     fn mark(&mut self, position: usize) {
@@ -357,6 +387,23 @@ mod tests {
             ]
         );
         assert!(matches!(event.values, Values::Inline { .. }));
+    }
+
+    #[test]
+    fn values_can_be_set_by_the_id_of_their_field() {
+        let mut event = Event::new(&record::ROLLOUT, Timestamp::default());
+        let id = |key| FieldId::from_key(key).unwrap();
+        assert!(event.set_value(id("trunc_pct"), Value::Real(1.5)));
+        assert!(event.set_value(id("current_step"), Value::Count(3)));
+        for (key, value) in [
+            ("trunc_pct", Value::Count(1)),
+            ("trunc_pct", Value::Real(f64::NAN)),
+            ("wall_ms", Value::Millis(Micros(1))),
+        ] {
+            assert!(!event.set_value(id(key), value), "{key}");
+        }
+        assert_eq!(event.get(field::TRUNC), Some(Value::Real(1.5)));
+        assert_eq!(event.values().count(), 2);
     }
 
     #[test]

@@ -165,6 +165,8 @@ tags! {
     Weights = "weights";
     /// Any other control call.
     Admin = "admin";
+    /// What the engine's own process says of a call.
+    Engine = "engine";
     /// Checkpoints written by the trainer and awaited by the orchestrator.
     Ckpt = "ckpt";
     /// Generation batches of the orchestrator.
@@ -318,8 +320,12 @@ schema! {
         RESPOND: Millis = "respond_ms" / "respond_us", "From rpc.done to the response head.";
         NETWORK: Millis = "network_ms" / "network_us", "What remains of wait when kernel and server time are known.";
         UNATTRIBUTED: Millis = "unattributed_ms" / "unattributed_us", "What remains of wait without a name, because a part of the server half is unknown.";
+        RESUME: Millis = "resume_ms" / "resume_us", "From the end of the call to the caller's code going on: no part of wall.";
         STATUS: Count = "status", "HTTP status code.";
         FLAGS: Text = "flags", "Reservations about this line, separated by commas.";
+        CALL_ID: Text = "call_id", "The engine's own id of the call, the same on both sides.";
+        ENGINE_QUEUE: Millis = "engine_queue_ms" / "engine_queue_us", "From the call being sent to the engine beginning with it: the running step, mostly.";
+        ENGINE_EXEC: Millis = "engine_exec_ms" / "engine_exec_us", "The engine's work on the call itself.";
         PHASE: Text = "phase", "Phase that the call was in.";
         OUTCOME: Text = "outcome", "How it ended.";
         ERROR: Text = "error", "Class of the error.";
@@ -367,7 +373,7 @@ schema! {
             "The client begins an attempt.";
         CLIENT_DONE = Weights / "client.done" [WALL RPC QUEUE]
             [SETUP POOL DNS CONNECT TLS SEND WAIT RECEIVE KERNEL HANDLER RESPOND NETWORK UNATTRIBUTED
-             STATUS ATTEMPT FLAGS OP TARGET],
+             STATUS ATTEMPT FLAGS OP TARGET RESUME],
             "The last byte of the response was read.";
         CLIENT_FAIL = Weights / "client.fail" [WALL PHASE OUTCOME ERROR] [ATTEMPT STATUS OP TARGET],
             "The attempt ended without a whole response.";
@@ -376,11 +382,13 @@ schema! {
         SERVER_RECV = Weights / "server.recv" [PATH T] [KERNEL INFLIGHT LOOP_LAG],
             "The request head reached the application.";
         RPC_START = Weights / "rpc.start" [OP T] [], "The handler calls the engine.";
-        RPC_DONE = Weights / "rpc.done" [OP T RPC] [ERROR], "The engine answered the handler.";
+        RPC_DONE = Weights / "rpc.done" [OP T RPC] [ERROR CALL_ID], "The engine answered the handler.";
         SERVER_FIRST_BYTE = Weights / "server.first_byte" [T TTFB STATUS] [],
             "The first body byte was handed to the server's transport.";
         SERVER_DONE = Weights / "server.done" [T DUR STATUS OUTCOME] [BYTES FRAMES],
             "The exchange ended on the server, whatever the outcome.";
+        ENGINE_DONE = Engine / "call.done" [CALL_ID OP T ENGINE_QUEUE ENGINE_EXEC] [ERROR],
+            "The engine's process finished a call; rpc.done with this call_id has its trace id.";
         CKPT_WRITE_START = Ckpt / "write.start" [STEP] [], "The trainer begins a checkpoint.";
         CKPT_WRITE_DONE = Ckpt / "write.done" [STEP WRITE] [BYTES PATH], "The checkpoint is written.";
         CKPT_WAIT_START = Ckpt / "wait.start" [TARGET_STEP] [], "The orchestrator begins to wait for a checkpoint.";

@@ -11,7 +11,7 @@
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let options = Options::new("target/release/firstbyte".into()).quick();
+//! let options = Options::new(vec!["target/release/firstbyte".into()]).quick();
 //! let report = demo::run(options, &|step| eprintln!("{step}"), std::future::pending()).await?;
 //! print!("{}", report.render());
 //! # Ok(())

@@ -1,6 +1,6 @@
 //! What can be adjusted about a demo.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use crate::{mock::MAX_DELAY_MS, verdict::Thresholds};
 
@@ -9,8 +9,8 @@ use crate::{mock::MAX_DELAY_MS, verdict::Thresholds};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Options {
-    /// The `firstbyte` program, which is started as the mock server.
-    pub program: PathBuf,
+    /// The words of a command line that start `firstbyte`, which is started as the mock server.
+    pub program: Vec<OsString>,
     /// Folder of the logs.
     pub out: PathBuf,
     /// Streamed completions wanted at any time.
@@ -41,7 +41,7 @@ impl Options {
     /// The defaults: 150 streams of 40 s on 100 connections, so that a control call through the
     /// shared client waits for about 50 of the 2.5 connections that become free per second.
     #[must_use]
-    pub fn new(program: PathBuf) -> Self {
+    pub fn new(program: Vec<OsString>) -> Self {
         Self {
             program,
             out: "demo-out".into(),
@@ -122,14 +122,14 @@ mod tests {
 
     #[test]
     fn both_sets_of_defaults_are_valid() {
-        let options = Options::new("firstbyte".into());
+        let options = Options::new(vec!["firstbyte".into()]);
         assert_eq!(options.validate(), Ok(()));
         assert_eq!(options.quick().validate(), Ok(()));
     }
 
     #[test]
     fn a_bad_value_is_named_with_its_range() {
-        let mut options = Options::new("firstbyte".into());
+        let mut options = Options::new(vec!["firstbyte".into()]);
         options.stream_seconds = f64::NAN;
         assert_eq!(
             options.validate().unwrap_err(),

@@ -1,6 +1,6 @@
 //! The mock as a process of its own, which never outlives this one.
 
-use std::{io, net::SocketAddr, path::Path, process::Stdio, time::Duration};
+use std::{ffi::OsString, io, net::SocketAddr, path::Path, process::Stdio, time::Duration};
 
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -24,13 +24,16 @@ pub(super) struct MockProcess {
 impl MockProcess {
     /// Starts `program mock` on a port of the kernel's choice, with logs in `out`.
     pub(super) async fn start(
-        program: &Path,
+        program: &[OsString],
         out: &Path,
         tokens_per_second: f64,
         reload_ms: u64,
     ) -> io::Result<Self> {
+        let (program, arguments) =
+            program.split_first().ok_or_else(|| io::Error::other("no program to start"))?;
         let mut command = Command::new(program);
         command
+            .args(arguments)
             .args(["mock", "--port", "0", "--until-stdin-closes"])
             .arg("--log")
             .arg(out.join(super::SERVER_LOG))

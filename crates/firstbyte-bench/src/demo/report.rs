@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     fn report() -> Report {
-        let mut report = Report::new(Options::new("firstbyte".into()));
+        let mut report = Report::new(Options::new(vec!["firstbyte".into()]));
         report.options.streams = report.options.pool;
         report
     }

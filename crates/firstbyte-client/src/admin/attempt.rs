@@ -20,7 +20,8 @@ type Result<T> = std::result::Result<T, ClientError>;
 
 /// Sends a request as often as the policy allows, and reads the response.
 pub(super) async fn send(request: AdminRequest) -> Result<AdminResponse> {
-    let mut started = Some(request.client.0.recorder.clock().now());
+    let clock = request.client.0.recorder.clock();
+    let mut started = Some(request.started.unwrap_or_else(|| clock.now()));
     let mut call = Call::begin(&request)?;
     let mut doubt: Option<ClientError> = None;
     let mut number = 1;
@@ -146,6 +147,7 @@ impl<'a> Call<'a> {
             step: self.request.step,
             max_body: inner.max_body,
             whole: true,
+            hold: self.request.hold,
         })));
         let sent = inner.client.execute_with_extensions(self.message(), &mut extensions).await;
         let mut response = sent.map_err(|e| own_error(e, &probe))?;
@@ -161,6 +163,7 @@ impl<'a> Call<'a> {
             trace_id: self.trace_id,
             split,
             attempts: number,
+            done: probe.take_held(),
             subject: probe.label.subject(),
         })
     }

@@ -33,6 +33,7 @@
 
 mod attempt;
 mod builder;
+mod held;
 mod paused;
 mod request;
 mod response;
@@ -48,6 +49,7 @@ use reqwest_middleware::ClientWithMiddleware;
 
 pub use self::{
     builder::AdminClientBuilder,
+    held::HeldDone,
     paused::Paused,
     request::{AdminRequest, Probed},
     response::AdminResponse,

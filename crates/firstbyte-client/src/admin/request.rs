@@ -3,7 +3,7 @@
 use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use firstbyte_core::{TraceId, header::X_TRACE_ID, redact_url};
+use firstbyte_core::{Timestamp, TraceId, header::X_TRACE_ID, redact_url};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header::CONTENT_TYPE};
 use serde::Serialize;
 
@@ -29,6 +29,8 @@ pub struct AdminRequest {
     pub(super) overlapping: Overlapping,
     pub(super) step: Option<i64>,
     pub(super) timeout: Option<Duration>,
+    pub(super) started: Option<Timestamp>,
+    pub(super) hold: bool,
     /// The first argument that cannot be sent.
     pub(super) invalid: Option<ClientError>,
 }
@@ -64,6 +66,8 @@ impl AdminRequest {
             overlapping: Overlapping::Forbidden,
             step: None,
             timeout,
+            started: None,
+            hold: false,
             invalid: None,
         }
     }
@@ -132,6 +136,12 @@ impl AdminRequest {
         self
     }
 
+    /// Begins in any case too, but its success settles nothing: for a resume, whatever the server calls it.
+    pub fn bypass_overlap(mut self) -> Self {
+        self.overlapping = Overlapping::Bypassing;
+        self
+    }
+
     /// The training step, for `client.send`.
     pub fn step(mut self, step: i64) -> Self {
         self.step = Some(step);
@@ -141,6 +151,20 @@ impl AdminRequest {
     /// The total clock of this call, all attempts and pauses included.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// The call began at this moment of the recorder's clock, before its future was polled: where it is
+    /// handed to another thread, the way there is part of `setup`.
+    pub fn started_at(mut self, at: Timestamp) -> Self {
+        self.started = Some(at);
+        self
+    }
+
+    /// Holds `client.done` back, so that the caller can add when its code went on:
+    /// [`AdminResponse::done`].
+    pub fn hold_done(mut self) -> Self {
+        self.hold = true;
         self
     }
 

@@ -7,6 +7,7 @@ use firstbyte_core::{Split, TraceId};
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
+use super::HeldDone;
 use crate::error::ClientError;
 
 /// The response to a control call.
@@ -25,6 +26,8 @@ pub struct AdminResponse {
     pub split: Split,
     /// How many attempts it took.
     pub attempts: u32,
+    /// The `client.done` of the last attempt, if [`hold_done`](crate::AdminRequest::hold_done) was asked for.
+    pub done: Option<HeldDone>,
     pub(super) subject: String,
 }
 

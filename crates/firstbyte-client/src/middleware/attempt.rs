@@ -4,7 +4,7 @@ use std::{error::Error, sync::Arc};
 
 use firstbyte_core::{Event, Phases, Recorder, Split, field, record};
 
-use crate::{error::ClientError, probe::Probe};
+use crate::{admin::HeldDone, error::ClientError, probe::Probe};
 
 /// From `client.send` to `client.done` or `client.fail`.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub(super) struct Attempt {
     probe: Arc<Probe>,
     /// A body that is dropped before its end is a cancelled call, not a caller's choice.
     whole: bool,
+    /// The caller wants to add to `client.done` what happened after it.
+    hold: bool,
     over: bool,
 }
 
@@ -22,6 +24,7 @@ impl Attempt {
         probe: Arc<Probe>,
         step: Option<i64>,
         whole: bool,
+        hold: bool,
     ) -> Self {
         if recorder.is_enabled() {
             let label = &probe.label;
@@ -33,7 +36,7 @@ impl Attempt {
                 .with_known(field::STEP, step);
             recorder.record(&probe.label.mark(event));
         }
-        Self { recorder, probe, whole, over: false }
+        Self { recorder, probe, whole, hold, over: false }
     }
 
     pub(super) fn probe(&self) -> &Probe {
@@ -63,7 +66,12 @@ impl Attempt {
                 .with(field::ATTEMPT, i64::from(self.probe.label.attempt))
                 .with_known(field::OP, self.probe.label.operation.as_deref())
                 .with(field::TARGET, self.probe.label.target());
-            self.recorder.record(&self.probe.label.mark(event));
+            let event = self.probe.label.mark(event);
+            if self.hold {
+                self.probe.hold(HeldDone::new(self.recorder.clone(), event));
+            } else {
+                self.recorder.record(&event);
+            }
         }
     }
 

@@ -45,7 +45,8 @@ use http::{Extensions, HeaderMap};
 use reqwest::{Request, Response, ResponseBuilderExt as _};
 use reqwest_middleware::{Middleware, Next};
 
-use self::{attempt::Attempt, body::ObservedBody, rpc::RpcReport};
+pub use self::rpc::RpcReport;
+use self::{attempt::Attempt, body::ObservedBody};
 use crate::{
     error::ClientError,
     policy::Timeouts,
@@ -79,6 +80,8 @@ pub(crate) struct AdminAttempt {
     pub(crate) max_body: usize,
     /// Whether the response is read to its end in any case.
     pub(crate) whole: bool,
+    /// Whether `client.done` waits for what the caller adds to it.
+    pub(crate) hold: bool,
 }
 
 impl FirstByteMiddleware {
@@ -133,7 +136,13 @@ impl FirstByteMiddleware {
         let mut label = Label::new(request.method(), request.url()).routed(route);
         label.trace_id = Some(trace_id(request.headers()));
         let probe = Probe::start(label, self.recorder.clock().clone(), at);
-        Ok(Some(AdminAttempt { probe, step: None, max_body: usize::MAX, whole: false }))
+        Ok(Some(AdminAttempt {
+            probe,
+            step: None,
+            max_body: usize::MAX,
+            whole: false,
+            hold: false,
+        }))
     }
 }
 
@@ -154,7 +163,8 @@ impl Middleware for FirstByteMiddleware {
             TraceHeaders::read(request.headers()).set_with_parent(request.headers_mut(), id);
         }
         let recorder = self.recorder.clone();
-        let mut attempt = Attempt::begin(recorder, Arc::clone(&probe), admin.step, admin.whole);
+        let mut attempt =
+            Attempt::begin(recorder, Arc::clone(&probe), admin.step, admin.whole, admin.hold);
         let mut waiting = StillWaiting::every(self.still_waiting);
         let mut running = pin!(probe.scope(next.run(request, extensions)));
         let result = poll_fn(|cx| {

@@ -14,9 +14,24 @@ use serde_json::Value;
 /// More of a body than this is never kept.
 const MAX_TEE: usize = 64 << 10;
 
-/// Collects the server's half of a call.
+/// Collects what a response says of the server's half of a call, for clients of any kind.
+///
+/// ```
+/// use firstbyte_client::RpcReport;
+/// use firstbyte_core::{Micros, Phase, PhaseTimer, Timestamp};
+///
+/// let mut headers = http::HeaderMap::new();
+/// headers.insert("content-type", "application/json".parse()?);
+/// let mut report = RpcReport::of(&headers);
+/// report.take(&"{\"rpc_ms\": 2.5}".into());
+///
+/// let timer = PhaseTimer::start_in(Phase::Wait, Timestamp::from_nanos(0));
+/// let split = report.split(timer.finish(Timestamp::from_nanos(4_000_000)));
+/// assert_eq!(split.queue(), Some(Micros(1_500)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
-pub(super) struct RpcReport {
+pub struct RpcReport {
     timing: ServerTiming,
     /// An entry of the header could not be used.
     timing_invalid: bool,
@@ -43,8 +58,9 @@ impl Deref for Tee {
 }
 
 impl RpcReport {
-    /// Reads the head. A JSON body is looked at only if the head has no `rpc` entry.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    /// Reads `server-timing` and `content-type` of the head. A JSON body is looked at only if the head has no `rpc` entry.
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Self {
         let (mut timed, mut json) = (false, false);
         // Walking over the few headers of an answer costs less than hashing two names.
         for (name, value) in headers {
@@ -59,8 +75,8 @@ impl RpcReport {
         Self { timing, timing_invalid: validity.is_err(), body }
     }
 
-    /// Takes a piece of the body.
-    pub(super) fn take(&mut self, data: &Bytes) {
+    /// Takes a piece of the body. More than 64 KiB are not looked at.
+    pub fn take(&mut self, data: &Bytes) {
         self.body = match self.body.take() {
             Some(body) if body.len() + data.len() <= MAX_TEE => Some(match body {
                 Tee::One(first) if first.is_empty() => Tee::One(data.clone()),
@@ -75,7 +91,8 @@ impl RpcReport {
     }
 
     /// The whole call, when the body ended.
-    pub(super) fn split(&self, phases: Phases) -> Split {
+    #[must_use]
+    pub fn split(&self, phases: Phases) -> Split {
         let in_body = self.body.as_deref().map_or(ReportedRpc::Missing, rpc_ms);
         let rpc = match (self.timing.rpc, in_body) {
             (Some(rpc), _) => ReportedRpc::Known(rpc),
@@ -85,8 +102,9 @@ impl RpcReport {
         Split::new(phases, self.timing, rpc)
     }
 
-    /// The call so far, when the body is given up before its end.
-    pub(super) fn split_unread(&self, phases: Phases) -> Split {
+    /// The call so far, when the body is given up before its end: flagged as `body_unread`.
+    #[must_use]
+    pub fn split_unread(&self, phases: Phases) -> Split {
         let rpc = self.timing.rpc.map_or(ReportedRpc::Missing, ReportedRpc::Known);
         let mut split = Split::new(phases, self.timing, rpc);
         split.flags.body_unread = true;

@@ -4,6 +4,7 @@
 mod cancel;
 mod faults;
 mod fleet;
+mod held;
 mod middleware;
 mod paused;
 mod phases;

@@ -1,0 +1,58 @@
+"""Where did each millisecond of a control-plane call go?
+
+On the server one flag, in the client one line:
+
+    vllm serve MODEL --middleware firstbyte.FirstByteMiddleware
+
+    client = firstbyte.instrument(httpx.AsyncClient())
+
+Both sides write lines with one trace id and the split of the call's wall time, to the logger
+`firstbyte`, or to the file that `FIRSTBYTE_LOG` names. Nothing happens at import.
+"""
+
+from ._admin import AdminClient, AdminResponse, AsyncAdminClient
+from ._asgi import FirstByteMiddleware
+from ._errors import (
+    BodyError,
+    ConfigError,
+    FirstByteError,
+    NotSent,
+    OutcomeUnknown,
+    OverlapError,
+    StatusError,
+)
+from ._firstbyte import __version__
+from ._instrument import instrument, uninstrument
+from ._process import accounting, configure, flush, shutdown
+from ._rpc import current_trace_id, rpc, trace
+from ._timers import ckpt_wait, ckpt_write, gen_batch, infer_batch, rollout, step
+
+__all__ = [
+    "AdminClient",
+    "AdminResponse",
+    "AsyncAdminClient",
+    "BodyError",
+    "ConfigError",
+    "FirstByteError",
+    "FirstByteMiddleware",
+    "NotSent",
+    "OutcomeUnknown",
+    "OverlapError",
+    "StatusError",
+    "__version__",
+    "accounting",
+    "ckpt_wait",
+    "ckpt_write",
+    "configure",
+    "current_trace_id",
+    "flush",
+    "gen_batch",
+    "infer_batch",
+    "instrument",
+    "rollout",
+    "rpc",
+    "shutdown",
+    "step",
+    "trace",
+    "uninstrument",
+]

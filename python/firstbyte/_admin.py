@@ -1,0 +1,367 @@
+"""The native admin client, for threads and for asyncio."""
+
+from __future__ import annotations
+
+import json as json_module
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from . import _firstbyte, _mailbox
+from ._errors import BodyError, ConfigError, NotSent, OverlapError
+from ._rpc import current_trace_id
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from os import PathLike
+    from types import TracebackType
+
+    from typing_extensions import Self, Unpack
+
+    from ._types import CallOptions
+
+#: The clock of a resume that has none of its own, in seconds.
+_RESUME_WITHIN = 60.0
+
+
+class AdminResponse:
+    """A whole response, whatever its status, and where the time of the call went.
+
+    All times are in milliseconds; `None` is unknown. `wall_ms` is from the call to the last byte of the
+    response, `rpc_ms` what the server reports of the engine, `queue_ms` their difference.
+    """
+
+    __slots__ = ("_native", "resume_ms")
+
+    def __init__(self, native: _firstbyte.NativeResponse) -> None:
+        self._native = native
+        #: From the last byte of the response to the caller's code going on: the interpreter lock, and the
+        #: event loop's queue. No part of `wall_ms`.
+        self.resume_ms: float | None = native.resumed()
+
+    @property
+    def status(self) -> int:
+        """Any status, redirects included: they are not followed."""
+        return self._native.status
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Header values by name in lower case; those of one name are joined by a comma."""
+        headers: dict[str, str] = {}
+        for name, value in self._native.headers:
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        return headers
+
+    @property
+    def body(self) -> bytes:
+        """The whole body, not decompressed."""
+        return self._native.body
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8; what is none becomes U+FFFD."""
+        return self._native.body.decode(errors="replace")
+
+    @property
+    def trace_id(self) -> str:
+        """The id of the call: 16 hexadecimal digits."""
+        return self._native.trace_id
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts it took."""
+        return self._native.attempts
+
+    @property
+    def wall_ms(self) -> float:
+        """From the call to the last byte of the response; exactly the sum of the phases in `parts`."""
+        return self._native.wall_ms
+
+    @property
+    def rpc_ms(self) -> float | None:
+        """The engine's work, as the server reports it."""
+        return self._native.rpc_ms
+
+    @property
+    def queue_ms(self) -> float | None:
+        """`wall_ms - rpc_ms`: everything that was not the engine."""
+        return self._native.queue_ms
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """The phases of the last attempt that are known, in their order, then the server's half."""
+        return self._native.parts
+
+    @property
+    def flags(self) -> list[str]:
+        """Reservations about the split, such as `rpc_missing`."""
+        flags = self._native.flags
+        return flags.split(",") if flags else []
+
+    def json(self) -> Any:
+        """The body as JSON. Raises `BodyError` if it is none."""
+        try:
+            return json_module.loads(self._native.body)
+        except ValueError as error:
+            raise BodyError(f"the response is no JSON: {error}, trace {self.trace_id}") from None
+
+    def raise_for_status(self) -> Self:
+        """The response itself. Raises `StatusError` unless its status is 2xx."""
+        self._native.raise_for_status()
+        return self
+
+    def __repr__(self) -> str:
+        return repr(self._native)
+
+
+class _Client:
+    """What the clients for threads and for asyncio have in common.
+
+    `base_url` is scheme, host, port and perhaps the beginning of all paths. A call has a connection of its
+    own unless `max_connections` says that connections are kept, and how many. Clocks are in seconds:
+    `connect_timeout` for the look-up, TCP and TLS, `send_timeout` for the request to be accepted,
+    `peer_dead_timeout` for a host that is silent on the TCP level, `timeout` for the whole call (none),
+    `still_waiting` from one line about a call that has not ended to the next (0 turns them off). No more
+    than `attempts` are made, and never one that might apply an operation twice. `root_certificate` and
+    `identity` (chain and key) are PEM bytes.
+
+    No redirect is followed, no proxy used. vLLM's `--api-key` does not guard its admin routes at the root.
+
+    Raises `ConfigError` if a setting cannot work.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        token: str | None = None,
+        max_connections: int | None = None,
+        connect_timeout: float = 10.0,
+        send_timeout: float = 60.0,
+        peer_dead_timeout: float = 90.0,
+        timeout: float | None = None,
+        still_waiting: float = 60.0,
+        attempts: int = 3,
+        max_body: int = 1 << 20,
+        root_certificate: bytes | None = None,
+        identity: bytes | None = None,
+        routes: str | PathLike[str] | None = None,
+    ) -> None:
+        options = {
+            "base_url": base_url,
+            "token": token,
+            "max_connections": max_connections,
+            "connect_timeout": connect_timeout,
+            "send_timeout": send_timeout,
+            "peer_dead_timeout": peer_dead_timeout,
+            "timeout": timeout,
+            "still_waiting": still_waiting,
+            "attempts": attempts,
+            "max_body": max_body,
+            "root_certificate": root_certificate,
+            "identity": identity,
+            "routes": routes,
+        }
+        self._native = _firstbyte.NativeClient(options)
+
+    @property
+    def target(self) -> str:
+        """Host and port of the server."""
+        return self._native.target
+
+    @property
+    def unknown(self) -> str | None:
+        """The call whose outcome is unknown, if there is one: until then no other operation may begin."""
+        return self._native.unknown
+
+    def forget_unknown(self) -> None:
+        """You have found out what became of the call whose outcome was unknown."""
+        self._native.forget_unknown()
+
+    def in_flight(self) -> list[_firstbyte.CallState]:
+        """The attempts that are on their way, the oldest first, and where each of them is stuck."""
+        return self._native.in_flight()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.target}>"
+
+
+class AdminClient(_Client):
+    __doc__ = _Client.__doc__
+
+    def request(self, method: str, path: str, **options: Unpack[CallOptions]) -> AdminResponse:
+        """Make a call and read the whole response, whatever its status.
+
+        `path` begins with a slash and may have a query. `json` or `body` is sent; `operation_class` says
+        what sending it twice would do (`"non_idempotent"` for POST unless you say otherwise);
+        `allow_overlap` lets it begin although another one is in flight or its outcome unknown;
+        `step` goes into `client.send`; `timeout` is its total clock; `trace_id` its id.
+
+        Raises `NotSent`, `OutcomeUnknown`, `OverlapError`, `BodyError` or `ConfigError`. Ctrl-C gives the
+        call up.
+        """
+        return AdminResponse(self._native.call(_call(method, path, options)))
+
+    def get(self, path: str, **options: Unpack[CallOptions]) -> AdminResponse:
+        """`request("GET", path, ...)`."""
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, **options: Unpack[CallOptions]) -> AdminResponse:
+        """`request("POST", path, ...)`."""
+        return self.request("POST", path, **options)
+
+    @contextmanager
+    def paused(
+        self,
+        pause: str = "/pause",
+        resume: str = "/resume",
+        *,
+        resume_timeout: float = _RESUME_WITHIN,
+    ) -> Iterator[AdminResponse]:
+        """Pause the server, do the work, resume it whatever became of the work.
+
+        The resume is tried as well when the pause may have happened without an answer. Its error is
+        raised unless the work raised one.
+        """
+        try:
+            response = self.post(pause).raise_for_status()
+        except BaseException as error:
+            if _may_be_paused(error):
+                self._try_resume(resume, resume_timeout)
+            raise
+        try:
+            yield response
+        except BaseException:
+            self._try_resume(resume, resume_timeout)
+            raise
+        self._resume(resume, resume_timeout).raise_for_status()
+
+    def _resume(self, path: str, timeout: float) -> AdminResponse:
+        call = _call("POST", path, {"timeout": timeout})
+        return AdminResponse(self._native.call({**call, "bypass": True}))
+
+    def _try_resume(self, path: str, timeout: float) -> None:
+        try:
+            self._resume(path, timeout)
+        except Exception:
+            # The first error is the one to tell; this one has its client.fail line.
+            pass
+
+    def close(self) -> None:
+        """Nothing has to be closed; for code that does it all the same."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class AsyncAdminClient(_Client):
+    __doc__ = _Client.__doc__
+
+    async def request(self, method: str, path: str, **options: Unpack[CallOptions]) -> AdminResponse:
+        """As `AdminClient.request`. The call itself runs on a thread of its own: a busy loop delays
+        neither it nor its times, only the moment when your code goes on, which is `resume_ms`.
+
+        Cancelling it closes the connection; the server may act on the request all the same.
+        """
+        call = _call(method, path, options)
+        return AdminResponse(await _mailbox.call(self._native, call))
+
+    async def get(self, path: str, **options: Unpack[CallOptions]) -> AdminResponse:
+        """`request("GET", path, ...)`."""
+        return await self.request("GET", path, **options)
+
+    async def post(self, path: str, **options: Unpack[CallOptions]) -> AdminResponse:
+        """`request("POST", path, ...)`."""
+        return await self.request("POST", path, **options)
+
+    @asynccontextmanager
+    async def paused(
+        self,
+        pause: str = "/pause",
+        resume: str = "/resume",
+        *,
+        resume_timeout: float = _RESUME_WITHIN,
+    ) -> AsyncIterator[AdminResponse]:
+        """Pause the server, do the work, resume it whatever became of the work, cancelling included.
+
+        The resume is tried as well when the pause may have happened without an answer. Its error is
+        raised unless the work raised one.
+        """
+        try:
+            response = (await self.post(pause)).raise_for_status()
+        except BaseException as error:
+            if _may_be_paused(error):
+                await self._try_resume(resume, resume_timeout, error)
+            raise
+        try:
+            yield response
+        except BaseException as error:
+            await self._try_resume(resume, resume_timeout, error)
+            raise
+        (await self._resume(resume, resume_timeout)).raise_for_status()
+
+    async def _resume(self, path: str, timeout: float) -> AdminResponse:
+        call = _call("POST", path, {"timeout": timeout})
+        return AdminResponse(await _mailbox.call(self._native, {**call, "bypass": True}))
+
+    async def _try_resume(self, path: str, timeout: float, error: BaseException) -> None:
+        """After an error, which is the one to tell: that of the resume has its `client.fail` line."""
+        try:
+            if isinstance(error, Exception):
+                await self._resume(path, timeout)
+            else:
+                # Whoever was cancelled must not be kept waiting: the native thread does it alone.
+                call = _call("POST", path, {"timeout": timeout})
+                self._native.detach({**call, "bypass": True})
+        except Exception:
+            pass
+
+    async def aclose(self) -> None:
+        """Nothing has to be closed; for code that does it all the same."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+
+def _may_be_paused(error: BaseException) -> bool:
+    return not isinstance(error, (NotSent, OverlapError, ConfigError))
+
+
+def _call(method: str, path: str, options: CallOptions) -> _firstbyte.Call:
+    headers = list((options.get("headers") or {}).items())
+    body = options.get("body")
+    if "json" in options:
+        if body is not None:
+            raise ConfigError("json and body exclude each other")
+        try:
+            body = json_module.dumps(options["json"]).encode()
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"json: {error}") from None
+        headers.append(("content-type", "application/json"))
+    return {
+        "method": method,
+        "path": path,
+        "body": body,
+        "headers": headers,
+        "operation_class": options.get("operation_class"),
+        "allow_overlap": options.get("allow_overlap", False),
+        "bypass": False,
+        "step": options.get("step"),
+        "timeout": options.get("timeout"),
+        "trace_id": options.get("trace_id") or current_trace_id(),
+    }

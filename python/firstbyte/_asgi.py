@@ -1,0 +1,87 @@
+"""The ASGI middleware. Its hot paths are Rust's: `_firstbyte.Middleware`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from . import _firstbyte, _looplag
+from ._rpc import current_call
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+    from os import PathLike
+
+    Scope = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+    ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class FirstByteMiddleware(_firstbyte.Middleware):
+    """Trace the control calls of an ASGI application; let everything else pass untouched.
+
+        app = FirstByteMiddleware(app)              # any ASGI 3 application
+        app.add_middleware(FirstByteMiddleware)     # Starlette, FastAPI: add it last, to be outermost
+        vllm serve MODEL --middleware firstbyte.FirstByteMiddleware
+
+    A control call is a request that the route table knows: those of vLLM, SGLang and prime-rl, and of
+    the file that `routes` or `FIRSTBYTE_ROUTES` names. It gets `server.recv`, `server.first_byte` and
+    exactly one `server.done`, and its response `server-timing` and `x-trace-id`. All other requests are
+    counted while they run, and nothing more: application, `receive` and `send` are handed on as they are.
+
+    `loop_lag=False` leaves out the heartbeat that measures the event loop's delay.
+
+    Raises `ConfigError` when it is made, if a setting cannot work; never afterwards.
+    """
+
+    def __new__(
+        cls,
+        app: ASGIApp,
+        *,
+        routes: str | PathLike[str] | None = None,
+        loop_lag: bool = True,
+    ) -> FirstByteMiddleware:
+        return super().__new__(cls, app, routes=routes)
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        routes: str | PathLike[str] | None = None,
+        loop_lag: bool = True,
+    ) -> None:
+        self._measures_loop_lag = loop_lag
+        # Servers tell ASGI 3 from ASGI 2 by whether `app.__call__` is a coroutine function, which a
+        # method in Rust is not. They look at the instance; what they call is the type's.
+        self.__call__ = self._asgi3  # type: ignore[method-assign]
+
+    async def _asgi3(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self(scope, receive, send)
+
+    def _start_loop_lag(self) -> _looplag.LoopLag | None:
+        return _looplag.of_running_loop() if self._measures_loop_lag else None
+
+    async def _traced(self, call: _firstbyte.ServerCall, scope: Scope, receive: Receive, send: Send) -> None:
+        lag = self._start_loop_lag()
+        call.received(lag.ms() if lag is not None else None)
+        token = current_call.set(call)
+        outcome = "ok"
+        try:
+            await self.app(scope, receive, _firstbyte.ServerSend(call, send).send)
+        except (asyncio.CancelledError, GeneratorExit):
+            outcome = "cancelled"
+            raise
+        except BaseException:
+            outcome = "error"
+            raise
+        finally:
+            call.end(outcome, receive)
+            try:
+                current_call.reset(token)
+            except ValueError:
+                # Closed from another context than it ran in.
+                pass
+
+    async def _counted(self, awaitable: Awaitable[None]) -> None:
+        await awaitable

@@ -1,0 +1,55 @@
+"""How late an asyncio event loop is."""
+
+from __future__ import annotations
+
+import asyncio
+from weakref import WeakKeyDictionary
+
+#: From one beat to the next, in seconds: what shorter delays hide in.
+INTERVAL = 0.05
+
+
+class LoopLag:
+    """A heartbeat on one loop: each beat is as late as the loop is.
+
+    20 timers per second; it ends with the loop.
+    """
+
+    __slots__ = ("__weakref__", "_due", "_late", "_loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._late = 0.0
+        self._schedule()
+
+    def ms(self) -> float:
+        """How late the last beat was, or how overdue the next one is, whichever is more; milliseconds.
+
+        A loop that stood still shows at the first thing that it does afterwards: its timers run in the
+        same round as, or before, whatever had waited for it.
+        """
+        return max(self._late, self._loop.time() - self._due, 0.0) * 1e3
+
+    def _schedule(self) -> None:
+        self._due = self._loop.time() + INTERVAL
+        self._loop.call_at(self._due, self._beat)
+
+    def _beat(self) -> None:
+        self._late = max(self._loop.time() - self._due, 0.0)
+        self._schedule()
+
+
+_lags: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopLag] = WeakKeyDictionary()
+
+
+def of_running_loop() -> LoopLag | None:
+    """The heartbeat of the running loop, begun now if need be; `None` where there is no asyncio."""
+    try:
+        loop = asyncio.get_running_loop()
+        lag = _lags.get(loop)
+        if lag is None:
+            lag = _lags[loop] = LoopLag(loop)
+    except (RuntimeError, TypeError):
+        # No asyncio loop, or one that is closing or cannot be remembered.
+        return None
+    return lag

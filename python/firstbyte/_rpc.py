@@ -1,0 +1,120 @@
+"""The engine's work, timed from inside a handler, and the id of the call that code works for."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from . import _firstbyte
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+_F = TypeVar("_F", bound="Callable[..., Any]")
+
+#: The control call that the running code serves.
+current_call: ContextVar[_firstbyte.ServerCall | None] = ContextVar("firstbyte.call", default=None)
+#: The id that the running code works for where there is no such call.
+current_id: ContextVar[str | None] = ContextVar("firstbyte.trace_id", default=None)
+
+
+def current_trace_id() -> str | None:
+    """The id of the control call that the running code serves, or that `trace` gave it."""
+    call = current_call.get()
+    return call.trace_id if call is not None else current_id.get()
+
+
+@contextmanager
+def trace(trace_id: str | None = None) -> Iterator[str]:
+    """Give everything within one trace id: calls of instrumented and native clients, and timers.
+
+    A new id unless one is given; 16 hexadecimal digits. For the calls of one logical update:
+
+        with firstbyte.trace():
+            client.post("/pause"); client.post("/update_weights"); client.post("/resume")
+    """
+    trace_id = trace_id or _firstbyte.new_trace_id()
+    token = current_id.set(trace_id)
+    try:
+        yield trace_id
+    finally:
+        current_id.reset(token)
+
+
+class rpc:  # noqa: N801 - used like a function
+    """Time the engine's work: `rpc.start` when it begins, `rpc.done` when it ends, however it ends.
+
+        async with firstbyte.rpc("update_weights") as r:
+            await engine.update_weights()
+        return {"status": "ok", "rpc_ms": r.rpc_ms}
+
+    Also a plain `with`, and a decorator of functions and coroutine functions. `Server-Timing` names the
+    sum of a call's timers as `rpc`. The class of an exception becomes `error=`; the exception goes on.
+    """
+
+    __slots__ = ("_operation", "_timer", "rpc_ms")
+
+    def __init__(self, operation: str) -> None:
+        self._operation = operation
+        self._timer: _firstbyte.RpcTimer | None = None
+        #: Milliseconds from start to end, once it has ended.
+        self.rpc_ms: float | None = None
+
+    def __enter__(self) -> Self:
+        self._timer = _firstbyte.RpcTimer(self._operation, current_call.get(), current_id.get())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._timer is not None:
+            self.rpc_ms = self._timer.done(error_name(kind))
+            self._timer = None
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+    def __call__(self, function: _F) -> _F:
+        operation = self._operation
+        if inspect.iscoroutinefunction(function):
+
+            @wraps(function)
+            async def timed(*args: Any, **kwargs: Any) -> Any:
+                with rpc(operation):
+                    return await function(*args, **kwargs)
+
+        else:
+
+            @wraps(function)
+            def timed(*args: Any, **kwargs: Any) -> Any:
+                with rpc(operation):
+                    return function(*args, **kwargs)
+
+        return timed  # type: ignore[return-value]
+
+
+def error_name(kind: type[BaseException] | None) -> str | None:
+    """The class of an error, as lines name it: a word that can be counted, no free text."""
+    if kind is None:
+        return None
+    if issubclass(kind, (asyncio.CancelledError, GeneratorExit)):
+        return "cancelled"
+    return kind.__name__

@@ -1,0 +1,215 @@
+"""Lines of the other roles: trainer, orchestrator, generation, inference batches.
+
+Each timer is a context manager for `with` and `async with`; what is known at the end is set on it. It
+writes its last line also when an exception ends it. `rollout` is a plain function.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import _firstbyte
+from ._rpc import current_trace_id
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+
+def _rate(count: int | None, ms: float) -> float | None:
+    return None if count is None or ms <= 0 else count / (ms / 1e3)
+
+
+class _Timer:
+    """From `begin` to `end`, on the monotonic clock."""
+
+    __slots__ = ("_started_ns", "dur_ms")
+
+    def __init__(self) -> None:
+        self._started_ns = 0
+        #: Milliseconds from start to end, once it has ended.
+        self.dur_ms: float | None = None
+
+    def _begin(self) -> None:
+        """Write the first line, if there is one."""
+
+    def _end(self, dur_ms: float) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        self._begin()
+        self._started_ns = _firstbyte.now_ns()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        dur_ms = (_firstbyte.now_ns() - self._started_ns) / 1e6
+        self.dur_ms = dur_ms
+        self._end(dur_ms)
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+
+def _record(tag: str, name: str | None, **fields: Any) -> None:
+    _firstbyte.record(tag, name, fields, current_trace_id())
+
+
+class ckpt_write(_Timer):  # noqa: N801 - used like a function
+    """The trainer writes a checkpoint: `[ckpt] write.start`, `write.done`.
+
+    Set `bytes` and `path` where they are known.
+    """
+
+    __slots__ = ("bytes", "path", "step")
+
+    def __init__(self, step: int, *, path: object = None) -> None:
+        super().__init__()
+        self.step = step
+        self.path = path
+        self.bytes: int | None = None
+
+    def _begin(self) -> None:
+        _record("ckpt", "write.start", step=self.step)
+
+    def _end(self, dur_ms: float) -> None:
+        _record("ckpt", "write.done", step=self.step, write_ms=dur_ms, bytes=self.bytes, path=self.path)
+
+
+class ckpt_wait(_Timer):  # noqa: N801
+    """The orchestrator waits for a checkpoint: `[ckpt] wait.start`, `wait.done`."""
+
+    __slots__ = ("target_step",)
+
+    def __init__(self, target_step: int) -> None:
+        super().__init__()
+        self.target_step = target_step
+
+    def _begin(self) -> None:
+        _record("ckpt", "wait.start", target_step=self.target_step)
+
+    def _end(self, dur_ms: float) -> None:
+        _record("ckpt", "wait.done", target_step=self.target_step, wait_ms=dur_ms)
+
+
+class gen_batch(_Timer):  # noqa: N801
+    """A generation batch of the orchestrator: `[gen] batch.start`, `batch.done`.
+
+    Set `completions`, and where they are known `inflight`, `input_tokens` and `output_tokens`.
+    """
+
+    __slots__ = ("completions", "inflight", "input_tokens", "output_tokens", "target_batch")
+
+    def __init__(self, inflight: int, target_batch: int) -> None:
+        super().__init__()
+        self.inflight = inflight
+        self.target_batch = target_batch
+        self.completions = 0
+        self.input_tokens: int | None = None
+        self.output_tokens: int | None = None
+
+    def _begin(self) -> None:
+        _record("gen", "batch.start", inflight=self.inflight, target_batch=self.target_batch)
+
+    def _end(self, dur_ms: float) -> None:
+        _record(
+            "gen",
+            "batch.done",
+            completions=self.completions,
+            dur_ms=dur_ms,
+            inflight=self.inflight,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            input_tps=_rate(self.input_tokens, dur_ms),
+            output_tps=_rate(self.output_tokens, dur_ms),
+        )
+
+
+class step(_Timer):  # noqa: N801
+    """A training step: `[step] step.done`.
+
+    Set `wait_ms`, what the step waited for data, and `ref_logprobs_cached` where they are known.
+    """
+
+    __slots__ = ("ref_logprobs_cached", "step", "wait_ms")
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self.step = step
+        self.wait_ms: float | None = None
+        self.ref_logprobs_cached: bool | None = None
+
+    def _end(self, dur_ms: float) -> None:
+        cached = self.ref_logprobs_cached
+        _record(
+            "step",
+            "step.done",
+            step=self.step,
+            dur_ms=dur_ms,
+            wait_ms=self.wait_ms,
+            ref_logprobs_cached=None if cached is None else int(cached),
+        )
+
+
+class infer_batch(_Timer):  # noqa: N801
+    """An inference batch: `[infer] batch.done`. Set `input_tokens` and `output_tokens`."""
+
+    __slots__ = ("input_tokens", "output_tokens", "prompts")
+
+    def __init__(self, prompts: int) -> None:
+        super().__init__()
+        self.prompts = prompts
+        self.input_tokens = 0
+        self.output_tokens = 0
+
+    def _end(self, dur_ms: float) -> None:
+        _record(
+            "infer",
+            "batch.done",
+            prompts=self.prompts,
+            dur_ms=dur_ms,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            input_tps=_rate(self.input_tokens, dur_ms),
+            output_tps=_rate(self.output_tokens, dur_ms),
+        )
+
+
+def rollout(
+    *,
+    trunc_pct: float,
+    current_step: int,
+    ckpt_step: int,
+    buffer_depth: int | None = None,
+    rollout_s: float | None = None,
+    reload_s: float | None = None,
+) -> None:
+    """One line on the state of the rollouts: `[rollout]`. `staleness` is `current_step - ckpt_step`.
+
+    `trunc_pct` is the share of truncated completions in per cent; `rollout_s` and `reload_s` are the
+    longest rollout and reload in seconds.
+    """
+    _record(
+        "rollout",
+        None,
+        trunc_pct=trunc_pct,
+        current_step=current_step,
+        ckpt_step=ckpt_step,
+        staleness=current_step - ckpt_step,
+        buffer_depth=buffer_depth,
+        rollout_s=rollout_s,
+        reload_s=reload_s,
+    )

@@ -1,0 +1,15 @@
+//! The admin client of `firstbyte-client`, off the interpreter lock and off the event loop.
+
+mod client;
+mod error;
+mod mailbox;
+mod options;
+mod response;
+mod runtime;
+
+pub(crate) use self::{
+    client::{NativeClient, PendingCall},
+    mailbox::Mailbox,
+    response::NativeResponse,
+    runtime::{forget as forget_runtime, stop as stop_runtime},
+};

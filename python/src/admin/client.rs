@@ -1,0 +1,216 @@
+//! Calls: blocking ones with the interpreter given back, and ones that a mailbox gets the end of.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use firstbyte_client::{AdminClient, AdminRequest, OperationClass};
+use firstbyte_core::Clock;
+use pyo3::{prelude::*, types::PyDict};
+use tokio::task::AbortHandle;
+
+use super::{
+    error::to_err,
+    mailbox::Mailbox,
+    options::{Arguments, Options},
+    response::NativeResponse,
+    runtime,
+};
+use crate::{
+    convert::{config_error, refused, trace_id},
+    process,
+};
+
+/// How often a blocking call looks for Ctrl-C.
+const SIGNALS: Duration = Duration::from_millis(50);
+
+/// An admin client. A child of a fork makes its own of the same options, with connections of its own.
+#[pyclass(frozen, module = "firstbyte._firstbyte")]
+pub(crate) struct NativeClient {
+    options: Options,
+    made: Mutex<(u64, AdminClient)>,
+}
+
+/// A call on its way, to be given up.
+#[pyclass(frozen, module = "firstbyte._firstbyte")]
+pub(crate) struct PendingCall(AbortHandle);
+
+#[pymethods]
+impl PendingCall {
+    /// Gives the call up: its connection is closed. Without an effect once it has ended.
+    fn cancel(&self) {
+        self.0.abort();
+    }
+}
+
+/// The arguments of one call.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Call {
+    method: String,
+    path: String,
+    body: Option<Vec<u8>>,
+    headers: Vec<(String, String)>,
+    operation_class: Option<String>,
+    allow_overlap: bool,
+    bypass: bool,
+    step: Option<i64>,
+    timeout: Option<f64>,
+    trace_id: Option<String>,
+}
+
+#[pymethods]
+impl NativeClient {
+    #[new]
+    fn new(py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let options = Options::new(py, options.extract::<Arguments>()?)?;
+        let recorder = process::try_recorder(py)?;
+        let client = options.build(recorder).map_err(|error| to_err(py, &error))?;
+        Ok(Self { options, made: Mutex::new((process::generation(), client)) })
+    }
+
+    /// Makes a call and waits for its end, without holding the interpreter.
+    fn call(&self, py: Python<'_>, call: &Bound<'_, PyDict>) -> PyResult<NativeResponse> {
+        let request = self.request(py, call)?;
+        let io = runtime::get()?;
+        let mut task = io.runtime.spawn(request.send());
+        loop {
+            let joined = py.detach(|| {
+                io.runtime.block_on(async { tokio::time::timeout(SIGNALS, &mut task).await })
+            });
+            match joined {
+                Ok(Ok(result)) => {
+                    let response = result.map_err(|error| to_err(py, &error))?;
+                    return Ok(NativeResponse::new(response));
+                }
+                Ok(Err(_)) => return Err(config_error(py, "the interpreter is about to end")),
+                Err(_) => {
+                    if let Err(interrupt) = py.check_signals() {
+                        task.abort();
+                        return Err(interrupt);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Begins a call; its end goes to `mailbox`, with this number.
+    fn start(
+        &self,
+        py: Python<'_>,
+        call: &Bound<'_, PyDict>,
+        mailbox: &Mailbox,
+        number: u64,
+    ) -> PyResult<PendingCall> {
+        let request = self.request(py, call)?;
+        let address = mailbox.address();
+        let task =
+            runtime::get()?.runtime.spawn(async move { address.put(number, request.send().await) });
+        Ok(PendingCall(task.abort_handle()))
+    }
+
+    /// Begins a call that nobody waits for. The end of the interpreter waits for it a moment.
+    fn detach(&self, py: Python<'_>, call: &Bound<'_, PyDict>) -> PyResult<()> {
+        let request = self.request(py, call)?;
+        runtime::get()?.detach(request.send());
+        Ok(())
+    }
+
+    /// Host and port of the server.
+    #[getter]
+    fn target(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(self.client(py)?.target().to_owned())
+    }
+
+    /// The id of the call whose outcome is unknown, if there is one.
+    #[getter]
+    fn unknown(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        Ok(self.client(py)?.unknown().map(|id| id.to_string()))
+    }
+
+    fn forget_unknown(&self, py: Python<'_>) -> PyResult<()> {
+        self.client(py)?.forget_unknown();
+        Ok(())
+    }
+
+    /// The attempts that are on their way, the oldest first, and where each of them is.
+    fn in_flight<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let calls = self.client(py)?.in_flight();
+        let calls = calls.iter().map(|call| {
+            let dict = PyDict::new(py);
+            dict.set_item("trace_id", call.trace_id.map(|id| id.to_string()))?;
+            dict.set_item("operation", &call.operation)?;
+            dict.set_item("attempt", call.attempt)?;
+            dict.set_item("phase", call.phase.as_str())?;
+            dict.set_item("state", call.whereabouts.as_str())?;
+            dict.set_item("elapsed_ms", call.elapsed.as_millis_f64())?;
+            dict.set_item("sent_bytes", call.sent_bytes)?;
+            dict.set_item("unacked_bytes", call.unacked_bytes)?;
+            Ok(dict)
+        });
+        calls.collect()
+    }
+}
+
+impl NativeClient {
+    /// The client of this process.
+    fn client(&self, py: Python<'_>) -> PyResult<AdminClient> {
+        let generation = process::generation();
+        {
+            let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+            if made.0 == generation {
+                return Ok(made.1.clone());
+            }
+        }
+        let client = self.options.build(process::try_recorder(py)?);
+        let client = client.map_err(|error| to_err(py, &error))?;
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        // The parent's connections are not ours to close.
+        std::mem::forget(std::mem::replace(&mut *made, (generation, client.clone())));
+        Ok(client)
+    }
+
+    fn request(&self, py: Python<'_>, call: &Bound<'_, PyDict>) -> PyResult<AdminRequest> {
+        let started = Clock::system().now();
+        let call: Call = call.extract()?;
+        let method = call.method.to_ascii_uppercase().parse().map_err(refused(py))?;
+        let mut request =
+            self.client(py)?.request(method, call.path).started_at(started).hold_done();
+        for (name, value) in &call.headers {
+            request = request.header(name, value);
+        }
+        if let Some(body) = call.body {
+            request = request.body(body);
+        }
+        if let Some(class) = call.operation_class {
+            request = request.operation_class(class_of(&class).ok_or_else(|| {
+                config_error(py, "operation_class must be 'idempotent' or 'non_idempotent'")
+            })?);
+        }
+        if call.allow_overlap {
+            request = request.allow_overlap();
+        }
+        if call.bypass {
+            request = request.bypass_overlap();
+        }
+        if let Some(step) = call.step {
+            request = request.step(step);
+        }
+        if let Some(timeout) = call.timeout {
+            request = request.timeout(Duration::try_from_secs_f64(timeout).map_err(refused(py))?);
+        }
+        if let Some(id) = trace_id(py, call.trace_id.as_deref())? {
+            request = request.trace_id(id);
+        }
+        Ok(request)
+    }
+}
+
+fn class_of(name: &str) -> Option<OperationClass> {
+    match name {
+        "idempotent" => Some(OperationClass::Idempotent),
+        "non_idempotent" => Some(OperationClass::NonIdempotent),
+        _ => None,
+    }
+}

@@ -1,0 +1,48 @@
+//! The errors of the client as exceptions of `firstbyte._errors`.
+
+use firstbyte_client::ClientError;
+use pyo3::prelude::*;
+
+use crate::convert::{error_class, object};
+
+/// The exception for an error: its class by kind, its facts as attributes.
+pub(super) fn to_exception<'py>(
+    py: Python<'py>,
+    error: &ClientError,
+) -> PyResult<Bound<'py, PyAny>> {
+    let class = error_class(py, class_name(error))?;
+    let exception = class.call1((error.to_string(),))?;
+    let facts = [
+        ("reason", object(py, error.reason())?),
+        ("phase", object(py, error.phase().map(|phase| phase.as_str()))?),
+        ("bytes_sent", object(py, error.bytes_sent())?),
+        ("trace_id", object(py, error.trace_id().map(|id| id.to_string()))?),
+        ("status", object(py, error.status().map(|status| status.as_u16()))?),
+        ("is_timeout", object(py, error.is_timeout())?),
+    ];
+    for (name, value) in facts {
+        exception.setattr(name, value)?;
+    }
+    Ok(exception)
+}
+
+/// The same, to be raised.
+pub(super) fn to_err(py: Python<'_>, error: &ClientError) -> PyErr {
+    to_exception(py, error).map_or_else(|error| error, PyErr::from_value)
+}
+
+fn class_name(error: &ClientError) -> &'static str {
+    if error.is_config() {
+        "ConfigError"
+    } else if error.is_overlap() {
+        "OverlapError"
+    } else if error.is_not_sent() {
+        "NotSent"
+    } else if error.is_outcome_unknown() {
+        "OutcomeUnknown"
+    } else if error.is_status() {
+        "StatusError"
+    } else {
+        "BodyError"
+    }
+}

@@ -1,0 +1,82 @@
+//! How a call that ended wakes an event loop, without the interpreter.
+
+use std::{
+    io::{Read as _, Write as _},
+    os::{fd::AsRawFd as _, unix::net::UnixStream},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use firstbyte_client::{AdminResponse, ClientError};
+use pyo3::{prelude::*, types::PyList};
+
+use super::{error::to_exception, response::NativeResponse};
+
+type Ended = (u64, Result<AdminResponse, ClientError>);
+
+/// Results for one event loop, and a descriptor that is readable while there are any.
+///
+/// The thread that made the call writes one byte; it does not wait for a loop that is busy, as it would
+/// if it had to take the interpreter.
+#[pyclass(frozen, module = "firstbyte._firstbyte")]
+pub(crate) struct Mailbox {
+    shared: Arc<Shared>,
+    readable: UnixStream,
+}
+
+pub(super) struct Shared {
+    ended: Mutex<Vec<Ended>>,
+    bell: UnixStream,
+}
+
+#[pymethods]
+impl Mailbox {
+    #[new]
+    fn new() -> PyResult<Self> {
+        let (readable, bell) = UnixStream::pair()?;
+        readable.set_nonblocking(true)?;
+        bell.set_nonblocking(true)?;
+        Ok(Self { shared: Arc::new(Shared { ended: Mutex::default(), bell }), readable })
+    }
+
+    /// For `loop.add_reader`.
+    fn fileno(&self) -> i32 {
+        self.readable.as_raw_fd()
+    }
+
+    /// What has ended since the last time: pairs of a call's number and its response or exception.
+    fn drain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        // First the bell, then the box: what comes in between rings again.
+        let mut bytes = [0; 64];
+        while (&self.readable).read(&mut bytes).is_ok_and(|n| n == bytes.len()) {}
+        let ended =
+            std::mem::take(&mut *self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner));
+        let list = PyList::empty(py);
+        for (number, result) in ended {
+            let result = match result {
+                Ok(response) => Bound::new(py, NativeResponse::new(response))?.into_any(),
+                Err(error) => to_exception(py, &error)?,
+            };
+            list.append((number, result))?;
+        }
+        Ok(list)
+    }
+}
+
+impl Mailbox {
+    pub(super) fn address(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+}
+
+impl Shared {
+    pub(super) fn put(&self, number: u64, result: Result<AdminResponse, ClientError>) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = ended.is_empty();
+        ended.push((number, result));
+        drop(ended);
+        if first {
+            // A full pipe is readable as it is, and nobody reads one that is closed.
+            _ = (&self.bell).write(&[1]);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! One control call on the server: its events and the server's share of the time.
+
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
+
+use firstbyte_core::{
+    Clock, Event, Micros, Route, Tag, Timestamp, TraceId, field, header::ServerTiming, record,
+    schema::Record,
+};
+use pyo3::{prelude::*, types::PyDict};
+
+use super::scope;
+use crate::{
+    convert::millis,
+    process::{self, record_event},
+};
+
+const UNKNOWN: u64 = u64::MAX;
+
+/// A control call, from `server.recv` to exactly one `server.done`.
+#[pyclass(frozen, weakref, module = "firstbyte._firstbyte")]
+#[derive(Debug)]
+pub(crate) struct ServerCall {
+    id: TraceId,
+    tag: Tag,
+    path: String,
+    operation: String,
+    recv: Timestamp,
+    kernel: Option<Micros>,
+    in_flight: usize,
+    generation: u64,
+    /// From `server.recv` to the first `rpc.start` in microseconds, or [`UNKNOWN`].
+    handler: AtomicU64,
+    /// Sum of the timers that ended in microseconds, or [`UNKNOWN`].
+    rpc: AtomicU64,
+    /// 0 as long as there is none.
+    status: AtomicU16,
+    bytes: AtomicU64,
+    frames: AtomicU64,
+    ended: AtomicBool,
+}
+
+#[pymethods]
+impl ServerCall {
+    /// The id of the call.
+    #[getter]
+    fn trace_id(&self) -> String {
+        self.id.to_string()
+    }
+
+    /// The operation, as the route table names it.
+    #[getter]
+    fn operation(&self) -> &str {
+        &self.operation
+    }
+
+    /// How long the request had been on this machine at `server.recv`, in milliseconds.
+    #[getter]
+    fn kernel_ms(&self) -> Option<f64> {
+        millis(self.kernel)
+    }
+
+    /// Records `server.recv`, with the delay of the event loop if it is known.
+    #[pyo3(signature = (loop_lag_ms=None))]
+    fn received(&self, py: Python<'_>, loop_lag_ms: Option<f64>) {
+        let mut event = self.event(&record::SERVER_RECV, self.recv).with(field::PATH, &self.path);
+        event = event.with_known(field::KERNEL, self.kernel);
+        event.set(field::INFLIGHT, i64::try_from(self.in_flight).unwrap_or(i64::MAX));
+        let lag = loop_lag_ms.and_then(Micros::from_millis_f64);
+        record_event(py, &event.with_known(field::LOOP_LAG, lag));
+    }
+
+    /// The application ended with this outcome; without an effect once the response is whole.
+    ///
+    /// `ok` from an application that did not finish its response is `early_drop`, or `error` if it did
+    /// not begin one.
+    fn end(&self, py: Python<'_>, outcome: &str, receive: &Bound<'_, PyAny>) {
+        let begun = self.status.load(Relaxed) != 0;
+        let outcome = match outcome {
+            "ok" if scope::is_disconnected(receive) && !begun => "cancelled",
+            "ok" if begun => "early_drop",
+            "ok" => "error",
+            other => other,
+        };
+        self.done(py, outcome);
+    }
+}
+
+impl ServerCall {
+    pub(super) fn begin(
+        scope: &Bound<'_, PyDict>,
+        receive: &Bound<'_, PyAny>,
+        route: &Route,
+        in_flight: usize,
+    ) -> PyResult<Self> {
+        let recv = Clock::system().now();
+        let kernel = scope::since_arrival(receive);
+        let id = scope::trace_headers(scope)?.id().unwrap_or_else(TraceId::random);
+        Ok(Self {
+            id,
+            tag: route.tag,
+            path: scope::path(scope)?,
+            operation: route.operation.to_string(),
+            recv,
+            kernel,
+            in_flight,
+            generation: process::generation(),
+            handler: AtomicU64::new(UNKNOWN),
+            rpc: AtomicU64::new(UNKNOWN),
+            status: AtomicU16::new(0),
+            bytes: AtomicU64::new(0),
+            frames: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) const fn id(&self) -> TraceId {
+        self.id
+    }
+
+    pub(crate) const fn tag(&self) -> Tag {
+        self.tag
+    }
+
+    /// A timer of the engine's work began.
+    pub(crate) fn rpc_started(&self, at: Timestamp) {
+        let handler = self.since_recv(at).0;
+        _ = self.handler.compare_exchange(UNKNOWN, handler, Relaxed, Relaxed);
+    }
+
+    /// A timer of the engine's work ended. Cut at the boundaries, so that handler + rpc is never more
+    /// than total.
+    pub(crate) fn rpc_ended(&self, started: Timestamp, at: Timestamp) -> Micros {
+        let rpc = self.since_recv(at) - self.since_recv(started);
+        _ = self.rpc.fetch_update(Relaxed, Relaxed, |sum| {
+            Some(if sum == UNKNOWN { rpc.0 } else { sum.saturating_add(rpc.0) })
+        });
+        rpc
+    }
+
+    /// The response head is on its way: what it should tell the client.
+    pub(super) fn head(&self, status: u16) -> ServerTiming {
+        self.status.store(status, Relaxed);
+        let total = self.since_recv(Clock::system().now());
+        let known = |micros: &AtomicU64| {
+            let micros = micros.load(Relaxed);
+            (micros != UNKNOWN).then_some(Micros(micros))
+        };
+        ServerTiming::new(self.kernel, known(&self.handler), known(&self.rpc), Some(total))
+    }
+
+    /// A piece of the body is on its way.
+    #[inline]
+    pub(super) fn piece(&self, py: Python<'_>, bytes: usize, last: bool) {
+        let frames = self.frames.load(Relaxed) + 1;
+        self.frames.store(frames, Relaxed);
+        self.bytes.store(self.bytes.load(Relaxed) + bytes as u64, Relaxed);
+        if frames == 1 && bytes > 0 {
+            self.first_byte(py);
+        }
+        if last {
+            self.done(py, "ok");
+        }
+    }
+
+    #[cold]
+    fn first_byte(&self, py: Python<'_>) {
+        let at = Clock::system().now();
+        let event = self.event(&record::SERVER_FIRST_BYTE, at);
+        let event = event.with(field::TTFB, self.since_recv(at));
+        record_event(py, &event.with_known(field::STATUS, self.known_status()));
+    }
+
+    fn done(&self, py: Python<'_>, outcome: &str) {
+        // The parent of a fork ends its own calls.
+        if self.ended.swap(true, Relaxed) || self.generation != process::generation() {
+            return;
+        }
+        let at = Clock::system().now();
+        let event = self
+            .event(&record::SERVER_DONE, at)
+            .with(field::DUR, self.since_recv(at))
+            .with_known(field::STATUS, self.known_status())
+            .with(field::OUTCOME, outcome)
+            .with(field::BYTES, self.bytes.load(Relaxed).cast_signed())
+            .with(field::FRAMES, self.frames.load(Relaxed).cast_signed());
+        record_event(py, &event);
+    }
+
+    fn known_status(&self) -> Option<i64> {
+        let status = self.status.load(Relaxed);
+        (status != 0).then_some(status.into())
+    }
+
+    fn event(&self, record: &'static Record, at: Timestamp) -> Event {
+        Event::new(record, at).trace_id(self.id).tag(self.tag)
+    }
+
+    fn since_recv(&self, at: Timestamp) -> Micros {
+        at.since(self.recv).into()
+    }
+}

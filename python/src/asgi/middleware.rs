@@ -1,0 +1,133 @@
+//! What every request passes.
+
+use std::{path::PathBuf, sync::Arc};
+
+use firstbyte_core::RouteTable;
+use pyo3::{
+    PyTraverseError, PyVisit, intern,
+    prelude::*,
+    types::{PyDict, PyTuple},
+};
+
+use super::{
+    call::ServerCall,
+    inflight::{InFlight, Leaving},
+    scope::{self, Kind},
+};
+use crate::{fuse::Fuse, process, routes};
+
+/// The base class of `firstbyte.FirstByteMiddleware`.
+///
+/// A request that is no control call is a look-up in the route table and a weak reference: the
+/// application's own coroutine is handed back, with `receive` and `send` as they came.
+#[pyclass(subclass, frozen, module = "firstbyte._firstbyte")]
+pub(crate) struct Middleware {
+    app: Py<PyAny>,
+    routes: Arc<RouteTable>,
+    in_flight: InFlight,
+    /// The bound method that weak references call.
+    leave: Py<PyAny>,
+    fuse: Fuse,
+}
+
+/// What is to become of a call of the middleware.
+enum Passage<'py> {
+    /// It is handed on as it is.
+    Untouched,
+    /// The application begins or ends.
+    Lifespan,
+    /// It is handed on and counted.
+    Counted,
+    /// A control call.
+    Traced(Bound<'py, ServerCall>),
+}
+
+#[pymethods]
+impl Middleware {
+    #[new]
+    #[pyo3(signature = (app, *, routes=None))]
+    fn new(py: Python<'_>, app: Py<PyAny>, routes: Option<PathBuf>) -> PyResult<Self> {
+        // What cannot work is said here, not at the first request.
+        process::try_recorder(py)?;
+        let in_flight = InFlight::default();
+        let leave = Bound::new(py, Leaving(in_flight.clone()))?.getattr("left")?.unbind();
+        let routes = routes::table_with(py, routes)?;
+        Ok(Self { app, routes, in_flight, leave, fuse: Fuse::default() })
+    }
+
+    /// The application.
+    #[getter]
+    fn app(&self, py: Python<'_>) -> Py<PyAny> {
+        self.app.clone_ref(py)
+    }
+
+    /// Requests in progress.
+    #[getter]
+    fn in_flight(&self) -> usize {
+        self.in_flight.count()
+    }
+
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __call__<'py>(
+        slf: &Bound<'py, Self>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (py, this) = (slf.py(), slf.get());
+        let passage =
+            if this.fuse.is_blown() { None } else { this.fuse.run(|| this.passage(args)) };
+        match passage {
+            Some(Passage::Traced(call)) => {
+                let [receive, send] = [args.get_item(1)?, args.get_item(2)?];
+                let arguments = (call, args.get_item(0)?, receive, send);
+                slf.call_method1(intern!(py, "_traced"), arguments)
+            }
+            Some(Passage::Counted) => {
+                let coroutine = this.app.bind(py).call(args, kwargs)?;
+                if this.in_flight.enter(&coroutine, this.leave.bind(py)).is_err() {
+                    // It is no coroutine: one of ours is put around it, to be watched.
+                    let around = slf.call_method1(intern!(py, "_counted"), (coroutine,))?;
+                    this.in_flight.enter(&around, this.leave.bind(py))?;
+                    return Ok(around);
+                }
+                Ok(coroutine)
+            }
+            Some(Passage::Lifespan) => {
+                _ = this.fuse.run(|| slf.call_method0(intern!(py, "_start_loop_lag")));
+                this.app.bind(py).call(args, kwargs)
+            }
+            Some(Passage::Untouched) | None => this.app.bind(py).call(args, kwargs),
+        }
+    }
+
+    /// Counts a coroutine of ours as a request in progress.
+    fn _enter(&self, coroutine: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.in_flight.enter(coroutine, self.leave.bind(coroutine.py()))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.app)?;
+        visit.call(&self.leave)
+    }
+}
+
+impl Middleware {
+    #[inline]
+    fn passage<'py>(&self, args: &Bound<'py, PyTuple>) -> PyResult<Passage<'py>> {
+        let py = args.py();
+        if args.len() != 3 {
+            return Ok(Passage::Untouched);
+        }
+        let scope = args.get_borrowed_item(0)?;
+        let Ok(scope) = scope.cast::<PyDict>() else { return Ok(Passage::Untouched) };
+        match Kind::of(&scope)? {
+            Kind::Http => {}
+            Kind::Lifespan => return Ok(Passage::Lifespan),
+            Kind::Other => return Ok(Passage::Untouched),
+        }
+        let Some(route) = scope::route(&scope, &self.routes)? else { return Ok(Passage::Counted) };
+        let receive = args.get_borrowed_item(1)?;
+        let call = ServerCall::begin(&scope, &receive, route, self.in_flight.count())?;
+        Ok(Passage::Traced(Bound::new(py, call)?))
+    }
+}

@@ -1,0 +1,114 @@
+//! The `send` of a control call.
+
+use firstbyte_core::header::{SERVER_TIMING, X_TRACE_ID};
+use pyo3::{
+    PyTraverseError, PyVisit, intern,
+    prelude::*,
+    types::{PyBytes, PyDict, PyList, PyString},
+};
+
+use super::ServerCall;
+use crate::fuse::Fuse;
+
+/// Looks at what the application sends, and hands it on: the head as a copy with our two headers, all
+/// else as it is.
+#[pyclass(frozen, module = "firstbyte._firstbyte")]
+pub(crate) struct ServerSend {
+    call: Py<ServerCall>,
+    send: Py<PyAny>,
+    fuse: Fuse,
+}
+
+#[pymethods]
+impl ServerSend {
+    #[new]
+    fn new(call: Py<ServerCall>, send: Py<PyAny>) -> Self {
+        Self { call, send, fuse: Fuse::default() }
+    }
+
+    /// `send(message)`: what the server's `send` returns, to be awaited.
+    fn send<'py>(&self, message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let send = self.send.bind(message.py());
+        match self.fuse.run(|| self.look(message)) {
+            Some(Some(head)) => send.call1((head,)),
+            _ => send.call1((message,)),
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.call)?;
+        visit.call(&self.send)
+    }
+}
+
+impl ServerSend {
+    /// What to send instead, if anything.
+    #[inline]
+    fn look<'py>(&self, message: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let py = message.py();
+        let Ok(message) = message.cast::<PyDict>() else { return Ok(None) };
+        let Some(kind) = message.get_item(intern!(py, "type"))? else { return Ok(None) };
+        if kind.is(intern!(py, "http.response.body")) {
+            self.body(message)?;
+            return Ok(None);
+        }
+        let Ok(kind) = kind.cast::<PyString>() else { return Ok(None) };
+        match kind.to_str()? {
+            "http.response.start" => return self.head(message).map(Some),
+            "http.response.body" => self.body(message)?,
+            // The server sends a file, which ends the response.
+            "http.response.pathsend" => self.call.get().piece(py, 0, true),
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    #[inline]
+    fn body(&self, message: &Bound<'_, PyDict>) -> PyResult<()> {
+        let py = message.py();
+        let body = message.get_item(intern!(py, "body"))?;
+        let bytes = match &body {
+            None => 0,
+            Some(body) => body.len()?,
+        };
+        let more = message.get_item(intern!(py, "more_body"))?;
+        let last = match more {
+            None => true,
+            Some(more) => !more.is_truthy()?,
+        };
+        self.call.get().piece(py, bytes, last);
+        Ok(())
+    }
+
+    fn head<'py>(&self, message: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
+        let py = message.py();
+        let status = message.get_item(intern!(py, "status"))?;
+        let status = status.and_then(|status| status.extract::<u16>().ok()).unwrap_or(0);
+        let call = self.call.get();
+        let timing = call.head(status).to_header();
+
+        let headers = PyList::empty(py);
+        let mut has_id = false;
+        if let Some(theirs) = message.get_item(intern!(py, "headers"))? {
+            for header in theirs.try_iter()? {
+                let header = header?;
+                let name = header.get_item(0)?;
+                has_id |= name
+                    .cast::<PyBytes>()
+                    .is_ok_and(|name| name.as_bytes().eq_ignore_ascii_case(b"x-trace-id"));
+                headers.append(header)?;
+            }
+        }
+        let bytes = |text: &[u8]| PyBytes::new(py, text);
+        if let Some(timing) = timing {
+            headers.append((bytes(SERVER_TIMING.as_str().as_bytes()), bytes(timing.as_bytes())))?;
+        }
+        if !has_id {
+            let id = call.id().to_hex();
+            headers.append((bytes(X_TRACE_ID.as_str().as_bytes()), bytes(&id)))?;
+        }
+        let head = message.copy()?;
+        head.set_item(intern!(py, "headers"), headers)?;
+        Ok(head)
+    }
+}

@@ -1,0 +1,62 @@
+//! A part of ours that fails must not take its host along, and must not fail for ever.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+};
+
+use firstbyte_core::Clock;
+use pyo3::PyResult;
+
+/// So many failures within [`WINDOW`] blow it.
+const FAILURES: u64 = 10;
+/// Sixty seconds, in nanoseconds.
+const WINDOW: u64 = 60_000_000_000;
+
+/// All failures of this process, for the accounting.
+static FAILED: AtomicU64 = AtomicU64::new(0);
+
+/// Runs parts of ours; once it is blown it runs nothing, and its owner lets everything pass.
+#[derive(Debug, Default)]
+pub(crate) struct Fuse {
+    blown: AtomicBool,
+    since: AtomicU64,
+    failures: AtomicU64,
+}
+
+impl Fuse {
+    #[inline]
+    pub(crate) fn is_blown(&self) -> bool {
+        self.blown.load(Relaxed)
+    }
+
+    /// The result, or `None` after a panic or an exception, which are counted and go no further.
+    #[inline]
+    pub(crate) fn run<R>(&self, part: impl FnOnce() -> PyResult<R>) -> Option<R> {
+        match catch_unwind(AssertUnwindSafe(part)) {
+            Ok(Ok(result)) => Some(result),
+            _ => {
+                self.failed();
+                None
+            }
+        }
+    }
+
+    #[cold]
+    fn failed(&self) {
+        FAILED.fetch_add(1, Relaxed);
+        let now = Clock::system().now().as_nanos();
+        if now.saturating_sub(self.since.load(Relaxed)) > WINDOW {
+            self.since.store(now, Relaxed);
+            self.failures.store(0, Relaxed);
+        }
+        if self.failures.fetch_add(1, Relaxed) + 1 >= FAILURES {
+            self.blown.store(true, Relaxed);
+        }
+    }
+}
+
+/// How many parts have failed in this process.
+pub(crate) fn failed() -> u64 {
+    FAILED.load(Relaxed)
+}

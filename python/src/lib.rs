@@ -1,0 +1,38 @@
+//! The extension module `firstbyte._firstbyte`: everything of the Python package that is not Python.
+//!
+//! One file per topic, and no logic that belongs in a library crate. `firstbyte/_firstbyte.pyi` is its
+//! documentation for Python; the package beside it is what users import.
+
+mod admin;
+mod asgi;
+mod cli;
+mod client;
+mod convert;
+mod fuse;
+mod logger;
+mod process;
+mod record;
+mod routes;
+#[cfg(unix)]
+mod socket;
+
+/// The members of `firstbyte._firstbyte`.
+#[pyo3::pymodule]
+mod _firstbyte {
+    #[pymodule_export]
+    use crate::{
+        admin::{Mailbox, NativeClient, NativeResponse, PendingCall},
+        asgi::{Leaving, Middleware, ServerCall, ServerSend},
+        cli::main,
+        client::ClientCall,
+        process::{
+            accounting, after_fork_in_child, configure, flush, generation, now_ns, shutdown,
+        },
+        record::{RpcTimer, new_trace_id, record},
+        routes::find_route,
+    };
+
+    #[pymodule_export]
+    #[expect(non_upper_case_globals, reason = "its name in Python")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+}

@@ -1,0 +1,254 @@
+//! The one recorder of this process.
+//!
+//! `STATE` is locked by threads that hold the interpreter, which they do not give up before it is free
+//! again: no Python code runs under the lock. So nobody else can hold it at a fork, and a child may use it.
+
+use std::{
+    mem,
+    path::PathBuf,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use firstbyte_core::{
+    Clock, Event, Recorder,
+    recorder::{BuildError, DropReason},
+};
+use pyo3::{prelude::*, types::PyDict};
+
+use crate::{convert::refused, fuse, logger::LoggingSink};
+
+static STATE: Mutex<State> =
+    Mutex::new(State { recorder: None, settings: None, hooked: false, unusable: false });
+
+/// Grows with every fork that this process is a child of.
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+
+struct State {
+    recorder: Option<Recorder>,
+    /// `None` as long as the environment decides.
+    settings: Option<Settings>,
+    /// The interpreter will tell us of forks and of its end.
+    hooked: bool,
+    /// The environment's settings cannot work; that was said once.
+    unusable: bool,
+}
+
+/// Where lines go. Without a file or `stderr` they go to `logging`.
+#[derive(Clone, Debug, Default)]
+struct Settings {
+    log: Option<PathBuf>,
+    json: Option<PathBuf>,
+    stderr: bool,
+    logging: bool,
+    capacity: Option<usize>,
+    flush_interval: Option<Duration>,
+}
+
+impl Settings {
+    /// `log` may be the word `stderr` or `logging` instead of a path.
+    fn new(log: Option<PathBuf>, json: Option<PathBuf>) -> Self {
+        let is = |word: &str| log.as_ref().is_some_and(|log| log.as_os_str() == word);
+        let (stderr, to_logging) = (is("stderr"), is("logging"));
+        let logging = to_logging || (log.is_none() && json.is_none());
+        let log = log.filter(|_| !stderr && !to_logging);
+        Self { log, json, stderr, logging, ..Self::default() }
+    }
+
+    fn from_env() -> Self {
+        let path = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        Self::new(
+            path("FIRSTBYTE_LOG").map(PathBuf::from),
+            path("FIRSTBYTE_JSON").map(PathBuf::from),
+        )
+    }
+
+    fn build(&self) -> Result<Recorder, BuildError> {
+        let mut builder = Recorder::builder();
+        if let Some(path) = &self.log {
+            builder = builder.text_file(path);
+        }
+        if let Some(path) = &self.json {
+            builder = builder.json_file(path);
+        }
+        if self.stderr {
+            builder = builder.stderr();
+        }
+        if self.logging {
+            builder = builder.sink(LoggingSink);
+        }
+        if let Some(capacity) = self.capacity {
+            builder = builder.capacity(capacity);
+        }
+        if let Some(interval) = self.flush_interval {
+            builder = builder.flush_interval(interval);
+        }
+        builder.build()
+    }
+}
+
+fn state() -> MutexGuard<'static, State> {
+    STATE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Which process this is, in a line of forks: what was made by another one must not be used.
+#[pyfunction]
+pub(crate) fn generation() -> u64 {
+    GENERATION.load(Relaxed)
+}
+
+/// Records an event. Never fails: where nothing can be recorded it is dropped, after one warning.
+#[inline]
+pub(crate) fn record_event(py: Python<'_>, event: &Event) {
+    if let Some(recorder) = &state().recorder {
+        recorder.record(event);
+        return;
+    }
+    recorder(py).record(event);
+}
+
+/// The recorder, made now if this is its first use. A disabled one if it cannot be made.
+pub(crate) fn recorder(py: Python<'_>) -> Recorder {
+    match try_recorder(py) {
+        Ok(recorder) => recorder,
+        Err(error) => {
+            if !mem::replace(&mut state().unusable, true) {
+                warn(py, &error);
+            }
+            Recorder::disabled()
+        }
+    }
+}
+
+/// The recorder, made now if this is its first use.
+///
+/// # Errors
+///
+/// `firstbyte.ConfigError` if the environment's settings cannot work.
+pub(crate) fn try_recorder(py: Python<'_>) -> PyResult<Recorder> {
+    let (recorder, hook) = {
+        let mut state = state();
+        let recorder = match &state.recorder {
+            Some(recorder) => Ok(recorder.clone()),
+            None => state.settings.clone().unwrap_or_else(Settings::from_env).build(),
+        };
+        if let Ok(recorder) = &recorder {
+            state.recorder = Some(recorder.clone());
+        }
+        let hook = recorder.is_ok() && !mem::replace(&mut state.hooked, true);
+        (recorder, hook)
+    };
+    if hook {
+        add_hooks(py);
+    }
+    recorder.map_err(refused(py))
+}
+
+/// Asks to be told of forks and of the end of the interpreter.
+fn add_hooks(py: Python<'_>) {
+    let hooked = py.import("firstbyte._process").and_then(|module| module.call_method0("hook"));
+    if let Err(error) = hooked {
+        warn(py, &error);
+    }
+}
+
+fn warn(py: Python<'_>, error: &PyErr) {
+    let message = format!("firstbyte records nothing: {error}");
+    let warned =
+        py.import("warnings").and_then(|warnings| warnings.call_method1("warn", (message,)));
+    // Warnings may have been made errors; the host is to go on all the same.
+    drop(warned);
+}
+
+/// Says where lines go from now on. Without `log` and `json` they go to the logger `firstbyte`.
+#[pyfunction]
+#[pyo3(signature = (*, log=None, json=None, capacity=None, flush_interval=None))]
+pub(crate) fn configure(
+    py: Python<'_>,
+    log: Option<PathBuf>,
+    json: Option<PathBuf>,
+    capacity: Option<usize>,
+    flush_interval: Option<f64>,
+) -> PyResult<()> {
+    let flush_interval = flush_interval.map(Duration::try_from_secs_f64).transpose();
+    let flush_interval = flush_interval.map_err(refused(py))?;
+    let settings = Settings { capacity, flush_interval, ..Settings::new(log, json) };
+    let made = settings.build().map_err(refused(py))?;
+    let (old, hook) = {
+        let mut state = state();
+        state.settings = Some(settings);
+        state.unusable = false;
+        (state.recorder.replace(made), !mem::replace(&mut state.hooked, true))
+    };
+    if hook {
+        add_hooks(py);
+    }
+    if let Some(old) = old {
+        py.detach(|| old.shutdown(Duration::from_secs(1)));
+    }
+    Ok(())
+}
+
+fn seconds(py: Python<'_>, timeout: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(timeout).map_err(refused(py))
+}
+
+/// Waits until everything recorded so far is written, at most `timeout` seconds. Whether it was.
+#[pyfunction]
+#[pyo3(signature = (timeout=1.0))]
+pub(crate) fn flush(py: Python<'_>, timeout: f64) -> PyResult<bool> {
+    let timeout = seconds(py, timeout)?;
+    let recorder = state().recorder.clone();
+    Ok(recorder.is_none_or(|recorder| py.detach(|| recorder.flush(timeout))))
+}
+
+/// Ends calls of native clients, writes what is queued and `process.end`, at most `timeout` seconds.
+#[pyfunction]
+#[pyo3(signature = (timeout=1.0))]
+pub(crate) fn shutdown(py: Python<'_>, timeout: f64) -> PyResult<()> {
+    let timeout = seconds(py, timeout)?;
+    let recorder = state().recorder.clone();
+    py.detach(|| {
+        crate::admin::stop_runtime(timeout / 2);
+        if let Some(recorder) = recorder {
+            recorder.shutdown(timeout / 2);
+        }
+    });
+    Ok(())
+}
+
+/// The balance: `offered`, `written`, `dropped` by reason, and `failures` of parts of firstbyte.
+#[pyfunction]
+pub(crate) fn accounting(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let balance = state().recorder.as_ref().map(Recorder::accounting).unwrap_or_default();
+    let dropped = PyDict::new(py);
+    for reason in DropReason::ALL {
+        dropped.set_item(reason.as_str(), balance.dropped_by(reason))?;
+    }
+    let dict = PyDict::new(py);
+    dict.set_item("offered", balance.offered)?;
+    dict.set_item("written", balance.written)?;
+    dict.set_item("dropped", dropped)?;
+    dict.set_item("failures", fuse::failed())?;
+    Ok(dict)
+}
+
+/// The child of a fork: the parent's threads do not exist here, so that its recorder and its connections
+/// are left alone, never shut down.
+#[pyfunction]
+pub(crate) fn after_fork_in_child() {
+    GENERATION.fetch_add(1, Relaxed);
+    mem::forget(state().recorder.take());
+    crate::admin::forget_runtime();
+    // Parent and child must not go on with the same ids.
+    fastrand::seed(Clock::system().unix_nanos() ^ u64::from(std::process::id()) << 32);
+}
+
+/// The present moment of the clock that every event is stamped with: `CLOCK_MONOTONIC` in nanoseconds.
+#[pyfunction]
+pub(crate) fn now_ns() -> u64 {
+    Clock::system().now().as_nanos()
+}

@@ -1,0 +1,99 @@
+"""The lines of the other roles."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+import firstbyte
+
+
+def test_a_checkpoint_is_written_and_waited_for(trace):
+    with firstbyte.ckpt_write(7, path="/ckpt/step 7") as write:
+        time.sleep(0.02)
+        write.bytes = 12
+    with firstbyte.ckpt_wait(8):
+        pass
+    start, done, wait_start, wait_done = trace.lines()
+    assert (start.tag, start.name, start.fields) == ("ckpt", "write.start", {"step": "7"})
+    assert list(done.fields) == ["step", "write_ms", "bytes", "path"]
+    assert 20 <= done.ms("write_ms") < 500
+    assert write.dur_ms == pytest.approx(done.ms("write_ms"), abs=0.051)
+    assert done["path"] == "/ckpt/step%207"
+    assert wait_start.fields == {"target_step": "8"}
+    assert list(wait_done.fields) == ["target_step", "wait_ms"]
+
+
+def test_batches_have_rates_only_where_tokens_are_known(trace):
+    async def generate():
+        async with firstbyte.gen_batch(inflight=150, target_batch=512) as batch:
+            await asyncio.sleep(0.05)
+            batch.completions, batch.inflight = 512, 3
+        async with firstbyte.gen_batch(inflight=1, target_batch=1) as batch:
+            await asyncio.sleep(0.05)
+            batch.completions, batch.output_tokens = 1, 100
+
+    asyncio.run(generate())
+    _, unknown, _, known = trace.lines()
+    assert unknown.name == "batch.done"
+    assert list(unknown.fields) == ["completions", "dur_ms", "inflight"]
+    assert unknown["inflight"] == "3"
+    assert known.ms("output_tps") == pytest.approx(100 / (known.ms("dur_ms") / 1e3), rel=0.01)
+    assert "input_tps" not in known
+
+
+def test_steps_rollouts_and_inference(trace):
+    with firstbyte.step(3) as step:
+        step.wait_ms, step.ref_logprobs_cached = 12.34, True
+    firstbyte.rollout(trunc_pct=1.25, current_step=9, ckpt_step=7, buffer_depth=4)
+    with firstbyte.infer_batch(prompts=16) as batch:
+        batch.input_tokens, batch.output_tokens = 100, 200
+        time.sleep(0.01)
+    done, rollout, infer = trace.lines()
+    assert done.fields | {"dur_ms": ""} == {
+        "step": "3",
+        "dur_ms": "",
+        "wait_ms": "12.3",
+        "ref_logprobs_cached": "1",
+    }
+    assert rollout.name is None
+    assert rollout.fields == {
+        "trunc_pct": "1.2",
+        "current_step": "9",
+        "ckpt_step": "7",
+        "staleness": "2",
+        "buffer_depth": "4",
+    }
+    assert list(infer.fields) == [
+        "prompts",
+        "dur_ms",
+        "input_tokens",
+        "output_tokens",
+        "input_tps",
+        "output_tps",
+    ]
+
+
+def test_an_exception_ends_a_timer_and_goes_on(trace):
+    with pytest.raises(KeyError), firstbyte.ckpt_wait(1):
+        raise KeyError
+    assert trace.only("wait.done")["target_step"] == "1"
+
+
+def test_timers_carry_the_id_that_their_code_works_for(trace):
+    with firstbyte.trace() as trace_id:
+        assert firstbyte.current_trace_id() == trace_id
+        with firstbyte.ckpt_wait(1):
+            pass
+    assert {line.trace_id for line in trace.lines()} == {trace_id}
+    assert firstbyte.current_trace_id() is None
+
+
+def test_a_value_of_another_type_is_left_out(trace):
+    with firstbyte.step("seven"):  # type: ignore[arg-type]
+        pass
+    done = trace.only("step.done")
+    assert "step" not in done
+    assert "dur_ms" in done
