@@ -52,6 +52,7 @@ class FirstByteMiddleware(_firstbyte.Middleware):
         loop_lag: bool = True,
     ) -> None:
         self._measures_loop_lag = loop_lag
+        self._loop_lag: _looplag.LoopLag | None = None
         # Servers tell ASGI 3 from ASGI 2 by whether `app.__call__` is a coroutine function, which a
         # method in Rust is not. They look at the instance; what they call is the type's.
         self.__call__ = self._asgi3  # type: ignore[method-assign]
@@ -60,7 +61,13 @@ class FirstByteMiddleware(_firstbyte.Middleware):
         await self(scope, receive, send)
 
     def _start_loop_lag(self) -> _looplag.LoopLag | None:
-        return _looplag.of_running_loop() if self._measures_loop_lag else None
+        """The heartbeat of the running loop: a look at the last one, which is nearly always right."""
+        lag = self._loop_lag
+        if lag is not None and lag.is_of_running_loop():
+            return lag
+        if self._measures_loop_lag:
+            self._loop_lag = lag = _looplag.of_running_loop()
+        return lag
 
     async def _traced(self, call: _firstbyte.ServerCall, scope: Scope, receive: Receive, send: Send) -> None:
         lag = self._start_loop_lag()

@@ -30,6 +30,9 @@ class LoopLag:
         """
         return max(self._late, self._loop.time() - self._due, 0.0) * 1e3
 
+    def is_of_running_loop(self) -> bool:
+        return asyncio._get_running_loop() is self._loop
+
     def _schedule(self) -> None:
         self._due = self._loop.time() + INTERVAL
         self._loop.call_at(self._due, self._beat)

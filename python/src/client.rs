@@ -58,7 +58,7 @@ impl ClientCall {
     ) -> PyResult<Option<Self>> {
         let routes = routes::table(py)?;
         let Some(route) = routes.find(method, path) else { return Ok(None) };
-        let entered = entered_ns.map_or_else(|| Clock::system().now(), Timestamp::from_nanos);
+        let entered = moment(entered_ns);
         // What the caller's own headers say may be no id at all.
         let id = trace_id.and_then(|id| id.parse().ok()).unwrap_or_else(TraceId::random);
         let call = Self {
@@ -103,7 +103,7 @@ impl ClientCall {
     /// Phases follow their order; entering an earlier one, or one that is no phase, changes nothing.
     #[pyo3(signature = (phase, at_ns=None))]
     fn enter(&self, phase: &str, at_ns: Option<u64>) {
-        let at = at_ns.map_or_else(|| Clock::system().now(), Timestamp::from_nanos);
+        let at = moment(at_ns);
         if let Some(phase) = Phase::ALL.into_iter().find(|known| known.as_str() == phase) {
             self.state().timer.enter(phase, at);
         }
@@ -116,8 +116,14 @@ impl ClientCall {
     }
 
     /// The response head arrived: its status, and the headers that tell of the server's half.
-    #[pyo3(signature = (status, server_timing=None, content_type=None))]
-    fn head(&self, status: i64, server_timing: Option<&str>, content_type: Option<&str>) {
+    #[pyo3(signature = (status, server_timing=None, content_type=None, at_ns=None))]
+    fn head(
+        &self,
+        status: i64,
+        server_timing: Option<&str>,
+        content_type: Option<&str>,
+        at_ns: Option<u64>,
+    ) {
         let mut headers = HeaderMap::new();
         for (name, value) in [("server-timing", server_timing), ("content-type", content_type)] {
             if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
@@ -127,7 +133,7 @@ impl ClientCall {
         let mut state = self.state();
         state.status = Some(status);
         state.report = RpcReport::of(&headers);
-        state.timer.enter(Phase::Receive, Clock::system().now());
+        state.timer.enter(Phase::Receive, moment(at_ns));
     }
 
     /// A piece of the response body arrived.
@@ -138,7 +144,7 @@ impl ClientCall {
     /// The last byte of the response arrived; `unread` if the caller gave it up before.
     #[pyo3(signature = (*, unread=false, at_ns=None))]
     fn done(&self, py: Python<'_>, unread: bool, at_ns: Option<u64>) -> bool {
-        let at = at_ns.map_or_else(|| Clock::system().now(), Timestamp::from_nanos);
+        let at = moment(at_ns);
         let event = {
             let mut state = self.state();
             if self.is_over(&mut state) {
@@ -201,6 +207,11 @@ impl ClientCall {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The moment that was told, or else the present one.
+fn moment(at_ns: Option<u64>) -> Timestamp {
+    at_ns.map_or_else(|| Clock::system().now(), Timestamp::from_nanos)
 }
 
 impl Drop for ClientCall {

@@ -80,6 +80,7 @@ class Trace:
 
     def check_laws(self) -> None:
         """Every event is accounted for; every call has one end; nothing of ours failed."""
+        assert firstbyte.flush(5.0)
         balance = firstbyte.accounting()
         assert balance["offered"] == balance["written"], balance
         assert not any(balance["dropped"].values()), balance

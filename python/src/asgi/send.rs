@@ -4,7 +4,7 @@ use firstbyte_core::header::{SERVER_TIMING, X_TRACE_ID};
 use pyo3::{
     PyTraverseError, PyVisit, intern,
     prelude::*,
-    types::{PyBytes, PyDict, PyList, PyString},
+    types::{PyBool, PyBytes, PyDict, PyList, PyString},
 };
 
 use super::ServerCall;
@@ -28,7 +28,17 @@ impl ServerSend {
 
     /// `send(message)`: what the server's `send` returns, to be awaited.
     fn send<'py>(&self, message: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let send = self.send.bind(message.py());
+        let py = message.py();
+        let send = self.send.bind(py);
+        // Pieces of a body come often, and nothing here can fail. Only they have both of these keys.
+        if let Ok(piece) = message.cast::<PyDict>()
+            && let Ok(Some(more)) = piece.get_item(intern!(py, "more_body"))
+            && let Ok(Some(body)) = piece.get_item(intern!(py, "body"))
+        {
+            let last = !more.is(PyBool::new(py, true)) && !more.is_truthy().unwrap_or(false);
+            self.call.get().piece(py, length(&body), last);
+            return send.call1((message,));
+        }
         match self.fuse.run(|| self.look(message)) {
             Some(Some(head)) => send.call1((head,)),
             _ => send.call1((message,)),
@@ -43,41 +53,25 @@ impl ServerSend {
 
 impl ServerSend {
     /// What to send instead, if anything.
-    #[inline]
+    #[cold]
     fn look<'py>(&self, message: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
         let py = message.py();
         let Ok(message) = message.cast::<PyDict>() else { return Ok(None) };
         let Some(kind) = message.get_item(intern!(py, "type"))? else { return Ok(None) };
-        if kind.is(intern!(py, "http.response.body")) {
-            self.body(message)?;
-            return Ok(None);
-        }
         let Ok(kind) = kind.cast::<PyString>() else { return Ok(None) };
         match kind.to_str()? {
             "http.response.start" => return self.head(message).map(Some),
-            "http.response.body" => self.body(message)?,
+            "http.response.body" => {
+                let body = message.get_item(intern!(py, "body"))?;
+                let more = message.get_item(intern!(py, "more_body"))?;
+                let more = more.map_or(Ok(false), |more| more.is_truthy())?;
+                self.call.get().piece(py, body.as_ref().map_or(0, length), !more);
+            }
             // The server sends a file, which ends the response.
             "http.response.pathsend" => self.call.get().piece(py, 0, true),
             _ => {}
         }
         Ok(None)
-    }
-
-    #[inline]
-    fn body(&self, message: &Bound<'_, PyDict>) -> PyResult<()> {
-        let py = message.py();
-        let body = message.get_item(intern!(py, "body"))?;
-        let bytes = match &body {
-            None => 0,
-            Some(body) => body.len()?,
-        };
-        let more = message.get_item(intern!(py, "more_body"))?;
-        let last = match more {
-            None => true,
-            Some(more) => !more.is_truthy()?,
-        };
-        self.call.get().piece(py, bytes, last);
-        Ok(())
     }
 
     fn head<'py>(&self, message: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
@@ -110,5 +104,13 @@ impl ServerSend {
         let head = message.copy()?;
         head.set_item(intern!(py, "headers"), headers)?;
         Ok(head)
+    }
+}
+
+#[inline]
+fn length(body: &Bound<'_, PyAny>) -> usize {
+    match body.cast_exact::<PyBytes>() {
+        Ok(body) => body.as_bytes().len(),
+        Err(_) => body.len().unwrap_or(0),
     }
 }
