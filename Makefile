@@ -12,10 +12,11 @@ PYTHON ?= python3
 # Where `make wheel` puts the wheel, and how it is compiled.
 WHEEL_DIR ?= target/wheels
 WHEEL_PROFILE ?= release
+PYTHON_CODE := python benches/python examples tests
 TOOLS := $(or $(CARGO_TARGET_DIR),target)/python-tools
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-python python-lint wheel lint fmt docs reference bench bench-check fuzz fuzz-check deny test-uvicorn test-vllm clean
+.PHONY: help demo test test-python python-lint wheel lint fmt docs reference bench bench-check bench-python fuzz fuzz-check deny test-uvicorn test-vllm clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -31,9 +32,9 @@ test: lint docs ## everything that must pass before a change lands
 test-python: ## the wheel, tested in a fresh environment of every CPython from 3.10 that is there
 	python/run-tests
 
-python-lint: $(TOOLS)/done ## formatting, types and stubs of the Python package
-	$(TOOLS)/bin/ruff check python
-	$(TOOLS)/bin/ruff format --check python
+python-lint: $(TOOLS)/done ## formatting and lints of all Python
+	$(TOOLS)/bin/ruff check $(PYTHON_CODE)
+	$(TOOLS)/bin/ruff format --check $(PYTHON_CODE)
 
 wheel: $(TOOLS)/done ## build the Python wheel into WHEEL_DIR
 	$(TOOLS)/bin/maturin build --locked --profile $(WHEEL_PROFILE) --out $(WHEEL_DIR) -m python/Cargo.toml
@@ -63,6 +64,16 @@ reference: ## write the tables of docs/wire.md anew from the schema
 # The peers cost minutes to build, so this is a workspace of its own with its own folder.
 bench: ## measure against the peers; writes target/bench/*.json
 	cd benches && CARGO_TARGET_DIR=../target/bench-build $(CARGO) bench --locked
+
+bench-python: ## measure the Python package against its peers; writes target/bench/python-*.json
+	$(MAKE) wheel WHEEL_DIR=target/bench-wheels
+	$(CARGO) build --locked --release --bin firstbyte
+	$(PYTHON) -m venv --clear target/bench-venv
+	target/bench-venv/bin/pip install --quiet --disable-pip-version-check -r benches/python/requirements.txt
+	target/bench-venv/bin/pip install --quiet --no-index --no-deps target/bench-wheels/*.whl
+	target/bench-venv/bin/python benches/python/asgi.py
+	target/bench-venv/bin/python benches/python/clients.py
+	target/bench-venv/bin/python benches/python/busy_loop.py target/release/firstbyte
 
 bench-check: ## do the benchmarks compile, and do their own tests pass
 	cd benches && CARGO_TARGET_DIR=../target/bench-check $(CARGO) check --locked --benches

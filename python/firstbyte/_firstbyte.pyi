@@ -2,35 +2,41 @@
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from os import PathLike
-from typing import Any, TypedDict, final
+from typing import Any, final
 
-from typing_extensions import Self
+from typing_extensions import Self, disjoint_base
 
 from ._process import Accounting
+from ._types import Call, CallState
+
+__all__ = [
+    "ClientCall",
+    "Leaving",
+    "Mailbox",
+    "Middleware",
+    "NativeClient",
+    "NativeResponse",
+    "PendingCall",
+    "RpcTimer",
+    "ServerCall",
+    "ServerSend",
+    "__version__",
+    "accounting",
+    "after_fork_in_child",
+    "configure",
+    "find_route",
+    "flush",
+    "generation",
+    "httpx_begin",
+    "httpx_head",
+    "main",
+    "new_trace_id",
+    "now_ns",
+    "record",
+    "shutdown",
+]
 
 __version__: str
-
-class Call(TypedDict):
-    method: str
-    path: str
-    body: bytes | None
-    headers: list[tuple[str, str]]
-    operation_class: str | None
-    allow_overlap: bool
-    bypass: bool
-    step: int | None
-    timeout: float | None
-    trace_id: str | None
-
-class CallState(TypedDict):
-    trace_id: str | None
-    operation: str | None
-    attempt: int
-    phase: str
-    state: str
-    elapsed_ms: float
-    sent_bytes: int
-    unacked_bytes: int | None
 
 def accounting() -> Accounting: ...
 def after_fork_in_child() -> None: ...
@@ -44,12 +50,15 @@ def configure(
 def find_route(method: str, path: str) -> tuple[str, bool] | None: ...
 def flush(timeout: float = 1.0) -> bool: ...
 def generation() -> int: ...
+def httpx_begin(request: Any, trace_id: str | None = None) -> ClientCall | None: ...
+def httpx_head(call: ClientCall, response: Any) -> None: ...
 def main(program: list[str], arguments: list[str]) -> int: ...
 def new_trace_id() -> str: ...
 def now_ns() -> int: ...
 def record(tag: str, name: str | None, fields: dict[str, Any], trace_id: str | None = None) -> None: ...
 def shutdown(timeout: float = 1.0) -> None: ...
 
+@disjoint_base
 class Middleware:
     def __new__(cls, app: Any, *, routes: str | PathLike[str] | None = None) -> Self: ...
     @property

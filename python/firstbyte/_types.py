@@ -19,3 +19,31 @@ class CallOptions(TypedDict, total=False):
     step: int | None
     timeout: float | None
     trace_id: str | None
+
+
+class Call(TypedDict):
+    """One call, as the native client takes it."""
+
+    method: str
+    path: str
+    body: bytes | None
+    headers: list[tuple[str, str]]
+    operation_class: str | None
+    allow_overlap: bool
+    bypass: bool
+    step: int | None
+    timeout: float | None
+    trace_id: str | None
+
+
+class CallState(TypedDict):
+    """An attempt that is on its way: see `in_flight`."""
+
+    trace_id: str | None
+    operation: str | None
+    attempt: int
+    phase: str
+    state: str
+    elapsed_ms: float
+    sent_bytes: int
+    unacked_bytes: int | None

@@ -1,12 +1,12 @@
 //! One attempt of a control call that a Python client makes: its phases and its events.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use firstbyte_client::RpcReport;
 use firstbyte_core::{
-    Clock, Event, Phase, PhaseTimer, Tag, Timestamp, TraceId, field, header::TraceParent, record,
-    redact_url,
+    Clock, Event, Phase, PhaseTimer, Route, Tag, Timestamp, TraceId, field, header::TraceParent,
+    record, redact_url,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pyo3::{prelude::*, types::PyBytes};
@@ -22,7 +22,7 @@ use crate::{
 pub(crate) struct ClientCall {
     id: TraceId,
     tag: Tag,
-    operation: Option<String>,
+    operation: Arc<str>,
     target: String,
     attempt: i64,
     generation: u64,
@@ -58,31 +58,10 @@ impl ClientCall {
     ) -> PyResult<Option<Self>> {
         let routes = routes::table(py)?;
         let Some(route) = routes.find(method, path) else { return Ok(None) };
-        let entered = moment(entered_ns);
         // What the caller's own headers say may be no id at all.
         let id = trace_id.and_then(|id| id.parse().ok()).unwrap_or_else(TraceId::random);
-        let call = Self {
-            id,
-            tag: route.tag,
-            operation: Some(route.operation.to_string()),
-            target,
-            attempt,
-            generation: process::generation(),
-            state: Mutex::new(State {
-                timer: PhaseTimer::start(entered),
-                status: None,
-                report: RpcReport::of(&HeaderMap::new()),
-                over: false,
-            }),
-        };
-        let event = Event::new(&record::CLIENT_SEND, entered)
-            .with(field::URL, &redact_url(url))
-            .with_known(field::OP, call.operation.as_deref())
-            .with(field::TARGET, &call.target)
-            .with(field::ATTEMPT, attempt)
-            .with_known(field::STEP, step);
-        record_event(py, &call.mark(event));
-        Ok(Some(call))
+        let entered = moment(entered_ns);
+        Ok(Some(Self::start(py, route, url, target, id, Attempt { attempt, step, entered })))
     }
 
     /// The id of the call: the value of `x-trace-id`.
@@ -130,10 +109,7 @@ impl ClientCall {
                 headers.insert(HeaderName::from_static(name), value);
             }
         }
-        let mut state = self.state();
-        state.status = Some(status);
-        state.report = RpcReport::of(&headers);
-        state.timer.enter(Phase::Receive, moment(at_ns));
+        self.answered(status, &headers, moment(at_ns));
     }
 
     /// A piece of the response body arrived.
@@ -171,7 +147,55 @@ impl ClientCall {
     }
 }
 
+/// What is known of an attempt beyond its request.
+pub(crate) struct Attempt {
+    pub(crate) attempt: i64,
+    pub(crate) step: Option<i64>,
+    pub(crate) entered: Timestamp,
+}
+
 impl ClientCall {
+    /// Begins an attempt, and records `client.send`.
+    pub(crate) fn start(
+        py: Python<'_>,
+        route: &Route,
+        url: &str,
+        target: String,
+        id: TraceId,
+        Attempt { attempt, step, entered }: Attempt,
+    ) -> Self {
+        let call = Self {
+            id,
+            tag: route.tag,
+            operation: Arc::clone(&route.operation),
+            target,
+            attempt,
+            generation: process::generation(),
+            state: Mutex::new(State {
+                timer: PhaseTimer::start(entered),
+                status: None,
+                report: RpcReport::of(&HeaderMap::new()),
+                over: false,
+            }),
+        };
+        let event = Event::new(&record::CLIENT_SEND, entered)
+            .with(field::URL, &redact_url(url))
+            .with(field::OP, &call.operation)
+            .with(field::TARGET, &call.target)
+            .with(field::ATTEMPT, attempt)
+            .with_known(field::STEP, step);
+        record_event(py, &call.mark(event));
+        call
+    }
+
+    /// The response head arrived.
+    pub(crate) fn answered(&self, status: i64, headers: &HeaderMap, at: Timestamp) {
+        let mut state = self.state();
+        state.status = Some(status);
+        state.report = RpcReport::of(headers);
+        state.timer.enter(Phase::Receive, at);
+    }
+
     /// The last event of a call that went wrong, unless it is over.
     fn failure(&self, outcome: &str, error: &str) -> Option<Event> {
         let at = Clock::system().now();
@@ -196,7 +220,7 @@ impl ClientCall {
     fn label(&self, event: Event) -> Event {
         event
             .with(field::ATTEMPT, self.attempt)
-            .with_known(field::OP, self.operation.as_deref())
+            .with(field::OP, &self.operation)
             .with(field::TARGET, &self.target)
     }
 

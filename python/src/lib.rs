@@ -9,6 +9,7 @@ mod cli;
 mod client;
 mod convert;
 mod fuse;
+mod httpx;
 mod logger;
 mod process;
 mod record;
@@ -25,6 +26,7 @@ mod _firstbyte {
         asgi::{Leaving, Middleware, ServerCall, ServerSend},
         cli::main,
         client::ClientCall,
+        httpx::{httpx_begin, httpx_head},
         process::{
             accounting, after_fork_in_child, configure, flush, generation, now_ns, shutdown,
         },

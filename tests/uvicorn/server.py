@@ -1,4 +1,4 @@
-"""A server that is not ours: FastAPI on uvicorn, with control routes as the servers of this field have them."""
+"""A server that is not ours: FastAPI on uvicorn, with control routes as inference servers have them."""
 
 import asyncio
 import time

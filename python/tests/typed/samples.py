@@ -1,0 +1,70 @@
+"""Code as users write it, for the type checker: strict, and nothing of it is run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import firstbyte
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    Scope = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None: ...
+
+
+middleware = firstbyte.FirstByteMiddleware(app, loop_lag=False)
+in_flight: int = middleware.in_flight
+
+
+class Client:
+    """Any client keeps its type."""
+
+
+client: Client = firstbyte.instrument(Client())
+client = firstbyte.uninstrument(client)
+
+
+def threads() -> float | None:
+    firstbyte.configure(log="orchestrator.log")
+    with firstbyte.AdminClient("http://10.0.0.7:8000", token="t", max_connections=1) as admin:
+        with admin.paused() as paused:
+            response = admin.post("/update_weights", json={"weight_dir": "/ckpt"}, step=7)
+            response.raise_for_status()
+        wall: float = response.wall_ms
+        parts: dict[str, float] = response.parts
+        flags: list[str] = response.flags
+        print(paused.status, wall, parts, flags)
+        return response.queue_ms
+
+
+async def asyncio_code() -> str | None:
+    async with firstbyte.AsyncAdminClient("http://10.0.0.7:8000") as admin, admin.paused():
+        try:
+            response = await admin.post("/update_weights", operation_class="idempotent", timeout=60.0)
+        except firstbyte.OutcomeUnknown as error:
+            phase: str | None = error.phase
+            return phase
+    return response.trace_id
+
+
+@firstbyte.rpc("reload")
+async def reload(path: str) -> int:
+    return len(path)
+
+
+async def timers() -> None:
+    async with firstbyte.rpc("update_weights") as r:
+        length: int = await reload("/ckpt")
+    rpc_ms: float | None = r.rpc_ms
+    with firstbyte.trace() as trace_id, firstbyte.ckpt_write(7, path="/ckpt") as write:
+        write.bytes = length
+    with firstbyte.gen_batch(inflight=1, target_batch=2) as batch:
+        batch.completions = 2
+    firstbyte.rollout(trunc_pct=0.5, current_step=3, ckpt_step=2)
+    offered: int = firstbyte.accounting()["offered"]
+    print(rpc_ms, trace_id, offered)
