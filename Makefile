@@ -16,7 +16,7 @@ PYTHON_CODE := python benches/python examples tests
 TOOLS := $(or $(CARGO_TARGET_DIR),target)/python-tools
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-python python-lint wheel lint fmt docs reference bench bench-check bench-python fuzz fuzz-check deny test-uvicorn test-vllm clean
+.PHONY: help demo test test-python python-lint wheel sdist lint fmt docs reference bench bench-check bench-python fuzz fuzz-check deny test-uvicorn test-vllm clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -38,6 +38,9 @@ python-lint: $(TOOLS)/done ## formatting and lints of all Python
 
 wheel: $(TOOLS)/done ## build the Python wheel into WHEEL_DIR
 	$(TOOLS)/bin/maturin build --locked --profile $(WHEEL_PROFILE) --out $(WHEEL_DIR) -m python/Cargo.toml
+
+sdist: $(TOOLS)/done ## build the Python source distribution into WHEEL_DIR
+	$(TOOLS)/bin/maturin sdist -m python/Cargo.toml --out $(WHEEL_DIR)
 
 $(TOOLS)/done: python/requirements/build.txt python/requirements/lint.txt
 	$(PYTHON) -m venv --clear $(TOOLS)

@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 
 import httpx
-from rows import Table, percentile
 
 import firstbyte
+from rows import Table, percentile
 
 STREAMS = 500
 TOKENS_PER_SECOND = 20
@@ -38,8 +38,7 @@ class Mock:
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
-            [FIRSTBYTE, "mock", "--port", "0", "--until-stdin-closes"]
-            + ["--tokens-per-second", str(TOKENS_PER_SECOND)],
+            [FIRSTBYTE, "mock", "--port=0", "--until-stdin-closes", f"--tokens-per-second={TOKENS_PER_SECOND}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -12,9 +12,9 @@ import httpx
 from opentelemetry.instrumentation.httpx import AsyncOpenTelemetryTransport
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from rows import Table, added
 
 import firstbyte
+from rows import Table, added
 
 ROUNDS = 40
 CALLS = 200
