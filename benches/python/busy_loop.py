@@ -38,7 +38,13 @@ class Mock:
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
-            [FIRSTBYTE, "mock", "--port=0", "--until-stdin-closes", f"--tokens-per-second={TOKENS_PER_SECOND}"],
+            [
+                FIRSTBYTE,
+                "mock",
+                "--port=0",
+                "--until-stdin-closes",
+                f"--tokens-per-second={TOKENS_PER_SECOND}",
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
-    from ._types import CallOptions
+    from ._types import Call, CallOptions, CallState
 
 #: The clock of a resume that has none of its own, in seconds.
 _RESUME_WITHIN = 60.0
@@ -102,7 +102,9 @@ class AdminResponse:
         try:
             return json_module.loads(self._native.body)
         except ValueError as error:
-            raise BodyError(f"the response is no JSON: {error}, trace {self.trace_id}") from None
+            failed = BodyError(f"the response is no JSON: {error}, trace {self.trace_id}")
+            failed.reason, failed.trace_id, failed.status = "decode", self.trace_id, self.status
+            raise failed from None
 
     def raise_for_status(self) -> Self:
         """The response itself. Raises `StatusError` unless its status is 2xx."""
@@ -177,7 +179,7 @@ class _Client:
         """You have found out what became of the call whose outcome was unknown."""
         self._native.forget_unknown()
 
-    def in_flight(self) -> list[_firstbyte.CallState]:
+    def in_flight(self) -> list[CallState]:
         """The attempts that are on their way, the oldest first, and where each of them is stuck."""
         return self._native.in_flight()
 
@@ -309,7 +311,8 @@ class AsyncAdminClient(_Client):
 
     async def _resume(self, path: str, timeout: float) -> AdminResponse:
         call = _call("POST", path, {"timeout": timeout})
-        return AdminResponse(await _mailbox.call(self._native, {**call, "bypass": True}))
+        # Given up before it was sent, it would leave the server paused.
+        return AdminResponse(await _mailbox.call(self._native, {**call, "bypass": True}, keep=True))
 
     async def _try_resume(self, path: str, timeout: float, error: BaseException) -> None:
         """After an error, which is the one to tell: that of the resume has its `client.fail` line."""
@@ -342,7 +345,7 @@ def _may_be_paused(error: BaseException) -> bool:
     return not isinstance(error, (NotSent, OverlapError, ConfigError))
 
 
-def _call(method: str, path: str, options: CallOptions) -> _firstbyte.Call:
+def _call(method: str, path: str, options: CallOptions) -> Call:
     headers = list((options.get("headers") or {}).items())
     body = options.get("body")
     if "json" in options:

@@ -12,6 +12,7 @@ from ._types import Call, CallState
 __all__ = [
     "ClientCall",
     "Leaving",
+    "LoggingFeed",
     "Mailbox",
     "Middleware",
     "NativeClient",
@@ -66,6 +67,10 @@ class Middleware:
     @property
     def in_flight(self) -> int: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Awaitable[None]: ...
+
+@final
+class LoggingFeed:
+    def take(self, logged: int | None = None) -> list[str] | None: ...
 
 @final
 class Leaving:

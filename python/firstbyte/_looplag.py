@@ -15,10 +15,10 @@ class LoopLag:
     20 timers per second; it ends with the loop.
     """
 
-    __slots__ = ("__weakref__", "_due", "_late", "_loop")
+    __slots__ = ("__weakref__", "_due", "_late", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        self.loop = loop
         self._late = 0.0
         self._schedule()
 
@@ -28,17 +28,17 @@ class LoopLag:
         A loop that stood still shows at the first thing that it does afterwards: its timers run in the
         same round as, or before, whatever had waited for it.
         """
-        return max(self._late, self._loop.time() - self._due, 0.0) * 1e3
+        return max(self._late, self.loop.time() - self._due, 0.0) * 1e3
 
     def is_of_running_loop(self) -> bool:
-        return asyncio._get_running_loop() is self._loop
+        return asyncio._get_running_loop() is self.loop
 
     def _schedule(self) -> None:
-        self._due = self._loop.time() + INTERVAL
-        self._loop.call_at(self._due, self._beat)
+        self._due = self.loop.time() + INTERVAL
+        self.loop.call_at(self._due, self._beat)
 
     def _beat(self) -> None:
-        self._late = max(self._loop.time() - self._due, 0.0)
+        self._late = max(self.loop.time() - self._due, 0.0)
         self._schedule()
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from itertools import count
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from . import _firstbyte
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future
+
+    from ._types import Call
 
 
 class _Loop:
@@ -35,17 +37,30 @@ class _Loop:
                 future.set_result(result)
 
 
-_loops: WeakKeyDictionary[AbstractEventLoop, _Loop] = WeakKeyDictionary()
+#: The loops themselves keep what is theirs: a loop that was closed takes its calls along.
+_loops: WeakKeyDictionary[AbstractEventLoop, ReferenceType[_Loop]] = WeakKeyDictionary()
 
 
-async def call(client: _firstbyte.NativeClient, arguments: _firstbyte.Call) -> _firstbyte.NativeResponse:
-    """Make a call on the native thread and wait for its end. Cancelling gives the call up."""
+def _of_running_loop() -> _Loop:
     loop = asyncio.get_running_loop()
-    here = _loops.get(loop)
+    known = _loops.get(loop)
+    here = known() if known is not None else None
     if here is None or here.generation != _firstbyte.generation():
-        here = _loops[loop] = _Loop(loop)
+        here = _Loop(loop)
+        _loops[loop] = ref(here)
+    return here
+
+
+async def call(
+    client: _firstbyte.NativeClient, arguments: Call, *, keep: bool = False
+) -> _firstbyte.NativeResponse:
+    """Make a call on the native thread and wait for its end.
+
+    Cancelling gives the call up, unless it is to be kept: then nobody waits for it any longer.
+    """
+    here = _of_running_loop()
     number = next(here.numbers)
-    future: Future[_firstbyte.NativeResponse] = loop.create_future()
+    future: Future[_firstbyte.NativeResponse] = asyncio.get_running_loop().create_future()
     here.waiting[number] = future
     try:
         pending = client.start(arguments, here.mailbox, number)
@@ -57,5 +72,14 @@ async def call(client: _firstbyte.NativeClient, arguments: _firstbyte.Call) -> _
     except BaseException:
         # An end that has come by itself is not changed by this.
         here.waiting.pop(number, None)
-        pending.cancel()
+        if not keep:
+            pending.cancel()
         raise
+
+
+def discard() -> None:
+    """At the end: calls that have ended, and that no loop will ask for any more, record their end now."""
+    for known in list(_loops.values()):
+        here = known()
+        if here is not None and here.generation == _firstbyte.generation():
+            here.mailbox.drain()

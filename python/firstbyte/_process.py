@@ -7,7 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, TypedDict
 
-from . import _firstbyte
+# The writer thread needs `_logging`. A fork while it imports it would leave the child half a module.
+from . import _firstbyte, _logging  # noqa: F401
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -63,11 +64,17 @@ def accounting() -> Accounting:
 
 def hook() -> None:
     """Ask to be told of forks and of the end. Called once, when the recorder is first needed."""
-    atexit.register(shutdown)
+    atexit.register(_end)
     os.register_at_fork(after_in_child=_after_fork_in_child)
     process = sys.modules.get("multiprocessing.process")
     if process is not None and process.parent_process() is not None:
         _finalize_in_child(None)
+
+
+def _end() -> None:
+    if mailbox := sys.modules.get("firstbyte._mailbox"):
+        mailbox.discard()
+    shutdown()
 
 
 def _after_fork_in_child() -> None:
@@ -81,4 +88,4 @@ def _finalize_in_child(_: object) -> None:
     """A child of multiprocessing ends without atexit, but with these."""
     from multiprocessing import util
 
-    util.Finalize(None, shutdown, exitpriority=-100)
+    util.Finalize(None, _end, exitpriority=-100)

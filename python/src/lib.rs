@@ -27,6 +27,7 @@ mod _firstbyte {
         cli::main,
         client::ClientCall,
         httpx::{httpx_begin, httpx_head},
+        logger::LoggingFeed,
         process::{
             accounting, after_fork_in_child, configure, flush, generation, now_ns, shutdown,
         },

@@ -19,7 +19,11 @@ use firstbyte_core::{
 };
 use pyo3::{prelude::*, types::PyDict};
 
-use crate::{convert::refused, fuse, logger::LoggingSink};
+use crate::{
+    convert::refused,
+    fuse,
+    logger::{LoggingFeed, handover},
+};
 
 static STATE: Mutex<State> =
     Mutex::new(State { recorder: None, settings: None, hooked: false, unusable: false });
@@ -66,8 +70,9 @@ impl Settings {
         )
     }
 
-    fn build(&self) -> Result<Recorder, BuildError> {
+    fn build(&self) -> Result<Made, BuildError> {
         let mut builder = Recorder::builder();
+        let mut logging = None;
         if let Some(path) = &self.log {
             builder = builder.text_file(path);
         }
@@ -78,7 +83,9 @@ impl Settings {
             builder = builder.stderr();
         }
         if self.logging {
-            builder = builder.sink(LoggingSink);
+            let (sink, feed) = handover();
+            builder = builder.sink(sink);
+            logging = Some(feed);
         }
         if let Some(capacity) = self.capacity {
             builder = builder.capacity(capacity);
@@ -86,7 +93,44 @@ impl Settings {
         if let Some(interval) = self.flush_interval {
             builder = builder.flush_interval(interval);
         }
-        builder.build()
+        Ok(Made { recorder: builder.build()?, logging })
+    }
+}
+
+/// A recorder, and what a thread of Python's has to feed its logger from.
+struct Made {
+    recorder: Recorder,
+    logging: Option<LoggingFeed>,
+}
+
+/// What has to be done with the interpreter, once `STATE` is free again.
+struct Chores {
+    /// The hooks are not there yet.
+    hook: bool,
+    logging: Option<LoggingFeed>,
+}
+
+impl Chores {
+    fn of(state: &mut State, logging: Option<LoggingFeed>) -> Self {
+        Self { hook: !mem::replace(&mut state.hooked, true), logging }
+    }
+
+    fn run(self, py: Python<'_>) {
+        if self.hook {
+            report(py, py.import("firstbyte._process").and_then(|m| m.call_method0("hook")));
+        }
+        if let Some(feed) = self.logging {
+            report(
+                py,
+                py.import("firstbyte._logging").and_then(|m| m.call_method1("start", (feed,))),
+            );
+        }
+    }
+}
+
+fn report(py: Python<'_>, done: PyResult<Bound<'_, PyAny>>) {
+    if let Err(error) = done {
+        warn(py, &error);
     }
 }
 
@@ -129,30 +173,25 @@ pub(crate) fn recorder(py: Python<'_>) -> Recorder {
 ///
 /// `firstbyte.ConfigError` if the environment's settings cannot work.
 pub(crate) fn try_recorder(py: Python<'_>) -> PyResult<Recorder> {
-    let (recorder, hook) = {
+    let (recorder, chores) = {
         let mut state = state();
-        let recorder = match &state.recorder {
-            Some(recorder) => Ok(recorder.clone()),
-            None => state.settings.clone().unwrap_or_else(Settings::from_env).build(),
-        };
-        if let Ok(recorder) = &recorder {
-            state.recorder = Some(recorder.clone());
+        if let Some(recorder) = &state.recorder {
+            return Ok(recorder.clone());
         }
-        let hook = recorder.is_ok() && !mem::replace(&mut state.hooked, true);
-        (recorder, hook)
+        let settings = state.settings.clone().unwrap_or_else(Settings::from_env);
+        match settings.build() {
+            Ok(Made { recorder, logging }) => {
+                state.recorder = Some(recorder.clone());
+                let chores = Chores::of(&mut state, logging);
+                (Ok(recorder), Some(chores))
+            }
+            Err(error) => (Err(error), None),
+        }
     };
-    if hook {
-        add_hooks(py);
+    if let Some(chores) = chores {
+        chores.run(py);
     }
     recorder.map_err(refused(py))
-}
-
-/// Asks to be told of forks and of the end of the interpreter.
-fn add_hooks(py: Python<'_>) {
-    let hooked = py.import("firstbyte._process").and_then(|module| module.call_method0("hook"));
-    if let Err(error) = hooked {
-        warn(py, &error);
-    }
 }
 
 fn warn(py: Python<'_>, error: &PyErr) {
@@ -176,16 +215,14 @@ pub(crate) fn configure(
     let flush_interval = flush_interval.map(Duration::try_from_secs_f64).transpose();
     let flush_interval = flush_interval.map_err(refused(py))?;
     let settings = Settings { capacity, flush_interval, ..Settings::new(log, json) };
-    let made = settings.build().map_err(refused(py))?;
-    let (old, hook) = {
+    let Made { recorder, logging } = settings.build().map_err(refused(py))?;
+    let (old, chores) = {
         let mut state = state();
         state.settings = Some(settings);
         state.unusable = false;
-        (state.recorder.replace(made), !mem::replace(&mut state.hooked, true))
+        (state.recorder.replace(recorder), Chores::of(&mut state, logging))
     };
-    if hook {
-        add_hooks(py);
-    }
+    chores.run(py);
     if let Some(old) = old {
         py.detach(|| old.shutdown(Duration::from_secs(1)));
     }

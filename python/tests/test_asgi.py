@@ -464,6 +464,6 @@ def drive(app, scope: dict) -> list[tuple[bytes, bytes]]:
     return list(got[0]["headers"])
 
 
-class suspend:  # noqa: N801 - awaited like a function
+class suspend:
     def __await__(self):
         yield

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
+from .. import _firstbyte
 from .._errors import ConfigError
 from . import _aiohttp, _httpx, _requests
 
@@ -33,11 +35,20 @@ def instrument(client: _C) -> _C:
     Works on `httpx` and `httpx2` clients, `aiohttp.ClientSession` and `requests.Session` as they are:
     their hooks, transports, mounts and limits stay. Control calls get `client.send`, `client.done` or
     `client.fail` with the phases that the library tells, and the headers `x-trace-id` and `traceparent`.
-    All other calls are let through after a look-up in the route table. Doing it twice changes nothing.
+    All other calls are let through after a look-up in the route table. Doing it twice changes nothing;
+    transports and adapters that were mounted in between are traced from then on.
 
-    Raises `ConfigError` for anything else, and for a version whose insides are not known.
+    Raises `ConfigError` for anything else, for a version whose insides are not known, and if the file that
+    `FIRSTBYTE_ROUTES` names cannot be used; a call never fails because of it.
     """
-    _library(client).instrument(client)
+    library = _library(client)
+    _firstbyte.find_route("GET", "/")
+    try:
+        library.instrument(client)
+    except (AttributeError, TypeError) as error:
+        with suppress(AttributeError, TypeError):
+            library.uninstrument(client)
+        raise ConfigError(f"cannot instrument this {_name_of(client)}: {error}") from error
     return client
 
 
@@ -53,6 +64,10 @@ def _library(client: object) -> Any:
         if module is not None and isinstance(client, getattr(module, class_name, ())):
             return library
     raise ConfigError(
-        f"cannot instrument a {type(client).__module__}.{type(client).__qualname__}; expected a client of "
-        "httpx or httpx2, an aiohttp.ClientSession or a requests.Session"
+        f"cannot instrument a {_name_of(client)}; expected a client of httpx or httpx2, "
+        "an aiohttp.ClientSession or a requests.Session"
     )
+
+
+def _name_of(client: object) -> str:
+    return f"{type(client).__module__}.{type(client).__qualname__}"

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from typing import TYPE_CHECKING, Any
 
 from .. import _firstbyte
 from . import _call
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import SimpleNamespace
 
 
 def instrument(session: Any) -> None:
-    configs = _configs(session)
-    if not any(isinstance(config, _tracing()) for config in configs):
-        config = _tracing()()
-        config.freeze()
-        configs.append(config)
+    theirs = session._trace_configs
+    if _ours_in(theirs) is None:
+        # In a list of the session's own: theirs may be the list of other sessions too.
+        session._trace_configs = [*theirs, _tracing()(theirs)]
 
 
 def uninstrument(session: Any) -> None:
-    configs = _configs(session)
-    configs[:] = [config for config in configs if not isinstance(config, _tracing())]
+    configs = session._trace_configs
+    ours = _ours_in(configs)
+    if ours is not None:
+        rest = [config for config in configs if config is not ours]
+        session._trace_configs = ours.theirs if ours.theirs == rest else rest
 
 
-def _configs(session: Any) -> list[Any]:
-    # A list that the session reads at every request.
-    configs: list[Any] = session._trace_configs
-    return configs
+def _ours_in(configs: list[Any]) -> Any:
+    return next((config for config in configs if isinstance(config, _tracing())), None)
 
 
 _kind: Any = None
@@ -39,22 +42,28 @@ def _tracing() -> Any:
     if _kind is None:
         import aiohttp
 
-        class FirstByteTraceConfig(aiohttp.TraceConfig):
+        class FirstByteTraceConfig(aiohttp.TraceConfig):  # type: ignore[misc, unused-ignore]
             """Ours, to be found again among a session's own."""
 
-            def __init__(self) -> None:
+            def __init__(self, theirs: list[Any]) -> None:
                 super().__init__()
+                self.theirs = theirs
                 self.on_request_start.append(_start)
-                self.on_connection_queued_start.append(_queued)
-                self.on_dns_resolvehost_start.append(_dns)
-                self.on_dns_resolvehost_end.append(_resolved)
-                self.on_connection_create_start.append(_connecting)
-                self.on_connection_create_end.append(_connected)
-                self.on_connection_reuseconn.append(_reused)
-                self.on_request_headers_sent.append(_sent)
-                self.on_request_chunk_sent.append(_sent)
-                self.on_request_end.append(_head)
-                self.on_request_exception.append(_failed)
+                for signal, part in [
+                    (self.on_connection_queued_start, _queued),
+                    (self.on_dns_resolvehost_start, _dns),
+                    (self.on_dns_resolvehost_end, _resolved),
+                    (self.on_connection_create_start, _connecting),
+                    (self.on_connection_create_end, _connected),
+                    (self.on_connection_reuseconn, _reused),
+                    (self.on_request_headers_sent, _sent),
+                    (self.on_request_chunk_sent, _sent),
+                    (self.on_request_redirect, _redirected),
+                    (self.on_request_end, _head),
+                    (self.on_request_exception, _failed),
+                ]:
+                    signal.append(_of_a_call(part))
+                self.freeze()
 
         _kind = FirstByteTraceConfig
     return _kind
@@ -70,93 +79,125 @@ class _Attempt:
         self.connecting_ns: int | None = None
         self.sent_ns: int | None = None
 
+    def connects(self) -> None:
+        """Without a look-up, as for an address, the handshake began with the making of the connection."""
+        if self.connecting_ns is not None and self.call.phase != "dns":
+            self.call.enter("connect", self.connecting_ns)
+
     def waits(self) -> None:
         """What was sent last was all: since then it waits."""
         if self.sent_ns is not None:
             self.call.enter("wait", self.sent_ns)
 
 
-def _of(context: SimpleNamespace) -> _Attempt | None:
-    return getattr(context, "firstbyte", None)
-
-
 async def _start(session: Any, context: SimpleNamespace, params: Any) -> None:
+    _begin(context, params)
+
+
+@_call.guarded
+def _begin(context: SimpleNamespace, params: Any) -> None:
     url = params.url
-    if _firstbyte.find_route(params.method, url.raw_path) is None:
-        return
-    headers = params.headers
-    theirs = headers.get("x-trace-id")
-    target = f"{url.host}:{url.port}"
-    call = _call.begin(params.method, str(url), url.raw_path, target, theirs)
-    if call is not None:
-        headers["x-trace-id"] = call.trace_id
-        headers.setdefault("traceparent", call.traceparent)
-        context.firstbyte = _Attempt(call)
+    if _call.is_control(params.method, url.raw_path):
+        target = f"{url.host}:{url.port}"
+        call = _call.begin(params.method, str(url), url.raw_path, target, params.headers)
+        if call is not None:
+            context.firstbyte = _Attempt(call)
 
 
-async def _queued(session: Any, context: SimpleNamespace, params: Any) -> None:
-    if attempt := _of(context):
-        attempt.call.enter("pool")
+def _of_a_call(part: Callable[[_Attempt, Any], None]) -> Any:
+    """A receiver of a signal that lets everything but control calls pass."""
+    part = _call.guarded(part)
+
+    async def receive(session: Any, context: SimpleNamespace, params: Any) -> None:
+        attempt = getattr(context, "firstbyte", None)
+        if attempt is not None:
+            part(attempt, params)
+
+    return receive
 
 
-async def _dns(session: Any, context: SimpleNamespace, params: Any) -> None:
-    if attempt := _of(context):
-        attempt.call.enter("dns")
+def _queued(attempt: _Attempt, params: Any) -> None:
+    attempt.call.enter("pool")
 
 
-async def _resolved(session: Any, context: SimpleNamespace, params: Any) -> None:
-    if attempt := _of(context):
-        attempt.call.enter("connect")
+def _dns(attempt: _Attempt, params: Any) -> None:
+    attempt.call.enter("dns")
 
 
-async def _connecting(session: Any, context: SimpleNamespace, params: Any) -> None:
-    if attempt := _of(context):
-        attempt.connecting_ns = _firstbyte.now_ns()
+def _resolved(attempt: _Attempt, params: Any) -> None:
+    attempt.call.enter("connect")
 
 
-async def _connected(session: Any, context: SimpleNamespace, params: Any) -> None:
-    if attempt := _of(context):
-        # Without a look-up, as for an address, the handshake began with the making of the connection.
-        attempt.call.enter("connect", attempt.connecting_ns)
-        attempt.call.enter("send")
+def _connecting(attempt: _Attempt, params: Any) -> None:
+    attempt.connecting_ns = _firstbyte.now_ns()
 
 
-async def _reused(session: Any, context: SimpleNamespace, params: Any) -> None:
-    if attempt := _of(context):
-        attempt.call.enter("send")
+def _connected(attempt: _Attempt, params: Any) -> None:
+    attempt.connects()
+    attempt.call.enter("send")
 
 
-async def _sent(session: Any, context: SimpleNamespace, params: Any) -> None:
-    if attempt := _of(context):
-        attempt.sent_ns = _firstbyte.now_ns()
+def _reused(attempt: _Attempt, params: Any) -> None:
+    attempt.call.enter("send")
 
 
-async def _failed(session: Any, context: SimpleNamespace, params: Any) -> None:
-    if attempt := _of(context):
-        attempt.waits()
-        _call.fail(attempt.call, params.exception)
+def _sent(attempt: _Attempt, params: Any) -> None:
+    attempt.sent_ns = _firstbyte.now_ns()
 
 
-async def _head(session: Any, context: SimpleNamespace, params: Any) -> None:
-    attempt = _of(context)
-    if attempt is None:
-        return
+def _redirected(attempt: _Attempt, params: Any) -> None:
+    """The call goes on to its last hop; what follows is one wait."""
     attempt.waits()
-    response, call = params.response, attempt.call
-    call.head(
-        response.status,
-        response.headers.get("server-timing"),
-        response.headers.get("content-type"),
-    )
+
+
+def _failed(attempt: _Attempt, params: Any) -> None:
+    error = params.exception
+    attempt.connects()
+    attempt.waits()
+    if _is_of_the_status(error):
+        _call.head(attempt.call, error.status, error.headers or {})
+        _call.done(attempt.call, unread=True)
+    else:
+        _call.fail(attempt.call, error)
+
+
+def _is_of_the_status(error: BaseException) -> bool:
+    """What `raise_for_status` raises: the server has answered. A bad head has a cause of its own."""
+    return type(error).__name__ == "ClientResponseError" and error.__cause__ is None
+
+
+def _head(attempt: _Attempt, params: Any) -> None:
+    attempt.waits()
+    call, response = attempt.call, params.response
+    _call.head(call, response.status, response.headers)
     content = response.content
 
+    @_call.guarded
     def ended() -> None:
-        # A body that nobody has read yet can be looked at for its rpc_ms.
-        pieces = list(getattr(content, "_buffer", ()))
-        if sum(map(len, pieces)) == getattr(content, "total_bytes", None):
-            for piece in pieces:
-                call.piece(bytes(piece))
-        call.done()
+        if content.is_eof():
+            # A body that nobody has read yet can be looked at for its rpc_ms.
+            pieces = list(getattr(content, "_buffer", ()))
+            if sum(map(len, pieces)) == getattr(content, "total_bytes", None):
+                for piece in pieces:
+                    _call.piece(call, piece)
+            call.done()
+        elif (error := _why(content)) is not None:
+            _call.fail(call, error)
+        else:
+            call.done(unread=True)
 
-    # Called when the last byte has arrived, whether or not somebody reads it.
-    content.on_eof(ended)
+    # When the last byte has arrived, whether or not somebody reads it; or else when it is given up.
+    if response.connection is not None:
+        response.connection.add_callback(ended)
+    else:
+        ended()
+
+
+def _why(content: Any) -> BaseException | None:
+    """The error that a body broke off with, if it did."""
+    error = content.exception()
+    if error is not None and type(error).__name__ != "ClientConnectionError":
+        return error  # type: ignore[no-any-return]
+    # What a response has whose caller closes it. He may have been interrupted.
+    error = sys.exc_info()[1]
+    return error if isinstance(error, (asyncio.CancelledError, asyncio.TimeoutError)) else None

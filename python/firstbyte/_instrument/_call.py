@@ -1,67 +1,181 @@
-"""What the instrumented libraries have in common."""
+"""What the instrumented libraries have in common.
+
+Everything here that runs within a request is `guarded`: a failure of ours is no failure of the request.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import re
+import weakref
+from collections import deque
+from functools import wraps
+from types import FunctionType, MethodType
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from .. import _firstbyte
 from .._rpc import current_trace_id
 
-_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-#: Errors that say that no request byte was accepted, by the name of their class.
-_NOT_SENT = frozenset(
-    {
-        # httpx
-        "ConnectError",
-        "ConnectTimeout",
-        "PoolTimeout",
-        "UnsupportedProtocol",
-        # aiohttp
-        "ClientConnectorCertificateError",
-        "ClientConnectorDNSError",
-        "ClientConnectorError",
-        "ClientConnectorSSLError",
-        "ClientProxyConnectionError",
-        "ConnectionTimeoutError",
-        "InvalidURL",
-        # requests
-        "InvalidSchema",
-        "MissingSchema",
-        "NewConnectionError",
-        "NameResolutionError",
-    }
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+#: In these phases request bytes may have been accepted.
+_SENT = ("send", "wait", "receive")
+
+#: Errors of httpx and requests that say that no request byte was accepted.
+_NEVER_SENT = (
+    "ConnectError",
+    "ConnectTimeout",
+    "InvalidURL",
+    "PoolTimeout",
+    "UnsupportedProtocol",
 )
 
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_TRACE_ID = re.compile(r"(?!0{16})[0-9a-fA-F]{16}")
+#: The low 64 bits of its trace-id are the id of the call.
+_TRACEPARENT = re.compile(
+    r"(?!ff|00.{54})[0-9a-f]{2}-[0-9a-f]{16}([0-9a-f]{16})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-[^A-Z]*)?"
+)
 
-def begin(
-    method: str,
-    url: str,
-    path: str,
-    target: str,
-    trace_id: str | None = None,
-    entered_ns: int | None = None,
-) -> _firstbyte.ClientCall | None:
-    """The call, if it is a control call. Never raises: the request goes on whatever happens here."""
-    try:
-        return _firstbyte.ClientCall.begin(
-            method,
-            url,
-            path,
-            target,
-            trace_id=trace_id or current_trace_id(),
-            entered_ns=entered_ns,
-        )
-    except Exception:
-        return None
+#: When parts of ours failed, in nanoseconds. So many within a minute, and no further call is traced.
+_failures: deque[int] = deque(maxlen=10)
 
 
+def guarded(part: Callable[_P, _R]) -> Callable[_P, _R | None]:
+    """A part of ours that runs within a request: what it raises goes no further."""
+
+    @wraps(part)
+    def run(*args: _P.args, **kwargs: _P.kwargs) -> _R | None:
+        try:
+            return part(*args, **kwargs)
+        except Exception:
+            _failures.append(_firstbyte.now_ns())
+            return None
+
+    return run
+
+
+def failed_too_often() -> bool:
+    """Whether no further call is to be traced."""
+    return len(_failures) == _failures.maxlen and _failures[-1] - _failures[0] < 60e9
+
+
+@guarded
+def is_control(method: str, path: str) -> bool:
+    """Whether a request is to be traced."""
+    return not failed_too_often() and _firstbyte.find_route(method, path) is not None
+
+
+@guarded
+def begin(method: str, url: str, path: str, target: str, headers: Any) -> _firstbyte.ClientCall | None:
+    """The call of a request, with its headers added to the request's own.
+
+    Headers that the request already has stay, and tell the id.
+    """
+    trace_id = _id_in(headers) or current_trace_id()
+    call = _firstbyte.ClientCall.begin(method, url, path, target, trace_id=trace_id)
+    if call is not None:
+        for name, value in [
+            ("x-trace-id", call.trace_id),
+            ("traceparent", call.traceparent),
+        ]:
+            if name not in headers:
+                headers[name] = value
+    return call
+
+
+def _id_in(headers: Any) -> str | None:
+    """The id that a server will read from these headers."""
+    theirs, parent = (_text(headers.get(name)) for name in ("x-trace-id", "traceparent"))
+    if _TRACE_ID.fullmatch(theirs):
+        return theirs
+    match = _TRACEPARENT.fullmatch(parent)
+    return match[1] if match and _TRACE_ID.fullmatch(match[1]) else None
+
+
+def _text(value: str | bytes | None) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value or ""
+
+
+@guarded
+def head(call: _firstbyte.ClientCall, status: int, headers: Any) -> None:
+    """The response head arrived."""
+    call.head(status, headers.get("server-timing"), headers.get("content-type"))
+
+
+@guarded
+def piece(call: _firstbyte.ClientCall, body: Any) -> None:
+    """A piece of the response body arrived."""
+    call.piece(bytes(body))
+
+
+@guarded
+def done(call: _firstbyte.ClientCall, *, unread: bool = False, at_ns: int | None = None) -> None:
+    """The last byte arrived; `unread` if the caller gave it up before."""
+    call.done(unread=unread, at_ns=at_ns)
+
+
+@guarded
 def fail(call: _firstbyte.ClientCall, error: BaseException) -> None:
     """The call ended with this error."""
-    name = type(error).__name__
-    if isinstance(error, (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt)):
+    if not isinstance(error, Exception):
+        # CancelledError, GeneratorExit, KeyboardInterrupt.
         call.fail("cancelled", "cancelled")
-    else:
-        outcome = "not_sent" if name in _NOT_SENT else "unknown"
-        call.fail(outcome, _WORDS.sub("_", name).lower())
+        return
+    outcome = "unknown" if call.phase in _SENT else "not_sent"
+    call.fail(outcome, _WORDS.sub("_", type(error).__name__).lower())
+
+
+@guarded
+def fail_unseen(call: _firstbyte.ClientCall, error: BaseException, entered_ns: int) -> None:
+    """The call ended with this error, and nothing was seen of it before: all was one wait.
+
+    Unless the error is one that says that nothing was sent.
+    """
+    if type(error).__name__ not in _NEVER_SENT:
+        call.enter("wait", entered_ns)
+    fail(call, error)
+
+
+class Override:
+    """In the place of a method of one object, which stays the object that it is."""
+
+    __slots__ = ("_name", "_own", "_owner")
+
+    def __init__(self, owner: Any, name: str) -> None:
+        self._owner: Any = weakref.ref(owner)
+        self._name = name
+        #: What stood in the object itself, where somebody else has put something.
+        self._own = vars(owner).get(name)
+        setattr(owner, name, self)
+
+    @classmethod
+    def of(cls, owner: Any, name: str) -> Override | None:
+        """The one that is in the place of this method."""
+        there = vars(owner).get(name)
+        return there if isinstance(there, cls) else None
+
+    def remove(self) -> None:
+        owner = self._owner()
+        if self._own is not None:
+            setattr(owner, self._name, self._own)
+        else:
+            delattr(owner, self._name)
+
+    def original(self) -> Any:
+        """The method, looked up at each call: its class may have been patched since."""
+        if self._own is not None:
+            return self._own
+        owner = self._owner()
+        function = getattr(type(owner), self._name, None)
+        if type(function) is FunctionType:
+            return MethodType(function, owner)
+        for kind in type(owner).__mro__:
+            if self._name in vars(kind):
+                method = vars(kind)[self._name]
+                bind = getattr(type(method), "__get__", None)
+                return method if bind is None else bind(method, owner, type(owner))
+        return owner.__getattr__(self._name)

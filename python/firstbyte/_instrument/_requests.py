@@ -1,176 +1,260 @@
-"""requests: each adapter of a session gets a `send` of its own, and makes connections that can be watched."""
+"""requests: each adapter of a session gets a `send` of its own, and makes connections that can be watched.
+
+Connections that an adapter made before, and those to a proxy, are left alone: a call on one of them is a
+single wait.
+"""
 
 from __future__ import annotations
 
+import weakref
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .. import _firstbyte
 from . import _call
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 #: The call that the running code makes, for the connection.
 _current: ContextVar[_firstbyte.ClientCall | None] = ContextVar("firstbyte.requests", default=None)
+#: Bodies that the running `Session.send` leaves to its adapter to open, and then reads itself.
+_opened: ContextVar[list[tuple[_Body, Any]] | None] = ContextVar("firstbyte.bodies", default=None)
 
 
 def instrument(session: Any) -> None:
-    if not isinstance(session.send, _Send):
-        session.send = _Send(session.send)
+    if _Send.of(session, "send") is None:
+        _Send(session, "send")
     for adapter in session.adapters.values():
-        if not isinstance(adapter.send, _AdapterSend):
-            adapter.send = _AdapterSend(adapter.send)
-            _watch(getattr(adapter, "poolmanager", None))
+        if _AdapterSend.of(adapter, "send") is None:
+            _AdapterSend(adapter, "send")
 
 
 def uninstrument(session: Any) -> None:
-    if isinstance(session.send, _Send):
-        del session.send
+    if send := _Send.of(session, "send"):
+        send.remove()
     for adapter in session.adapters.values():
-        if isinstance(adapter.send, _AdapterSend):
-            del adapter.send
-            manager = getattr(adapter, "poolmanager", None)
-            if hasattr(manager, "pool_classes_by_scheme"):
-                # Pools that were made meanwhile look for a call, and find none.
-                manager.pool_classes_by_scheme = _pool_classes()
-
-
-def _watch(manager: Any) -> None:
-    """Let pools that this manager makes from now on make connections of ours."""
-    if manager is not None and hasattr(manager, "pool_classes_by_scheme"):
-        manager.pool_classes_by_scheme = {
-            scheme: _watched_pool(pool) for scheme, pool in manager.pool_classes_by_scheme.items()
-        }
-
-
-def _pool_classes() -> dict[str, Any]:
-    from urllib3 import poolmanager
-
-    return poolmanager.pool_classes_by_scheme
+        if send := _AdapterSend.of(adapter, "send"):
+            send.remove()
 
 
 @cache
 def _watched_pool(pool: Any) -> Any:
+    """The same kind of pool, with connections that tell what they do. Names are in messages: they stay."""
+
     class Connection(pool.ConnectionCls):  # type: ignore[misc]
         def connect(self) -> None:
-            call = _current.get()
-            if call is not None:
-                call.enter("connect")
+            _enter("connect")
             super().connect()
-            if call is not None:
-                call.enter("send")
+            _enter("send")
 
         def _new_conn(self) -> Any:
             sock = super()._new_conn()
-            if (call := _current.get()) is not None and pool.scheme == "https":
-                call.enter("tls")
+            if pool.scheme == "https":
+                _enter("tls")
             return sock
 
         def request(self, *args: Any, **kwargs: Any) -> None:
-            call = _current.get()
-            if call is not None and self.sock is not None:
-                call.enter("send")
+            if self.sock is not None:
+                _enter("send")
             super().request(*args, **kwargs)
-            if call is not None:
-                call.enter("wait")
+            _enter("wait")
 
     class Pool(pool):  # type: ignore[misc]
         ConnectionCls = Connection
 
         def _get_conn(self, *args: Any, **kwargs: Any) -> Any:
-            if (call := _current.get()) is not None:
-                call.enter("pool")
+            _enter("pool")
             return super()._get_conn(*args, **kwargs)
 
+    for ours, theirs in [(Connection, pool.ConnectionCls), (Pool, pool)]:
+        ours.__name__, ours.__qualname__, ours.__module__ = (
+            theirs.__name__,
+            theirs.__qualname__,
+            theirs.__module__,
+        )
     return Pool
 
 
-class _AdapterSend:
+@_call.guarded
+def _enter(phase: str) -> None:
+    call = _current.get()
+    if call is not None:
+        call.enter(phase)
+
+
+class _AdapterSend(_call.Override):
     """In the place of an adapter's `send`: one request, up to its response head."""
 
-    __slots__ = ("_original",)
+    __slots__ = ("_classes", "_manager")
 
-    def __init__(self, original: Any) -> None:
-        self._original = original
+    def __init__(self, adapter: Any, name: str) -> None:
+        self._manager: Any = vars(adapter).get("poolmanager")
+        #: What the manager makes pools of; those that it makes from now on are watched.
+        self._classes = getattr(self._manager, "pool_classes_by_scheme", None)
+        if self._classes is not None:
+            self._manager.pool_classes_by_scheme = {
+                scheme: _watched_pool(pool) for scheme, pool in self._classes.items()
+            }
+        super().__init__(adapter, name)
 
-    def __call__(self, request: Any, **kwargs: Any) -> Any:
-        url = urlsplit(request.url)
-        path = url.path or "/"
-        if _firstbyte.find_route(request.method, path) is None:
-            return self._original(request, **kwargs)
-        port = url.port or {"http": 80, "https": 443}.get(url.scheme)
-        theirs = request.headers.get("x-trace-id")
-        call = _call.begin(request.method, request.url, path, f"{url.hostname}:{port}", theirs)
+    def remove(self) -> None:
+        super().remove()
+        if self._classes is not None:
+            # Pools that were made meanwhile look for a call, and find none.
+            self._manager.pool_classes_by_scheme = self._classes
+
+    def __call__(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        original = self.original()
+        call = self._begin(request)
         if call is None:
-            return self._original(request, **kwargs)
-        request.headers["x-trace-id"] = call.trace_id
-        request.headers.setdefault("traceparent", call.traceparent)
+            return original(request, *args, **kwargs)
         entered_ns = _firstbyte.now_ns()
         token = _current.set(call)
         try:
-            response = self._original(request, **kwargs)
+            response = original(request, *args, **kwargs)
         except BaseException as error:
-            _call.fail(call, error)
+            self._failed(call, error, entered_ns)
             raise
         finally:
             _current.reset(token)
-        if call.phase == "setup":
-            # A connection from before: all until the head is one wait.
-            call.enter("wait", entered_ns)
-        headers = response.headers
-        call.head(response.status_code, headers.get("server-timing"), headers.get("content-type"))
-        response._firstbyte = _Body(call, response.raw, streamed=bool(kwargs.get("stream")))
+        self._head(call, response, entered_ns, streamed=(args or (kwargs.get("stream"),))[0])
         return response
+
+    @_call.guarded
+    def _begin(self, request: Any) -> _firstbyte.ClientCall | None:
+        url = urlsplit(request.url)
+        path = url.path or "/"
+        if not _call.is_control(request.method, path):
+            return None
+        outer = _current.get()
+        if outer is not None and request.headers.get("x-trace-id") == outer.trace_id:
+            # Another override has it, which somebody has wrapped into a method of his own.
+            return None
+        port = url.port or {"http": 80, "https": 443}.get(url.scheme)
+        return _call.begin(request.method, request.url, path, f"{url.hostname}:{port}", request.headers)
+
+    @_call.guarded
+    def _failed(self, call: _firstbyte.ClientCall, error: BaseException, entered_ns: int) -> None:
+        if call.phase == "setup":
+            _call.fail_unseen(call, error, entered_ns)
+        else:
+            _call.fail(call, error)
+
+    @_call.guarded
+    def _head(
+        self,
+        call: _firstbyte.ClientCall,
+        response: Any,
+        entered_ns: int,
+        *,
+        streamed: bool,
+    ) -> None:
+        if call.phase == "setup":
+            # A connection that is not watched: all until the head is one wait.
+            call.enter("wait", entered_ns)
+        _call.head(call, response.status_code, response.headers)
+        opened = _opened.get()
+        body = _Body(call, response.raw, is_left=streamed or opened is None)
+        if opened is not None:
+            opened.append((body, response))
 
 
 class _Body:
-    """Notes when the connection is given back: the last byte has been read then."""
+    """Follows a body to its end, by what urllib3 does with its connection then.
 
-    __slots__ = ("_call", "_close", "_ended_ns", "_release", "_streamed")
+    A body that is left to the caller ends there. One that `Session.send` reads ends with it, as what it
+    read is to be looked at for rpc_ms.
+    """
 
-    def __init__(self, call: _firstbyte.ClientCall, raw: Any, *, streamed: bool) -> None:
+    __slots__ = ("_call", "_ended_ns", "_is_left", "_raw")
+
+    def __init__(self, call: _firstbyte.ClientCall, raw: Any, *, is_left: bool) -> None:
         self._call = call
-        self._streamed = streamed
+        self._is_left = is_left
         self._ended_ns: int | None = None
-        self._release = getattr(raw, "release_conn", None)
-        self._close = getattr(raw, "close", None)
-        if self._release is not None and self._close is not None:
-            raw.release_conn = self.released
-            raw.close = self.closed
+        if not hasattr(raw, "_error_catcher"):
+            # Not of urllib3: nobody will tell of its end.
+            self._end(unread=is_left)
+            return
+        # No cycle: a response that is dropped gives its connection back at once.
+        self._raw: Any = weakref.ref(raw)
+        raw.release_conn = self.release_conn
+        raw.close = self.close
+        raw._error_catcher = self._error_catcher
+        if raw.length_remaining == 0:
+            self._end()
 
-    def released(self) -> Any:
+    def release_conn(self) -> Any:
+        self._end()
+        raw = self._raw()
+        return None if raw is None else type(raw).release_conn(raw)
+
+    def close(self) -> Any:
+        self._end(unread=True)
+        raw = self._raw()
+        return None if raw is None else type(raw).close(raw)
+
+    @contextmanager
+    def _error_catcher(self) -> Iterator[None]:
+        raw = self._raw()
+        with type(raw)._error_catcher(raw):
+            try:
+                yield
+            except GeneratorExit:
+                self._end(unread=True)
+                raise
+            except BaseException as error:
+                _call.fail(self._call, error)
+                raise
+
+    @_call.guarded
+    def _end(self, *, unread: bool = False) -> None:
         if self._ended_ns is None:
             self._ended_ns = _firstbyte.now_ns()
-            if self._streamed:
-                self._call.done()
-        return self._release() if self._release is not None else None
+        if self._is_left or unread:
+            self._call.done(unread=unread, at_ns=self._ended_ns)
 
-    def closed(self) -> Any:
-        if self._streamed:
-            self._call.done(unread=True)
-        return self._close() if self._close is not None else None
+    @_call.guarded
+    def settle(self, response: Any) -> None:
+        """What has been read by now is all."""
+        content = vars(response).get("_content")
+        if isinstance(content, bytes):
+            self._is_left = True
+            _call.piece(self._call, content)
+            self._end()
 
-    def read_whole(self, content: bytes) -> None:
-        self._call.piece(content)
-        self._call.done(at_ns=self._ended_ns)
+    @_call.guarded
+    def leave(self) -> None:
+        """From now on it is the caller's."""
+        self._is_left = True
+        if self._ended_ns is not None:
+            self._end()
 
-    def failed(self, error: BaseException) -> None:
-        _call.fail(self._call, error)
 
-
-class _Send:
+class _Send(_call.Override):
     """In the place of a session's `send`: it reads the body, which an adapter leaves to it."""
 
-    __slots__ = ("_original",)
+    __slots__ = ()
 
-    def __init__(self, original: Any) -> None:
-        self._original = original
+    def __init__(self, session: Any, name: str) -> None:
+        super().__init__(session, name)
+        # In `Session().send(request)` nothing else has the session.
+        self._owner = lambda: session
 
     def __call__(self, request: Any, **kwargs: Any) -> Any:
-        response = self._original(request, **kwargs)
-        if not kwargs.get("stream"):
-            for each in [*response.history, response]:
-                body = vars(each).pop("_firstbyte", None)
-                if body is not None:
-                    body.read_whole(each.content)
-        return response
+        # A redirect has been read before the session sends its next hop.
+        for body, response in _opened.get() or ():
+            body.settle(response)
+        opened: list[tuple[_Body, Any]] = []
+        token = _opened.set(opened)
+        try:
+            return self.original()(request, **kwargs)
+        finally:
+            _opened.reset(token)
+            for body, response in opened:
+                body.settle(response)
+                body.leave()

@@ -1,7 +1,10 @@
 //! Calls: blocking ones with the interpreter given back, and ones that a mailbox gets the end of.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        mpsc::{RecvTimeoutError, sync_channel},
+    },
     time::Duration,
 };
 
@@ -21,6 +24,9 @@ use crate::{
     convert::{config_error, refused, trace_id},
     process,
 };
+
+/// How long a call that lost its runtime waits for the end of the interpreter before it raises.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// How often a blocking call looks for Ctrl-C.
 const SIGNALS: Duration = Duration::from_millis(50);
@@ -73,23 +79,35 @@ impl NativeClient {
     /// Makes a call and waits for its end, without holding the interpreter.
     fn call(&self, py: Python<'_>, call: &Bound<'_, PyDict>) -> PyResult<NativeResponse> {
         let request = self.request(py, call)?;
-        let io = runtime::get()?;
-        let mut task = io.runtime.spawn(request.send());
+        let (sender, mut receiver) = sync_channel(1);
+        // Nothing of the runtime is held here: the end of the interpreter has to be able to stop it.
+        let task = runtime::get()?.runtime.spawn(async move {
+            _ = sender.send(request.send().await);
+        });
         loop {
-            let joined = py.detach(|| {
-                io.runtime.block_on(async { tokio::time::timeout(SIGNALS, &mut task).await })
+            let received = py.detach(|| {
+                let received = receiver.recv_timeout(SIGNALS);
+                (receiver, received)
             });
-            match joined {
-                Ok(Ok(result)) => {
+            receiver = received.0;
+            match received.1 {
+                Ok(result) => {
                     let response = result.map_err(|error| to_err(py, &error))?;
                     return Ok(NativeResponse::new(response));
                 }
-                Ok(Err(_)) => return Err(config_error(py, "the interpreter is about to end")),
-                Err(_) => {
+                Err(RecvTimeoutError::Timeout) => {
                     if let Err(interrupt) = py.check_signals() {
                         task.abort();
                         return Err(interrupt);
                     }
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    // Mostly the interpreter is about to end, and this thread with it: no traceback, then.
+                    py.detach(|| std::thread::park_timeout(LAST_WORDS));
+                    return Err(config_error(
+                        py,
+                        "firstbyte was shut down in the middle of the call",
+                    ));
                 }
             }
         }

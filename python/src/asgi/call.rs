@@ -30,8 +30,11 @@ pub(crate) struct ServerCall {
     generation: u64,
     /// From `server.recv` to the first `rpc.start` in microseconds, or [`UNKNOWN`].
     handler: AtomicU64,
-    /// Sum of the timers that ended in microseconds, or [`UNKNOWN`].
+    /// How long at least one timer ran, of those that have ended, in microseconds; or [`UNKNOWN`].
     rpc: AtomicU64,
+    /// Timers that run, and since when at least one does, in microseconds from `server.recv`.
+    running: AtomicU64,
+    running_since: AtomicU64,
     /// 0 as long as there is none.
     status: AtomicU16,
     bytes: AtomicU64,
@@ -106,6 +109,8 @@ impl ServerCall {
             generation: process::generation(),
             handler: AtomicU64::new(UNKNOWN),
             rpc: AtomicU64::new(UNKNOWN),
+            running: AtomicU64::new(0),
+            running_since: AtomicU64::new(0),
             status: AtomicU16::new(0),
             bytes: AtomicU64::new(0),
             frames: AtomicU64::new(0),
@@ -125,16 +130,22 @@ impl ServerCall {
     pub(crate) fn rpc_started(&self, at: Timestamp) {
         let handler = self.since_recv(at).0;
         _ = self.handler.compare_exchange(UNKNOWN, handler, Relaxed, Relaxed);
+        if self.running.fetch_add(1, Relaxed) == 0 {
+            self.running_since.store(handler, Relaxed);
+        }
     }
 
-    /// A timer of the engine's work ended. Cut at the boundaries, so that handler + rpc is never more
-    /// than total.
+    /// A timer of the engine's work ended. Times of timers that overlap, such as a handler's around the
+    /// plugin's, count once. Cut at the boundaries, so that handler + rpc is never more than total.
+    ///
+    /// The interpreter lock makes one step of it.
     pub(crate) fn rpc_ended(&self, started: Timestamp, at: Timestamp) -> Micros {
-        let rpc = self.since_recv(at) - self.since_recv(started);
-        _ = self.rpc.fetch_update(Relaxed, Relaxed, |sum| {
-            Some(if sum == UNKNOWN { rpc.0 } else { sum.saturating_add(rpc.0) })
-        });
-        rpc
+        if self.running.fetch_sub(1, Relaxed) == 1 {
+            let busy = self.since_recv(at).0 - self.running_since.load(Relaxed);
+            let sum = self.rpc.load(Relaxed);
+            self.rpc.store(if sum == UNKNOWN { busy } else { sum + busy }, Relaxed);
+        }
+        self.since_recv(at) - self.since_recv(started)
     }
 
     /// The response head is on its way: what it should tell the client.
