@@ -325,7 +325,12 @@ def test_a_cancel_in_every_phase(trace, loops, phase):
     settle(trace, 1)
     fails = trace.named("client.fail")
     assert {(fail["outcome"], fail["error"]) for fail in fails} == {("cancelled", "cancelled")}
-    assert {fail["phase"] for fail in fails} == ({"pool", "wait"} if phase == "pool" else {phase})
+    phases = {fail["phase"] for fail in fails}
+    if phase == "pool":
+        # The server may have the other call's request before this host knows that all of it is sent.
+        assert phases in ({"pool", "wait"}, {"pool", "send"})
+    else:
+        assert phases == {phase}
     # Only of what has left this host the outcome is unknown.
     assert (client.unknown is None) == (phase == "connect")
 
