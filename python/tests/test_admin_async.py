@@ -306,7 +306,8 @@ def test_a_cancel_in_every_phase(trace, loops, phase):
             await until(lambda: server.requests)
             calls.append(asyncio.create_task(client.post("/update_weights", allow_overlap=True)))
         await until(lambda: phase in [state["phase"] for state in client.in_flight()])
-        for call in calls:
+        # The one that waits for the other's connection goes first: it must not get it.
+        for call in reversed(calls):
             call.cancel()
         await asyncio.wait(calls)
         assert all(call.cancelled() for call in calls)
