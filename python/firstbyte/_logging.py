@@ -28,7 +28,7 @@ def _run(feed: _firstbyte.LoggingFeed) -> None:
             try:
                 emit(line)
                 logged += 1
-            except Exception:
+            except BaseException:
                 # A filter or a handler of somebody's: the line is counted as dropped.
                 pass
         lines = feed.take(logged)

@@ -21,6 +21,14 @@ def _rate(count: int | None, ms: float) -> float | None:
     return None if count is None or ms <= 0 else count / (ms / 1e3)
 
 
+def _text(value: object) -> str | None:
+    """What its class says of it, asked here: no Python code is to run below a frame of the extension."""
+    try:
+        return None if value is None else str(value)
+    except Exception:
+        return None
+
+
 class _Timer:
     """From `begin` to `end`, on the monotonic clock."""
 
@@ -86,7 +94,8 @@ class ckpt_write(_Timer):  # noqa: N801 - used like a function
         _record("ckpt", "write.start", step=self.step)
 
     def _end(self, dur_ms: float) -> None:
-        _record("ckpt", "write.done", step=self.step, write_ms=dur_ms, bytes=self.bytes, path=self.path)
+        path = _text(self.path)
+        _record("ckpt", "write.done", step=self.step, write_ms=dur_ms, bytes=self.bytes, path=path)
 
 
 class ckpt_wait(_Timer):  # noqa: N801

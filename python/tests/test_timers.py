@@ -97,3 +97,13 @@ def test_a_value_of_another_type_is_left_out(trace):
     done = trace.only("step.done")
     assert "step" not in done
     assert "dur_ms" in done
+
+
+def test_a_path_that_cannot_say_what_it_is_is_left_out(trace):
+    class Mute:
+        def __str__(self):
+            raise RuntimeError
+
+    with firstbyte.ckpt_write(1, path=Mute()):
+        pass
+    assert "path" not in trace.only("write.done")
