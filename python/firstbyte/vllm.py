@@ -6,8 +6,12 @@ vLLM loads it (entry point `vllm.general_plugins`) in every process, some of the
   the control call that they serve. That reaches every framework, also those that call them from Ray.
 - In the engine's process a call gets `[engine] call.done`: `engine_queue_ms` from the thread that received it
   to the busy loop beginning with it, which is mostly the running step, and `engine_exec_ms` from there to its
-  result. Both moments are the monotonic clock of one process. `call_id` is vLLM's own id of the call, and is
-  on `rpc.done` too. What remains of `rpc_ms` is the way there and back.
+  result. `call_id` is vLLM's own id of the call, and is on `rpc.done` too, with commas between several. What
+  remains of `rpc_ms` is the way there and back.
+
+The call is stamped where it is received because both moments are then of one process, whatever host the API
+server is on, and vLLM's messages stay as they are: a stamp in the message would fail an engine without this
+plugin, and the moment in vLLM's ids, which are UUIDs, is of the wall clock.
 
 Only versions that are known are touched, and only if everything is where it is expected. Nothing of ours
 raises into vLLM.
@@ -20,9 +24,10 @@ import os
 from contextvars import ContextVar
 from functools import wraps
 from importlib import import_module, metadata
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
-from . import _firstbyte
+from . import _firstbyte, _logging
 from ._rpc import current_call, current_id, error_name
 
 if TYPE_CHECKING:
@@ -31,31 +36,31 @@ if TYPE_CHECKING:
 #: Versions whose insides are known, by their beginning.
 KNOWN = ("0.32.",)
 
-#: Control methods of `AsyncLLM`, and what they are called where no route says it. Absent ones are left out.
-OPERATIONS = {
-    "add_lora": "load_lora_adapter",
-    "collective_rpc": "collective_rpc",
-    "finish_weight_update": "finish_weight_update",
-    "init_weight_transfer_engine": "init_weight_transfer_engine",
-    "is_paused": "is_paused",
-    "pause_generation": "pause",
-    "release_kv_cache_memory": "release_kv_cache_memory",
-    "remove_lora": "unload_lora_adapter",
-    "reset_prefix_cache": "reset_prefix_cache",
-    "resume_generation": "resume",
-    "shutdown_weight_transfer_engine": "shutdown_weight_transfer_engine",
-    "sleep": "sleep",
-    "start_draft_weight_update": "start_draft_weight_update",
-    "start_weight_update": "start_weight_update",
-    "update_weight_version": "update_weight_version",
-    "update_weights": "update_weights",
-    "wake_up": "wake_up",
-}
 #: Without these it is not the class that we know.
-_REQUIRED = ("collective_rpc", "pause_generation", "resume_generation")
-
-# A child of vLLM's logger: others have no handler there.
-_logger = logging.getLogger("vllm.firstbyte")
+_REQUIRED = ("collective_rpc", "pause_generation", "resume_generation", "sleep", "wake_up")
+#: The other control methods of `AsyncLLM`; absent ones are left out. Not `abort`, which streams call too.
+# fmt: off
+_OTHERS = (
+    "add_lora", "compute_weight_checksums", "finish_weight_update", "get_weight_version",
+    "init_weight_transfer_engine", "is_paused", "is_sleeping", "release_kv_cache_memory", "remove_lora",
+    "reset_encoder_cache", "reset_mm_cache", "reset_prefix_cache", "scale_elastic_ep",
+    "shutdown_weight_transfer_engine", "start_draft_weight_update", "start_profile", "start_weight_update",
+    "stop_profile", "update_weight_version", "update_weights",
+)
+# fmt: on
+#: What the route table calls a method of `AsyncLLM` or of the engine, where that is not its own name.
+_OPERATIONS = {
+    "add_lora": "load_lora_adapter",
+    "compute_weight_checksums": "weight_checker",
+    "get_weight_version": "weight_info",
+    "is_scheduler_paused": "is_paused",
+    "pause_generation": "pause",
+    "pause_scheduler": "pause",
+    "remove_lora": "unload_lora_adapter",
+    "resume_generation": "resume",
+    "resume_scheduler": "resume",
+    "set_weight_version": "update_weight_version",
+}
 
 
 def register() -> None:
@@ -65,14 +70,18 @@ def register() -> None:
     try:
         _register()
     except Exception as error:
-        _logger.warning("firstbyte: not active: %s: %s", type(error).__name__, error)
+        _say_inactive(f"{type(error).__name__}: {error}")
+
+
+def _say_inactive(why: str) -> None:
+    logging.getLogger("firstbyte").warning("firstbyte: not active in process %s: %s", os.getpid(), why)
 
 
 def _register() -> None:
     version = metadata.version("vllm")
     if not version.startswith(KNOWN):
         known = " or ".join(f"{beginning}x" for beginning in KNOWN)
-        _logger.warning("firstbyte: not active: vLLM %s is not known, only %s", version, known)
+        _say_inactive(f"vLLM {version} is not known, only {known}")
         return
     api = import_module("vllm.v1.engine.async_llm").AsyncLLM
     client = import_module("vllm.v1.engine.core_client").AsyncMPClient
@@ -80,40 +89,66 @@ def _register() -> None:
     engine, utility = core.EngineCoreProc, core.EngineCoreRequestType.UTILITY
     if hasattr(engine, "_firstbyte"):
         return
-    needed = [(api, name) for name in _REQUIRED]
-    needed += [(client, "_send_input_message"), (engine, "process_input_sockets")]
+    needed = [(client, "_send_input_message"), (engine, "process_input_sockets")]
     needed += [(engine, "_invoke_utility_method")]
     missing = [f"{owner.__name__}.{name}" for owner, name in needed if not hasattr(owner, name)]
+    missing += [f"AsyncLLM.{name}" for name in _REQUIRED if not iscoroutinefunction(getattr(api, name, None))]
     if missing:
-        _logger.warning("firstbyte: not active: vLLM %s has no %s", version, ", ".join(missing))
+        _say_inactive(f"vLLM {version} has no {', '.join(missing)}")
         return
 
-    for name, operation in OPERATIONS.items():
-        if name in vars(api):
-            setattr(api, name, _timed(vars(api)[name], operation))
-    client._send_input_message = _noting(client._send_input_message)
+    for name in [*_REQUIRED, *_OTHERS]:
+        if iscoroutinefunction(method := getattr(api, name, None)):
+            setattr(api, name, _timed(method, name))
+    client._send_input_message = _noting(client._send_input_message, utility.value)
     engine.process_input_sockets = _receiving(engine.process_input_sockets, utility)
     engine._invoke_utility_method = staticmethod(_executing(engine._invoke_utility_method))
     engine._firstbyte = True
-    _logger.info("firstbyte: active in process %s of vLLM %s", os.getpid(), version)
+    # By our own logger, which is heard everywhere: vLLM's is not set up yet in the API process.
+    _logging.emit(f"firstbyte: active in process {os.getpid()} of vLLM {version}")
 
 
 # -- the API process ----------------------------------------------------------------------------------
 
-#: The ids of the calls that the running control method has sent to engines; `None` outside of one.
-_sent: ContextVar[list[str] | None] = ContextVar("firstbyte.vllm", default=None)
+
+class _Running:
+    """A control method that runs: its timer, and the ids of the calls that it has sent to engines."""
+
+    def __init__(self, name: str) -> None:
+        call = current_call.get()
+        operation = _OPERATIONS.get(name, name)
+        if call is not None and name == "collective_rpc":
+            # The way of frameworks to do anything at all: their route's name says more.
+            operation = call.operation
+        self.sent: list[str] = []
+        timer = _firstbyte.RpcTimer(operation, call, current_id.get())
+        self.timer: _firstbyte.RpcTimer | None = timer
+        self._token = _running.set(self)
+
+    def done(self, error: BaseException | None) -> None:
+        timer, self.timer = self.timer, None
+        try:
+            if timer is not None:
+                timer.done(error_name(type(error) if error else None), ",".join(self.sent) or None)
+            _running.reset(self._token)
+        except Exception:
+            # Closed from another context than it ran in, if anything.
+            pass
 
 
-def _timed(method: Callable[..., Any], operation: str) -> Callable[..., Any]:
-    """A control method with `rpc.start` and `rpc.done`; those that it calls itself are part of it."""
+#: Set, and with a timer, within a control method: those that it calls itself are part of it. Tasks that
+#: began in it, such as vLLM's own for output, keep it beyond its end, but then without a timer.
+_running: ContextVar[_Running | None] = ContextVar("firstbyte.vllm", default=None)
+
+
+def _timed(method: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """A control method with `rpc.start` and `rpc.done`."""
 
     @wraps(method)
     async def timed(*args: Any, **kwargs: Any) -> Any:
-        timer = _start(operation) if _sent.get() is None else None
-        if timer is None:
+        running = _start(name)
+        if running is None:
             return await method(*args, **kwargs)
-        sent: list[str] = []
-        token = _sent.set(sent)
         error: BaseException | None = None
         try:
             return await method(*args, **kwargs)
@@ -121,40 +156,32 @@ def _timed(method: Callable[..., Any], operation: str) -> Callable[..., Any]:
             error = raised
             raise
         finally:
-            timer.done(error_name(type(error) if error else None), ",".join(sent) or None)
-            try:
-                _sent.reset(token)
-            except ValueError:
-                # Closed from another context than it ran in.
-                pass
+            running.done(error)
+            # A traceback holds this frame, and must not be held by it.
+            del error
 
     return timed
 
 
-def _start(operation: str) -> _firstbyte.RpcTimer | None:
+def _start(name: str) -> _Running | None:
     try:
-        call = current_call.get()
-        # A route's name says more: update_weights may be a collective_rpc.
-        return _firstbyte.RpcTimer(call.operation if call else operation, call, current_id.get())
+        outer = _running.get()
+        return _Running(name) if outer is None or outer.timer is None else None
     except Exception:
         return None
 
 
-def _noting(send: Callable[..., Any]) -> Callable[..., Any]:
-    """Reads the id of a call off the message, which is where it first is outside of vLLM's own variables."""
-    import msgspec
-
-    decode = msgspec.msgpack.Decoder().decode
+def _noting(send: Callable[..., Any], utility: bytes) -> Callable[..., Any]:
+    """vLLM makes an id, files its future under it and comes by here, with no `await` in between."""
 
     @wraps(send)
     def noting(self: Any, message: Any, *args: Any, **kwargs: Any) -> Any:
-        sent = _sent.get()
-        if sent is not None:
-            try:
-                # (type, (client index, call id, method, arguments), further buffers ...)
-                sent.append(f"{decode(message[1])[1]:016x}")
-            except Exception:
-                pass
+        try:
+            running = _running.get()
+            if running is not None and running.timer is not None and message[0] == utility:
+                running.sent.append(f"{next(reversed(self.utility_results)):016x}")
+        except Exception:
+            pass
         return send(self, message, *args, **kwargs)
 
     return noting
@@ -173,18 +200,17 @@ def _receiving(process: Callable[..., Any], utility: Any) -> Callable[..., Any]:
 
     @wraps(process)
     def receiving(self: Any, *args: Any, **kwargs: Any) -> Any:
-        queue = self.input_queue
-        put = queue.put_nowait
+        try:
+            put = self.input_queue.put_nowait
 
-        def put_nowait(item: Any) -> None:
-            try:
-                if item[0] == utility and len(_received) < _MOST:
+            def put_nowait(item: Any) -> None:
+                if item[0] is utility and len(_received) < _MOST:
                     _received[item[1][1]] = _firstbyte.now_ns()
-            except Exception:
-                pass
-            put(item)
+                put(item)
 
-        queue.put_nowait = put_nowait
+            self.input_queue.put_nowait = put_nowait
+        except Exception as error:
+            _say_inactive(f"{type(error).__name__}: {error}")
         return process(self, *args, **kwargs)
 
     return receiving
@@ -193,29 +219,28 @@ def _receiving(process: Callable[..., Any], utility: Any) -> Callable[..., Any]:
 class _Enqueue:
     """Hands a result on, and says how long it took: at once, or when a deferred one is there."""
 
-    def __init__(self, enqueue: Callable[[Any], None], operation: str) -> None:
-        self._enqueue = enqueue
-        self._operation = operation
+    def __init__(self, enqueue: Callable[[Any], None], name: str, call_id: int) -> None:
         self._begun_ns = _firstbyte.now_ns()
+        received_ns = _received.pop(call_id, None)
+        self._queue_ms = None if received_ns is None else (self._begun_ns - received_ns) / 1e6
+        self._enqueue = enqueue
+        self._operation = _OPERATIONS.get(name, name)
 
     def __call__(self, output: Any) -> None:
+        ended_ns = _firstbyte.now_ns()
+        # First: the answer does not wait for the line.
+        self._enqueue(output)
         try:
-            self._record(output)
+            fields = {
+                "call_id": f"{output.call_id:016x}",
+                "op": self._operation,
+                "engine_queue_ms": self._queue_ms,
+                "engine_exec_ms": (ended_ns - self._begun_ns) / 1e6,
+                "error": "failed" if output.failure_message else None,
+            }
+            _firstbyte.record("engine", "call.done", fields)
         except Exception:
             pass
-        self._enqueue(output)
-
-    def _record(self, output: Any) -> None:
-        received_ns = _received.pop(output.call_id, None)
-        queue_ms = None if received_ns is None else (self._begun_ns - received_ns) / 1e6
-        fields = {
-            "call_id": f"{output.call_id:016x}",
-            "op": self._operation,
-            "engine_queue_ms": queue_ms,
-            "engine_exec_ms": (_firstbyte.now_ns() - self._begun_ns) / 1e6,
-            "error": "failed" if output.failure_message else None,
-        }
-        _firstbyte.record("engine", "call.done", fields)
 
 
 def _executing(invoke: Callable[..., Any]) -> Callable[..., Any]:
@@ -223,8 +248,11 @@ def _executing(invoke: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(invoke)
     def executing(name: str, get_result: Any, output: Any, enqueue: Any) -> Any:
-        if not isinstance(enqueue, _Enqueue):
-            enqueue = _Enqueue(enqueue, name)
+        try:
+            if not isinstance(enqueue, _Enqueue):
+                enqueue = _Enqueue(enqueue, name, output.call_id)
+        except Exception:
+            pass
         return invoke(name, get_result, output, enqueue)
 
     return executing

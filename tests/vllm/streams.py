@@ -161,7 +161,7 @@ def main() -> int:
             if done is None or not names <= set(server[trace_id]):
                 wrong.append(f"{arm} {trace_id}: {sorted(client[trace_id])} and {sorted(server[trace_id])}")
                 continue
-            call = engines.get(server[trace_id]["rpc.done"].get("call_id", ""), {})
+            call = engines.get(server[trace_id]["rpc.done"].get("call_id", "").split(",")[0], {})
             if not call:
                 wrong.append(f"{arm} {trace_id}: no [engine] line")
             for column in columns:
