@@ -84,7 +84,7 @@ impl ClientCall {
     fn enter(&self, phase: &str, at_ns: Option<u64>) {
         let at = moment(at_ns);
         if let Some(phase) = Phase::ALL.into_iter().find(|known| known.as_str() == phase) {
-            self.state().timer.enter(phase, at);
+            self.enter_phase(phase, at);
         }
     }
 
@@ -113,13 +113,13 @@ impl ClientCall {
     }
 
     /// A piece of the response body arrived.
-    fn piece(&self, body: &Bound<'_, PyBytes>) {
+    pub(crate) fn piece(&self, body: &Bound<'_, PyBytes>) {
         self.state().report.take(&Bytes::copy_from_slice(body.as_bytes()));
     }
 
     /// The last byte of the response arrived; `unread` if the caller gave it up before.
     #[pyo3(signature = (*, unread=false, at_ns=None))]
-    fn done(&self, py: Python<'_>, unread: bool, at_ns: Option<u64>) -> bool {
+    pub(crate) fn done(&self, py: Python<'_>, unread: bool, at_ns: Option<u64>) -> bool {
         let at = moment(at_ns);
         let event = {
             let mut state = self.state();
@@ -186,6 +186,11 @@ impl ClientCall {
             .with_known(field::STEP, step);
         record_event(py, &call.mark(event));
         call
+    }
+
+    /// The same for a phase by itself.
+    pub(crate) fn enter_phase(&self, phase: Phase, at: Timestamp) {
+        self.state().timer.enter(phase, at);
     }
 
     /// The response head arrived.

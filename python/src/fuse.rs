@@ -6,7 +6,7 @@ use std::{
 };
 
 use firstbyte_core::Clock;
-use pyo3::PyResult;
+use pyo3::prelude::*;
 
 /// So many failures within [`WINDOW`] blow it.
 const FAILURES: u64 = 10;
@@ -16,7 +16,8 @@ const WINDOW: u64 = 60_000_000_000;
 /// All failures of this process, for the accounting.
 static FAILED: AtomicU64 = AtomicU64::new(0);
 
-/// Runs parts of ours; once it is blown it runs nothing, and its owner lets everything pass.
+/// Runs parts of ours; once it is blown, its owner lets everything pass.
+#[pyclass(frozen, module = "firstbyte._firstbyte")]
 #[derive(Debug, Default)]
 pub(crate) struct Fuse {
     blown: AtomicBool,
@@ -24,24 +25,21 @@ pub(crate) struct Fuse {
     failures: AtomicU64,
 }
 
+#[pymethods]
 impl Fuse {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether no further part is to be run.
     #[inline]
+    #[getter]
     pub(crate) fn is_blown(&self) -> bool {
         self.blown.load(Relaxed)
     }
 
-    /// The result, or `None` after a panic or an exception, which are counted and go no further.
-    #[inline]
-    pub(crate) fn run<R>(&self, part: impl FnOnce() -> PyResult<R>) -> Option<R> {
-        match catch_unwind(AssertUnwindSafe(part)) {
-            Ok(Ok(result)) => Some(result),
-            _ => {
-                self.failed();
-                None
-            }
-        }
-    }
-
+    /// A part failed: it is counted, and may blow the fuse.
     #[cold]
     fn failed(&self) {
         FAILED.fetch_add(1, Relaxed);
@@ -52,6 +50,20 @@ impl Fuse {
         }
         if self.failures.fetch_add(1, Relaxed) + 1 >= FAILURES {
             self.blown.store(true, Relaxed);
+        }
+    }
+}
+
+impl Fuse {
+    /// The result, or `None` after a panic or an exception, which are counted and go no further.
+    #[inline]
+    pub(crate) fn run<R>(&self, part: impl FnOnce() -> PyResult<R>) -> Option<R> {
+        match catch_unwind(AssertUnwindSafe(part)) {
+            Ok(Ok(result)) => Some(result),
+            _ => {
+                self.failed();
+                None
+            }
         }
     }
 }

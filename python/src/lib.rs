@@ -13,6 +13,7 @@ mod httpx;
 mod logger;
 mod process;
 mod record;
+mod replaced;
 mod routes;
 #[cfg(unix)]
 mod socket;
@@ -26,12 +27,14 @@ mod _firstbyte {
         asgi::{Leaving, Middleware, ServerCall, ServerSend},
         cli::main,
         client::ClientCall,
-        httpx::{httpx_begin, httpx_head},
+        fuse::Fuse,
+        httpx::{HttpxMethod, HttpxWatch},
         logger::LoggingFeed,
         process::{
             accounting, after_fork_in_child, configure, flush, generation, now_ns, shutdown,
         },
         record::{RpcTimer, new_trace_id, record},
+        replaced::Replaced,
         routes::find_route,
     };
 

@@ -9,7 +9,6 @@ import gc
 import json
 import os
 import socket
-from collections import deque
 
 import aiohttp
 import pytest
@@ -681,9 +680,10 @@ def broken(*arguments, **options):
 )
 @in_loop
 async def test_a_failure_of_ours_is_no_failure_of_the_request(monkeypatch, name, replacement):
+    before = firstbyte.accounting()["failures"]
     with ScriptedServer(answer(), answer(body_delay=0.01), truncate, answer()) as server:
         async with traced() as session:
-            monkeypatch.setattr(_call, "_failures", deque(maxlen=1000))
+            monkeypatch.setattr(_call, "fuse", _firstbyte.Fuse())
             monkeypatch.setattr(_firstbyte, name, replacement)
             assert json.loads(await post(session, f"{server.url}/pause")) == {"status": "ok"}
             async with session.post(f"{server.url}/pause"):
@@ -693,4 +693,4 @@ async def test_a_failure_of_ours_is_no_failure_of_the_request(monkeypatch, name,
             with pytest.raises(aiohttp.ClientConnectorError):
                 await post(session, f"http://127.0.0.1:{refusing_port()}/pause")
             await (await session.get(f"{server.url}/health")).read()
-    assert len(_call._failures) > 3
+    assert firstbyte.accounting()["failures"] > before + 3

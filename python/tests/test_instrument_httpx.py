@@ -13,7 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections import deque
 
 import pytest
 from scripted_server import (
@@ -30,7 +29,7 @@ from scripted_server import (
 
 import firstbyte
 from firstbyte import _firstbyte, _looplag
-from firstbyte._instrument import _call
+from firstbyte._instrument import _call, _httpx
 
 LIBRARIES = ["httpx", *(["httpx2"] if sys.version_info >= (3, 11) else [])]
 PHASES = ["setup", "pool", "dns", "connect", "tls", "send", "wait", "receive"]
@@ -262,6 +261,22 @@ def test_a_late_loop_is_not_blamed_on_the_pool(trace, async_driver, monkeypatch)
     waited = trace.named("client.done")[1]
     assert 400 <= waited.ms("setup_ms") < 3000
     assert waited.ms("pool_ms") < waited.ms("setup_ms")
+
+
+def test_work_before_the_pool_is_not_blamed_on_it(trace, async_driver, monkeypatch):
+    """Such as the imports of a first request, which no heartbeat has been there for."""
+    monkeypatch.setattr(_looplag, "INTERVAL", 10)
+
+    class Transport(async_driver.library.AsyncHTTPTransport):
+        async def handle_async_request(self, request):
+            time.sleep(0.4)  # noqa: ASYNC251
+            return await super().handle_async_request(request)
+
+    with ScriptedServer() as server:
+        async_driver.post(async_driver.traced(transport=Transport(verify=TLS)), f"{server.url}/pause")
+    done = trace.only("client.done")
+    assert 400 <= done.ms("setup_ms") < 3000
+    assert done.ms("pool_ms") < done.ms("setup_ms")
 
 
 def test_a_tls_handshake_that_hangs_is_named(trace, driver):
@@ -649,6 +664,35 @@ def test_a_body_that_is_given_up_is_flagged(trace, driver):
         assert (done["flags"], done["rpc_ms"]) == ("body_unread", "0.0")
 
 
+def test_a_body_that_is_given_up_is_closed_by_the_task_that_read_it(trace, async_driver):
+    closed = []
+
+    class Stream(async_driver.library.AsyncByteStream):
+        async def __aiter__(self):
+            try:
+                yield b"half"
+                yield b"half"
+            finally:
+                closed.append(asyncio.current_task())
+
+    class Transport(async_driver.library.AsyncBaseTransport):
+        async def handle_async_request(self, request):
+            return async_driver.library.Response(200, stream=Stream())
+
+    async def give_up():
+        request = async_driver.library.Request("POST", "http://host/pause")
+        response = await client._transport.handle_async_request(request)
+        pieces = response.stream.__aiter__()
+        assert await pieces.__anext__() == b"half"
+        await pieces.aclose()
+        assert closed == [asyncio.current_task()]
+        await response.aclose()
+
+    client = async_driver.traced(transport=Transport())
+    async_driver.wait(give_up())
+    assert trace.only("client.done")["flags"] == "rpc_missing,body_unread"
+
+
 def test_a_response_that_nobody_reads_has_an_end(trace, sync_driver):
     with ScriptedServer(answer(body_delay=0.05)) as server:
         client = sync_driver.traced()
@@ -792,7 +836,8 @@ def test_a_transport_that_tries_again_does_not_hide_that_something_was_sent(trac
     [
         ("connection.connect_tcp.started", "connect"),
         ("http11.send_request_headers.started", "send"),
-        ("http11.send_request_body.complete", "send"),
+        ("http11.send_request_headers.complete", "wait"),
+        ("http11.send_request_body.complete", "wait"),
         ("http11.receive_response_headers.started", "wait"),
         ("http11.receive_response_headers.complete", "wait"),
         ("http11.receive_response_body.started", "receive"),
@@ -887,21 +932,36 @@ def test_neither_credentials_nor_query_values_are_written(trace, driver):
 class Broken:
     """A call that can do nothing but be there."""
 
-    trace_id, traceparent = ID, PARENT
-
     def __getattr__(self, name):
         raise RuntimeError(f"no {name}")
 
 
-def broken_begin(*arguments, **options):
-    raise RuntimeError("no call")
+def broken(*arguments):
+    raise RuntimeError
 
 
-@pytest.mark.parametrize("replacement", [broken_begin, lambda *_: Broken()])
-def test_a_failure_of_ours_is_no_failure_of_the_request(driver, monkeypatch, replacement):
+def break_the_begin(monkeypatch):
+    monkeypatch.setattr(_httpx, "current_trace_id", broken)
+
+
+def break_the_rest(monkeypatch):
+    """The heartbeat, the end of a call that fails, and everything that a body tells."""
+    streams = _httpx._streams
+
+    def broken_streams(library):
+        return [lambda stream, call, kind=kind: kind(stream, Broken()) for kind in streams(library)]
+
+    monkeypatch.setattr(_httpx._Traced, "_watch_loop", broken)
+    monkeypatch.setattr(_httpx._Traced, "_failed", broken)
+    monkeypatch.setattr(_httpx, "_streams", broken_streams)
+
+
+@pytest.mark.parametrize("break_ours", [break_the_begin, break_the_rest])
+def test_a_failure_of_ours_is_no_failure_of_the_request(driver, monkeypatch, break_ours):
+    monkeypatch.setattr(_call, "fuse", _firstbyte.Fuse())
+    break_ours(monkeypatch)
     client = driver.traced()
-    monkeypatch.setattr(_call, "_failures", deque(maxlen=1000))
-    monkeypatch.setattr(_firstbyte, "httpx_begin", replacement)
+    before = firstbyte.accounting()["failures"]
     with ScriptedServer(answer(), answer(body_delay=0.01), truncate, answer()) as server:
         assert driver.post(client, f"{server.url}/pause").json() == {"status": "ok"}
         with driver.stream(client, f"{server.url}/pause") as response:
@@ -911,36 +971,64 @@ def test_a_failure_of_ours_is_no_failure_of_the_request(driver, monkeypatch, rep
         with pytest.raises(driver.library.ConnectError):
             driver.post(client, f"http://127.0.0.1:{refusing_port()}/pause")
         assert driver.get(client, f"{server.url}/health").status_code == 200
-    assert len(_call._failures) > 3
+    assert firstbyte.accounting()["failures"] > before + 3
 
 
 def test_what_fails_ten_times_in_a_minute_is_left_alone(driver, monkeypatch):
-    client, asked = driver.traced(), []
+    asked = []
 
-    def begin(request, trace_id):
-        asked.append(request)
+    def working_for():
+        asked.append(1)
         raise RuntimeError
 
-    monkeypatch.setattr(_call, "_failures", deque(maxlen=10))
-    monkeypatch.setattr(_firstbyte, "httpx_begin", begin)
+    monkeypatch.setattr(_call, "fuse", _firstbyte.Fuse())
+    monkeypatch.setattr(_httpx, "current_trace_id", working_for)
+    client = driver.traced()
     with ScriptedServer() as server:
         for _ in range(15):
             driver.post(client, f"{server.url}/pause")
     assert len(asked) == 10
+    assert _call.fuse.is_blown
 
 
-def test_a_version_with_other_insides_is_traced_by_what_it_documents(driver, trace, monkeypatch):
-    def unknown(*_):
-        raise LookupError
+def test_a_version_with_other_insides_is_traced_by_what_it_documents(driver, trace):
+    """Whose URLs are no tuples, and whose headers are no lists."""
 
-    monkeypatch.setattr(_firstbyte, "httpx_begin", unknown)
-    monkeypatch.setattr(_firstbyte, "httpx_head", unknown)
-    client = driver.traced()
-    with ScriptedServer(answer(), answer()) as server:
+    class Parts:
+        def __init__(self, parts):
+            self._parts = parts
+
+        def __getattr__(self, name):
+            return getattr(self._parts, name)
+
+        def __str__(self):
+            return str(self._parts)
+
+    def other_url(request):
+        request.url._uri_reference = Parts(request.url._uri_reference)
+
+    def other_headers(response):
+        response.headers._list = tuple(response.headers._list)
+        return response
+
+    class Transport(driver.library.HTTPTransport):
+        def handle_request(self, request):
+            return other_headers(super().handle_request(request))
+
+    class AsyncTransport(driver.library.AsyncHTTPTransport):
+        async def handle_async_request(self, request):
+            return other_headers(await super().handle_async_request(request))
+
+    kind = AsyncTransport if driver.is_async else Transport
+    client = driver.traced(
+        transport=kind(verify=TLS), event_hooks={"request": [driver.hook(other_url)], "response": []}
+    )
+    with ScriptedServer(answer(rpc_ms=0.0), answer()) as server:
         assert driver.post(client, f"{server.url}/pause?a=secret").status_code == 200
         assert driver.get(client, f"{server.url}/health").status_code == 200
         assert server.target in trace.only("client.send")["url"]
-    assert trace.only("client.done")["status"] == "200"
+    done = trace.only("client.done")
+    assert (done["status"], done["rpc_ms"]) == ("200", "0.0")
     assert "secret" not in trace.path.read_text()
 
 

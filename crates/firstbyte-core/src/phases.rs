@@ -246,6 +246,10 @@ impl Split {
     /// Joins the two halves. What contradicts the client's own clock is left out and flagged,
     /// never clamped.
     ///
+    /// A server begins when it has the head of a request, while the body may still be on its way. So if its
+    /// half is longer than the wait, but not longer than `send` and the wait together, then the handler
+    /// spent the excess in `send`, waiting for the body; what `handler` keeps was spent in the wait.
+    ///
     /// The parts of the wait add up to it exactly, unless `server_exceeds_wait` says that they cannot.
     /// What has no name of its own is `unattributed`: the server's kernel may hide in it if its time is
     /// unknown, and the engine if rpc is.
@@ -262,9 +266,18 @@ impl Split {
         let Some(wait) = phases.get(Phase::Wait) else { return split };
         split.kernel = server.kernel;
         split.handler = server.handler;
-        let inside = split.handler.unwrap_or_default() + split.rpc.unwrap_or_default();
-        let told = server.total.unwrap_or(inside);
-        let outside = wait.checked_sub(split.kernel.unwrap_or_default() + told);
+        let rpc = split.rpc.unwrap_or_default();
+        let told = server.total.unwrap_or(split.handler.unwrap_or_default() + rpc);
+        let half = split.kernel.unwrap_or_default() + told;
+        // What was too much of the half, as far as it can have been spent in `send`.
+        let early = half.checked_sub(wait).unwrap_or_default();
+        let spare = split.handler.or_else(|| told.checked_sub(rpc)).unwrap_or_default();
+        let fits = early <= spare && phases.get(Phase::Send).is_some_and(|send| early <= send);
+        let early = if fits { early } else { Micros(0) };
+        split.handler = split.handler.map(|handler| handler - early);
+        let (told, half) = (told - early, half - early);
+        let inside = split.handler.unwrap_or_default() + rpc;
+        let outside = wait.checked_sub(half);
         let (Some(outside), Some(after)) = (outside, told.checked_sub(inside)) else {
             split.flags.server_exceeds_wait = true;
             (split.kernel, split.handler) = (None, None);

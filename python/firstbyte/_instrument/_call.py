@@ -6,10 +6,7 @@ Everything here that runs within a request is `guarded`: a failure of ours is no
 from __future__ import annotations
 
 import re
-import weakref
-from collections import deque
 from functools import wraps
-from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from .. import _firstbyte
@@ -40,8 +37,8 @@ _TRACEPARENT = re.compile(
     r"(?!ff|00.{54})[0-9a-f]{2}-[0-9a-f]{16}([0-9a-f]{16})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-[^A-Z]*)?"
 )
 
-#: When parts of ours failed, in nanoseconds. So many within a minute, and no further call is traced.
-_failures: deque[int] = deque(maxlen=10)
+#: Ten failed parts within a minute blow it, and no further call is traced.
+fuse = _firstbyte.Fuse()
 
 
 def guarded(part: Callable[_P, _R]) -> Callable[_P, _R | None]:
@@ -52,21 +49,16 @@ def guarded(part: Callable[_P, _R]) -> Callable[_P, _R | None]:
         try:
             return part(*args, **kwargs)
         except Exception:
-            _failures.append(_firstbyte.now_ns())
+            fuse.failed()
             return None
 
     return run
 
 
-def failed_too_often() -> bool:
-    """Whether no further call is to be traced."""
-    return len(_failures) == _failures.maxlen and _failures[-1] - _failures[0] < 60e9
-
-
 @guarded
 def is_control(method: str, path: str) -> bool:
     """Whether a request is to be traced."""
-    return not failed_too_often() and _firstbyte.find_route(method, path) is not None
+    return not fuse.is_blown and _firstbyte.find_route(method, path) is not None
 
 
 @guarded
@@ -138,44 +130,3 @@ def fail_unseen(call: _firstbyte.ClientCall, error: BaseException, entered_ns: i
     if type(error).__name__ not in _NEVER_SENT:
         call.enter("wait", entered_ns)
     fail(call, error)
-
-
-class Override:
-    """In the place of a method of one object, which stays the object that it is."""
-
-    __slots__ = ("_name", "_own", "_owner")
-
-    def __init__(self, owner: Any, name: str) -> None:
-        self._owner: Any = weakref.ref(owner)
-        self._name = name
-        #: What stood in the object itself, where somebody else has put something.
-        self._own = vars(owner).get(name)
-        setattr(owner, name, self)
-
-    @classmethod
-    def of(cls, owner: Any, name: str) -> Override | None:
-        """The one that is in the place of this method."""
-        there = vars(owner).get(name)
-        return there if isinstance(there, cls) else None
-
-    def remove(self) -> None:
-        owner = self._owner()
-        if self._own is not None:
-            setattr(owner, self._name, self._own)
-        else:
-            delattr(owner, self._name)
-
-    def original(self) -> Any:
-        """The method, looked up at each call: its class may have been patched since."""
-        if self._own is not None:
-            return self._own
-        owner = self._owner()
-        function = getattr(type(owner), self._name, None)
-        if type(function) is FunctionType:
-            return MethodType(function, owner)
-        for kind in type(owner).__mro__:
-            if self._name in vars(kind):
-                method = vars(kind)[self._name]
-                bind = getattr(type(method), "__get__", None)
-                return method if bind is None else bind(method, owner, type(owner))
-        return owner.__getattr__(self._name)

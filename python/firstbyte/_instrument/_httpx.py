@@ -1,7 +1,8 @@
 """httpx and httpx2: each transport of a client gets a `handle_request` of its own.
 
 The method is put on the instance, so that the transport stays the object that it is. A request that is
-no control call gets the very coroutine that the transport's own method returns.
+no control call gets the very coroutine that the transport's own method returns. What every request passes
+is Rust's: `_firstbyte.HttpxMethod` and `HttpxWatch`.
 """
 
 from __future__ import annotations
@@ -18,22 +19,13 @@ from . import _call
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-#: What each trace event of httpcore begins; the phase before ends there.
-_BEGINS = {
-    "connect_tcp.started": "connect",
-    "connect_unix_socket.started": "connect",
-    "start_tls.started": "tls",
-    "send_request_headers.started": "send",
-    "receive_response_headers.started": "wait",
-}
-
 
 def instrument(client: Any) -> None:
     library = sys.modules[_library_of(client)]
     for transport in _transports(client):
         for method, kind in _METHODS.items():
             if hasattr(transport, method) and kind.of(transport, method) is None:
-                kind(transport, method, library)
+                kind(transport, method, library).put()
 
 
 def uninstrument(client: Any) -> None:
@@ -57,197 +49,85 @@ def _library_of(client: Any) -> str:
     return "httpx"
 
 
-class _Traced(_call.Override):
-    """In the place of a transport's method."""
+class _Traced(_firstbyte.HttpxMethod):
+    """In the place of a transport's method: what it calls where Python does the work."""
 
-    __slots__ = ("_library",)
+    __slots__ = ()
 
-    def __init__(self, transport: Any, method: str, library: Any) -> None:
-        self._library = library
-        super().__init__(transport, method)
+    @staticmethod
+    def _working_for() -> str | None:
+        return current_trace_id()
 
-    @_call.guarded
-    def _begin(self, request: Any) -> _Watch | None:
-        """Follows the request, if it is a control call."""
-        theirs = request.extensions.get("trace")
-        if theirs is not None and isinstance(getattr(theirs, "__self__", None), _Watch):
-            # By another override, which somebody has wrapped into a method of his own.
+    @staticmethod
+    def _begin_slowly(request: Any) -> _firstbyte.ClientCall | None:
+        """By what httpx documents: for other versions, and for headers that have to be replaced."""
+        url = request.url
+        path = url.raw_path.partition(b"?")[0].decode("ascii", "replace")
+        if not _call.is_control(request.method, path):
             return None
-        if _call.failed_too_often():
-            return None
-        try:
-            call = _firstbyte.httpx_begin(request, current_trace_id())
-        except LookupError:
-            call = _begin_slowly(request)
-        if call is None:
-            return None
-        return _Watch(call, request, has_pool=hasattr(self._owner(), "_pool"))
+        port = url.port or {"http": 80, "https": 443}.get(url.scheme)
+        return _call.begin(request.method, str(url), path, f"{url.host}:{port}", request.headers)
+
+    @staticmethod
+    def _watch_loop(watch: _firstbyte.HttpxWatch) -> _looplag.LoopLag | None:
+        lag = _looplag.of_running_loop()
+        if lag is not None:
+            lag.loop.call_soon(watch.turned)
+        return lag
+
+    @staticmethod
+    def _head(call: _firstbyte.ClientCall, response: Any) -> None:
+        _call.head(call, response.status_code, response.headers)
+
+    @staticmethod
+    def _failed(call: _firstbyte.ClientCall, error: BaseException, unseen_since: int | None) -> None:
+        if unseen_since is None:
+            _call.fail(call, error)
+        else:
+            _call.fail_unseen(call, error, unseen_since)
 
 
 class _TracedAsync(_Traced):
     __slots__ = ()
 
-    def __call__(self, request: Any) -> Any:
-        original = self.original()
-        watch = self._begin(request)
-        return original(request) if watch is None else self._handle(original, request, watch)
+    def __new__(cls, transport: Any, method: str, library: Any) -> _TracedAsync:
+        return super().__new__(cls, transport, method, _call.fuse, _streams(library)[1], _nothing)
 
-    async def _handle(self, original: Any, request: Any, watch: _Watch) -> Any:
-        watch.start_async()
+    async def _traced(self, watch: _firstbyte.HttpxWatch) -> Any:
         try:
-            response = await original(request)
+            response = await watch.send()
         except BaseException as error:
             watch.failed(error)
             raise
-        finally:
-            watch.restore()
-        watch.head(response, _streams(self._library)[1])
+        watch.head(response)
         return response
 
 
 class _TracedSync(_Traced):
     __slots__ = ()
 
-    def __call__(self, request: Any) -> Any:
-        original = self.original()
-        watch = self._begin(request)
-        return original(request) if watch is None else self._handle(original, request, watch)
+    def __new__(cls, transport: Any, method: str, library: Any) -> _TracedSync:
+        return super().__new__(cls, transport, method, _call.fuse, _streams(library)[0], None)
 
-    def _handle(self, original: Any, request: Any, watch: _Watch) -> Any:
-        watch.start(watch.on_event)
+    def _traced(self, watch: _firstbyte.HttpxWatch) -> Any:
         try:
-            response = original(request)
+            response = watch.send()
         except BaseException as error:
             watch.failed(error)
             raise
-        finally:
-            watch.restore()
-        watch.head(response, _streams(self._library)[0])
+        watch.head(response)
         return response
 
 
-def _begin_slowly(request: Any) -> _firstbyte.ClientCall | None:
-    """By what httpx documents: for other versions, and for headers that have to be replaced."""
-    url = request.url
-    path = url.raw_path.partition(b"?")[0].decode("ascii", "replace")
-    if not _call.is_control(request.method, path):
-        return None
-    port = url.port or {"http": 80, "https": 443}.get(url.scheme)
-    return _call.begin(request.method, str(url), path, f"{url.host}:{port}", request.headers)
+async def _nothing() -> None:
+    """What a callback has to return to httpcore: a coroutine."""
 
 
 #: The methods of sync and async transports.
-_METHODS: dict[str, type[_Traced]] = {
+_METHODS: dict[str, type[_TracedSync | _TracedAsync]] = {
     "handle_request": _TracedSync,
     "handle_async_request": _TracedAsync,
 }
-
-
-class _Watch:
-    """Follows one request by the trace events of httpcore."""
-
-    __slots__ = (
-        "_call",
-        "_entered_ns",
-        "_has_pool",
-        "_lag",
-        "_request",
-        "_seen",
-        "_theirs",
-        "_turned",
-    )
-
-    def __init__(self, call: _firstbyte.ClientCall, request: Any, *, has_pool: bool) -> None:
-        self._call = call
-        self._request = request
-        self._has_pool = has_pool
-        self._entered_ns = _firstbyte.now_ns()
-        self._seen = False
-        self._theirs = request.extensions.get("trace")
-        self._lag: _looplag.LoopLag | None = None
-        #: Whether the event loop has turned since then; `None` without a loop.
-        self._turned: bool | None = None
-
-    @_call.guarded
-    def start(self, on_event: Any) -> None:
-        self._request.extensions["trace"] = on_event
-
-    @_call.guarded
-    def start_async(self) -> None:
-        self._request.extensions["trace"] = self.on_event_async
-        if self._has_pool and (lag := _looplag.of_running_loop()) is not None:
-            self._lag, self._turned = lag, False
-            lag.loop.call_soon(self._turn)
-
-    def _turn(self) -> None:
-        self._turned = True
-
-    @_call.guarded
-    def restore(self) -> None:
-        """The request may be used again, by a redirect for one: it gets its own callback back."""
-        if self._theirs is None:
-            self._request.extensions.pop("trace", None)
-        else:
-            self._request.extensions["trace"] = self._theirs
-
-    def on_event(self, name: str, info: dict[str, Any]) -> Any:
-        self._take(name, info)
-        return None if self._theirs is None else self._theirs(name, info)
-
-    async def on_event_async(self, name: str, info: dict[str, Any]) -> None:
-        self._take(name, info)
-        if self._theirs is not None:
-            await self._theirs(name, info)
-
-    @_call.guarded
-    def _take(self, name: str, info: dict[str, Any]) -> None:
-        if not self._seen:
-            self._seen = True
-            self._left_the_pool()
-        phase = _BEGINS.get(name.partition(".")[2])
-        # A proxy that is asked for a tunnel belongs to the connection.
-        if phase is not None and getattr(info.get("request"), "method", None) != b"CONNECT":
-            self._call.enter(phase)
-
-    def _left_the_pool(self) -> None:
-        """The pool tells nothing: what was before the first event was its wait, or the loop's.
-
-        A loop that is late at this moment let us wait that long after there was a connection; that part
-        is `setup`, what the caller's own process took.
-        """
-        waited = _firstbyte.now_ns() - self._entered_ns
-        if self._turned is False:
-            # Nobody waited for anything: it was work, such as the imports of a first request.
-            late_ns = waited
-        else:
-            late_ns = int(self._lag.ms() * 1e6) if self._lag is not None else 0
-        self._call.enter("pool", self._entered_ns + min(late_ns, waited))
-
-    @_call.guarded
-    def failed(self, error: BaseException) -> None:
-        if self._seen:
-            _call.fail(self._call, error)
-        elif self._has_pool:
-            self._left_the_pool()
-            _call.fail(self._call, error)
-        else:
-            _call.fail_unseen(self._call, error, self._entered_ns)
-
-    @_call.guarded
-    def head(self, response: Any, stream: Any) -> None:
-        if not self._seen:
-            # A transport that tells nothing: all until the head is one wait.
-            self._call.enter("wait", self._entered_ns)
-        try:
-            _firstbyte.httpx_head(self._call, response)
-        except LookupError:
-            _call.head(self._call, response.status_code, response.headers)
-        if response.is_stream_consumed:
-            # One that has read it already, as those of tests do.
-            _call.piece(self._call, vars(response).get("_content", b""))
-            _call.done(self._call)
-        else:
-            response.stream = stream(response.stream, self._call)
 
 
 @cache

@@ -27,18 +27,18 @@ _opened: ContextVar[list[tuple[_Body, Any]] | None] = ContextVar("firstbyte.bodi
 
 def instrument(session: Any) -> None:
     if _Send.of(session, "send") is None:
-        _Send(session, "send")
+        _Send(session, "send").put()
     for adapter in session.adapters.values():
         if _AdapterSend.of(adapter, "send") is None:
-            _AdapterSend(adapter, "send")
+            _AdapterSend(adapter, "send").put()
 
 
 def uninstrument(session: Any) -> None:
     if send := _Send.of(session, "send"):
         send.remove()
     for adapter in session.adapters.values():
-        if send := _AdapterSend.of(adapter, "send"):
-            send.remove()
+        if adapter_send := _AdapterSend.of(adapter, "send"):
+            adapter_send.remove()
 
 
 @cache
@@ -86,7 +86,7 @@ def _enter(phase: str) -> None:
         call.enter(phase)
 
 
-class _AdapterSend(_call.Override):
+class _AdapterSend(_firstbyte.Replaced):
     """In the place of an adapter's `send`: one request, up to its response head."""
 
     __slots__ = ("_classes", "_manager")
@@ -99,7 +99,6 @@ class _AdapterSend(_call.Override):
             self._manager.pool_classes_by_scheme = {
                 scheme: _watched_pool(pool) for scheme, pool in self._classes.items()
             }
-        super().__init__(adapter, name)
 
     def remove(self) -> None:
         super().remove()
@@ -235,15 +234,14 @@ class _Body:
             self._end()
 
 
-class _Send(_call.Override):
+class _Send(_firstbyte.Replaced):
     """In the place of a session's `send`: it reads the body, which an adapter leaves to it."""
 
-    __slots__ = ()
+    __slots__ = ("_session",)
 
     def __init__(self, session: Any, name: str) -> None:
-        super().__init__(session, name)
         # In `Session().send(request)` nothing else has the session.
-        self._owner = lambda: session
+        self._session = session
 
     def __call__(self, request: Any, **kwargs: Any) -> Any:
         # A redirect has been read before the session sends its next hop.

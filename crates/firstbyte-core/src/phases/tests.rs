@@ -66,6 +66,30 @@ fn without_the_handlers_share_the_answer_is_not_blamed() {
 }
 
 #[test]
+fn a_server_that_began_before_the_body_was_there_waited_for_it_in_send() {
+    let at = |micros: u64| Timestamp::from_nanos(micros * 1000);
+    let mut timer = PhaseTimer::start(at(0));
+    timer.enter(Phase::Send, at(0));
+    timer.enter(Phase::Wait, at(300));
+    let phases = timer.finish(at(1300));
+    let rpc = ReportedRpc::Known(Micros(700));
+    let split = Split::new(phases, server(Some(100), Some(450), Some(1200)), rpc);
+    assert_eq!(split.flags, Flags::default());
+    assert_eq!((split.kernel, split.handler), (Some(Micros(100)), Some(Micros(150))));
+    assert_eq!((split.respond, split.network), (Some(Micros(50)), Some(Micros(0))));
+    let without_rpc = Split::new(phases, server(Some(100), None, Some(1200)), ReportedRpc::Missing);
+    assert_eq!(without_rpc.unattributed, Some(Micros(900)));
+    assert_eq!(without_rpc.flags.to_text(), "rpc_missing");
+    // More than `send`, and more than the handler had.
+    for server in
+        [server(Some(101), Some(450), Some(1200)), server(Some(100), Some(299), Some(1200))]
+    {
+        let split = Split::new(phases, server, rpc);
+        assert_eq!(split.flags.to_text(), "server_exceeds_wait");
+    }
+}
+
+#[test]
 fn parts_that_are_longer_than_their_total_are_flagged() {
     let split = Split::new(
         phases(1000),
