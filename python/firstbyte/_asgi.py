@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from . import _firstbyte, _looplag
+from ._process import flush
 from ._rpc import current_call
 
 if TYPE_CHECKING:
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
     ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+#: How long the end of an application waits for its lines to be written at most, in seconds.
+LAST_FLUSH = 0.25
 
 
 class FirstByteMiddleware(_firstbyte.Middleware):
@@ -59,6 +65,15 @@ class FirstByteMiddleware(_firstbyte.Middleware):
 
     async def _asgi3(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self(scope, receive, send)
+
+    def _lifespan(self, coroutine: object) -> None:
+        """The application begins. Its end may be the last that we see of this process.
+
+        uvicorn raises the signal that ended it once more, and is ended by that without `atexit`.
+        """
+        self._start_loop_lag()
+        with suppress(TypeError):
+            weakref.finalize(coroutine, flush, LAST_FLUSH).atexit = False
 
     def _start_loop_lag(self) -> _looplag.LoopLag | None:
         """The heartbeat of the running loop: a look at the last one, which is nearly always right."""

@@ -14,16 +14,16 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+import httpx
 import pytest
 from conftest import parse
 from scripted_server import Disconnected, ScriptedServer, answer, refusing_port, silent
 
 import firstbyte
 
-if TYPE_CHECKING:
-    from pathlib import Path
+HERE = Path(__file__).parent
 
 #: What each of the programs begins with.
 PRELUDE = """\
@@ -581,6 +581,31 @@ def test_a_signal_ends_it_as_without_us(program, name):
     process.send_signal(getattr(signal, name))
     assert program.end(process).returncode == -getattr(signal, name)
     assert program.counts() == {"process.start": 1, "step.done": 1}
+
+
+def test_a_signal_to_uvicorn_loses_no_line(program):
+    """It ends its application, and then itself by the same signal."""
+    code = """if True:
+        import uvicorn
+        from servers import application
+
+        firstbyte.configure(log=os.environ["FIRSTBYTE_LOG"], flush_interval=60)
+
+        class Server(uvicorn.Server):
+            async def startup(self, sockets=None):
+                await super().startup(sockets)
+                print(self.servers[0].sockets[0].getsockname()[1], flush=True)
+
+        app = firstbyte.FirstByteMiddleware(application)
+        Server(uvicorn.Config(app, port=0, log_level="critical")).run()
+    """
+    process = program.start(code, PYTHONPATH=str(HERE))
+    port = int(process.stdout.readline())
+    with httpx.Client(trust_env=False, verify=False) as client:
+        assert client.post(f"http://127.0.0.1:{port}/pause").status_code == 200
+    process.send_signal(signal.SIGTERM)
+    assert program.end(process).returncode == -signal.SIGTERM
+    assert program.counts()["server.done"] == 1
 
 
 @pytest.mark.parametrize("busy", ["", "firstbyte.AdminClient(sys.argv[1]).post('/pause')"])

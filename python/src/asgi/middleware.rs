@@ -93,8 +93,9 @@ impl Middleware {
                 Ok(coroutine)
             }
             Some(Passage::Lifespan) => {
-                _ = this.fuse.run(|| slf.call_method0(intern!(py, "_start_loop_lag")));
-                this.app.bind(py).call(args, kwargs)
+                let coroutine = this.app.bind(py).call(args, kwargs)?;
+                _ = this.fuse.run(|| slf.call_method1(intern!(py, "_lifespan"), (&coroutine,)));
+                Ok(coroutine)
             }
             Some(Passage::Untouched) | None => this.app.bind(py).call(args, kwargs),
         }
