@@ -218,32 +218,31 @@ class AdminClient(_Client):
         resume: str = "/resume",
         *,
         resume_timeout: float = _RESUME_WITHIN,
+        **options: Unpack[CallOptions],
     ) -> Iterator[AdminResponse]:
         """Pause the server, do the work, resume it whatever became of the work.
 
-        The resume is tried as well when the pause may have happened without an answer. Its error is
-        raised unless the work raised one.
+        The options are those of `request`, for the pause; its `headers`, `step` and `trace_id` are the
+        resume's too. The resume is tried as well when the pause may have happened without an answer. Its
+        error is raised unless the work raised one. Ctrl-C does not give it up.
         """
+        call = _resume_call(resume, resume_timeout, options)
         try:
-            response = self.post(pause).raise_for_status()
+            response = self.post(pause, **options).raise_for_status()
         except BaseException as error:
             if _may_be_paused(error):
-                self._try_resume(resume, resume_timeout)
+                self._try_resume(call)
             raise
         try:
             yield response
         except BaseException:
-            self._try_resume(resume, resume_timeout)
+            self._try_resume(call)
             raise
-        self._resume(resume, resume_timeout).raise_for_status()
+        AdminResponse(self._native.call(call)).raise_for_status()
 
-    def _resume(self, path: str, timeout: float) -> AdminResponse:
-        call = _call("POST", path, {"timeout": timeout})
-        return AdminResponse(self._native.call({**call, "bypass": True}))
-
-    def _try_resume(self, path: str, timeout: float) -> None:
+    def _try_resume(self, call: Call) -> None:
         try:
-            self._resume(path, timeout)
+            AdminResponse(self._native.call(call))
         except Exception:
             # The first error is the one to tell; this one has its client.fail line.
             pass
@@ -290,39 +289,31 @@ class AsyncAdminClient(_Client):
         resume: str = "/resume",
         *,
         resume_timeout: float = _RESUME_WITHIN,
+        **options: Unpack[CallOptions],
     ) -> AsyncIterator[AdminResponse]:
-        """Pause the server, do the work, resume it whatever became of the work, cancelling included.
-
-        The resume is tried as well when the pause may have happened without an answer. Its error is
-        raised unless the work raised one.
-        """
+        """As `AdminClient.paused`; cancelling does not give up the resume either."""
+        call = _resume_call(resume, resume_timeout, options)
         try:
-            response = (await self.post(pause)).raise_for_status()
+            response = (await self.post(pause, **options)).raise_for_status()
         except BaseException as error:
             if _may_be_paused(error):
-                await self._try_resume(resume, resume_timeout, error)
+                await self._try_resume(call, error)
             raise
         try:
             yield response
         except BaseException as error:
-            await self._try_resume(resume, resume_timeout, error)
+            await self._try_resume(call, error)
             raise
-        (await self._resume(resume, resume_timeout)).raise_for_status()
+        AdminResponse(await _mailbox.call(self._native, call)).raise_for_status()
 
-    async def _resume(self, path: str, timeout: float) -> AdminResponse:
-        call = _call("POST", path, {"timeout": timeout})
-        # Given up before it was sent, it would leave the server paused.
-        return AdminResponse(await _mailbox.call(self._native, {**call, "bypass": True}, keep=True))
-
-    async def _try_resume(self, path: str, timeout: float, error: BaseException) -> None:
+    async def _try_resume(self, call: Call, error: BaseException) -> None:
         """After an error, which is the one to tell: that of the resume has its `client.fail` line."""
         try:
             if isinstance(error, Exception):
-                await self._resume(path, timeout)
+                AdminResponse(await _mailbox.call(self._native, call))
             else:
                 # Whoever was cancelled must not be kept waiting: the native thread does it alone.
-                call = _call("POST", path, {"timeout": timeout})
-                self._native.detach({**call, "bypass": True})
+                self._native.detach(call)
         except Exception:
             pass
 
@@ -345,6 +336,16 @@ def _may_be_paused(error: BaseException) -> bool:
     return not isinstance(error, (NotSent, OverlapError, ConfigError))
 
 
+def _resume_call(path: str, timeout: float, pause: CallOptions) -> Call:
+    options: CallOptions = {
+        "headers": pause.get("headers"),
+        "step": pause.get("step"),
+        "trace_id": pause.get("trace_id"),
+        "timeout": timeout,
+    }
+    return {**_call("POST", path, options), "resume": True}
+
+
 def _call(method: str, path: str, options: CallOptions) -> Call:
     headers = list((options.get("headers") or {}).items())
     body = options.get("body")
@@ -363,7 +364,7 @@ def _call(method: str, path: str, options: CallOptions) -> Call:
         "headers": headers,
         "operation_class": options.get("operation_class"),
         "allow_overlap": options.get("allow_overlap", False),
-        "bypass": False,
+        "resume": False,
         "step": options.get("step"),
         "timeout": options.get("timeout"),
         "trace_id": options.get("trace_id") or current_trace_id(),

@@ -51,12 +51,10 @@ def _of_running_loop() -> _Loop:
     return here
 
 
-async def call(
-    client: _firstbyte.NativeClient, arguments: Call, *, keep: bool = False
-) -> _firstbyte.NativeResponse:
+async def call(client: _firstbyte.NativeClient, arguments: Call) -> _firstbyte.NativeResponse:
     """Make a call on the native thread and wait for its end.
 
-    Cancelling gives the call up, unless it is to be kept: then nobody waits for it any longer.
+    Cancelling gives the call up, unless it is a resume: nobody waits for that any longer.
     """
     here = _of_running_loop()
     number = next(here.numbers)
@@ -72,8 +70,7 @@ async def call(
     except BaseException:
         # An end that has come by itself is not changed by this.
         here.waiting.pop(number, None)
-        if not keep:
-            pending.cancel()
+        pending.cancel()
         raise
 
 

@@ -30,7 +30,8 @@ class Call(TypedDict):
     headers: list[tuple[str, str]]
     operation_class: str | None
     allow_overlap: bool
-    bypass: bool
+    #: It begins whatever is in flight, and goes on without whoever waits for it.
+    resume: bool
     step: int | None
     timeout: float | None
     trace_id: str | None

@@ -20,7 +20,7 @@ use firstbyte_core::{
 use pyo3::{prelude::*, types::PyDict};
 
 use crate::{
-    convert::refused,
+    convert::{config_error, refused, seconds},
     fuse,
     logger::{LoggingFeed, handover},
 };
@@ -209,11 +209,17 @@ pub(crate) fn configure(
     py: Python<'_>,
     log: Option<PathBuf>,
     json: Option<PathBuf>,
-    capacity: Option<usize>,
+    capacity: Option<Bound<'_, PyAny>>,
     flush_interval: Option<f64>,
 ) -> PyResult<()> {
-    let flush_interval = flush_interval.map(Duration::try_from_secs_f64).transpose();
-    let flush_interval = flush_interval.map_err(refused(py))?;
+    let flush_interval = flush_interval.map(|value| seconds(py, "flush_interval", value));
+    let flush_interval = flush_interval.transpose()?;
+    let capacity = capacity.map(|value| {
+        let refused =
+            |error: PyErr| config_error(py, &format!("capacity={value}: {}", error.value(py)));
+        value.extract().map_err(refused)
+    });
+    let capacity = capacity.transpose()?;
     let settings = Settings { capacity, flush_interval, ..Settings::new(log, json) };
     let Made { recorder, logging } = settings.build().map_err(refused(py))?;
     let (old, chores) = {
@@ -229,15 +235,11 @@ pub(crate) fn configure(
     Ok(())
 }
 
-fn seconds(py: Python<'_>, timeout: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(timeout).map_err(refused(py))
-}
-
 /// Waits until everything recorded so far is written, at most `timeout` seconds. Whether it was.
 #[pyfunction]
 #[pyo3(signature = (timeout=1.0))]
 pub(crate) fn flush(py: Python<'_>, timeout: f64) -> PyResult<bool> {
-    let timeout = seconds(py, timeout)?;
+    let timeout = seconds(py, "timeout", timeout)?;
     let recorder = state().recorder.clone();
     Ok(recorder.is_none_or(|recorder| py.detach(|| recorder.flush(timeout))))
 }
@@ -246,7 +248,7 @@ pub(crate) fn flush(py: Python<'_>, timeout: f64) -> PyResult<bool> {
 #[pyfunction]
 #[pyo3(signature = (timeout=1.0))]
 pub(crate) fn shutdown(py: Python<'_>, timeout: f64) -> PyResult<()> {
-    let timeout = seconds(py, timeout)?;
+    let timeout = seconds(py, "timeout", timeout)?;
     let recorder = state().recorder.clone();
     py.detach(|| {
         crate::admin::stop_runtime(timeout / 2);

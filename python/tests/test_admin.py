@@ -344,10 +344,17 @@ def test_a_body_that_is_no_json_says_so(trace, body):
         ({"base_url": "http://a:b@host", "token": "c"}, "choose one"),
         ({"connect_timeout": 0.0}, "connect"),
         ({"send_timeout": 0.0}, "send"),
-        ({"send_timeout": -1.0}, "negative"),
-        ({"timeout": float("nan")}, "."),
+        ({"send_timeout": -1.0}, "send_timeout=-1: .*negative"),
+        ({"timeout": float("nan")}, "timeout"),
+        ({"still_waiting": 1e300}, "still_waiting"),
         ({"peer_dead_timeout": 0.5}, "peer_dead"),
         ({"max_connections": 0}, "max_connections"),
+        ({"max_connections": -1}, "max_connections: .*negative"),
+        ({"attempts": -1}, "attempts"),
+        ({"attempts": 1 << 70}, "attempts"),
+        ({"attempts": "3"}, "attempts"),
+        ({"max_body": -1}, "max_body"),
+        ({"base_url": 7}, "base_url"),
         ({"root_certificate": b"junk"}, "certificate"),
         ({"identity": b"junk"}, "identity"),
         ({"routes": "/no/such/file"}, "/no/such/file"),
@@ -372,6 +379,9 @@ def test_a_setting_that_cannot_work_fails_at_construction(trace, options, says):
         ("/pause", {"operation_class": "maybe"}),
         ("/pause", {"trace_id": "x"}),
         ("/pause", {"timeout": -1.0}),
+        ("/pause", {"step": 1 << 70}),
+        ("/pause", {"body": "text"}),
+        ("/pause", {"headers": {"a": 1}}),
     ],
 )
 def test_an_argument_that_cannot_work_sends_nothing(trace, path, options):
@@ -633,6 +643,19 @@ def test_paused_resumes_after_the_work(trace):
             assert response.status == 200
             client.post("/update_weights")
         assert server.paths() == ["/pause", "/update_weights", "/resume"]
+
+
+def test_paused_takes_the_options_of_a_call(trace):
+    options = {"step": 7, "trace_id": "00f067aa0ba902b7", "headers": {"x-tenant": "a"}}
+    with ScriptedServer(answer(delay=0.1), answer(delay=0.1)) as server:
+        with AdminClient(server.url).paused("/pause?mode=keep", timeout=5.0, json={"a": 1}, **options):
+            pass
+        pause, resume = server.requests
+        assert (pause.body, resume.body) == (b'{"a": 1}', b"")
+        assert [request.headers["x-tenant"] for request in server.requests] == ["a", "a"]
+    assert [(line.trace_id, line["step"]) for line in trace.named("client.send")] == [
+        ("00f067aa0ba902b7", "7")
+    ] * 2
 
 
 def test_paused_resumes_after_an_exception(trace):

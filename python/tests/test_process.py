@@ -11,19 +11,20 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 from conftest import parse
 from scripted_server import Disconnected, ScriptedServer, answer, refusing_port, silent
 
 import firstbyte
 
-HERE = Path(__file__).parent
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: What each of the programs begins with.
 PRELUDE = """\
@@ -59,13 +60,16 @@ class Program:
         variables = {"FIRSTBYTE_LOG": str(self.log), **variables}
         return clean | {name: value for name, value in variables.items() if value is not None}
 
-    def start(self, code: str, *arguments: str, flags=(), **variables: str | None) -> subprocess.Popen[str]:
+    def start(
+        self, code: str, *arguments: str, flags=(), stdin=None, **variables: str | None
+    ) -> subprocess.Popen[str]:
         script = self.folder / "program.py"
         script.write_text(PRELUDE + code)
         return subprocess.Popen(
             [sys.executable, *flags, str(script), *arguments],
             env=self.environment(**variables),
             cwd=self.folder,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -212,8 +216,10 @@ def test_two_processes_append_to_one_file(program):
         ("log='/'", "/"),
         ("capacity=0", "capacity"),
         ("capacity=1 << 30", "capacity"),
+        ("capacity=-1", "capacity=-1"),
+        ("capacity='many'", "capacity"),
         ("flush_interval=0.0", "flush interval"),
-        ("flush_interval=-1.0", "negative"),
+        ("flush_interval=-1.0", "flush_interval=-1"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(program, options, says):
@@ -587,25 +593,27 @@ def test_a_signal_to_uvicorn_loses_no_line(program):
     """It ends its application, and then itself by the same signal."""
     code = """if True:
         import uvicorn
-        from servers import application
 
-        firstbyte.configure(log=os.environ["FIRSTBYTE_LOG"], flush_interval=60)
-
-        class Server(uvicorn.Server):
-            async def startup(self, sockets=None):
-                await super().startup(sockets)
-                print(self.servers[0].sockets[0].getsockname()[1], flush=True)
+        async def application(scope, receive, send):
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            print("ready", flush=True)
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+            for step in range(1000):
+                with firstbyte.step(step):
+                    pass
 
         app = firstbyte.FirstByteMiddleware(application)
-        Server(uvicorn.Config(app, port=0, log_level="critical")).run()
+        uvicorn.run(app, port=0, log_level="critical", lifespan="on")
     """
-    process = program.start(code, PYTHONPATH=str(HERE))
-    port = int(process.stdout.readline())
-    with httpx.Client(trust_env=False, verify=False) as client:
-        assert client.post(f"http://127.0.0.1:{port}/pause").status_code == 200
+    process = program.start(code)
+    assert process.stdout.readline() == "ready\n"
+    # Its handlers are set by then.
+    time.sleep(0.5)
     process.send_signal(signal.SIGTERM)
     assert program.end(process).returncode == -signal.SIGTERM
-    assert program.counts()["server.done"] == 1
+    assert program.counts()["step.done"] == 1000
 
 
 @pytest.mark.parametrize("busy", ["", "firstbyte.AdminClient(sys.argv[1]).post('/pause')"])
@@ -812,6 +820,54 @@ leave()
         assert server.paths() == ["/pause", "/resume"]
     assert (ended.returncode, ended.err) == (0, "")
     assert ended.exit_s < 4
+    assert program.counts()["client.done"] == 2
+    program.check_laws()
+
+
+@pytest.mark.parametrize(
+    "interrupted",
+    [
+        """
+async def main():
+    async def work():
+        async with firstbyte.AsyncAdminClient(sys.argv[1]).paused():
+            pass
+    task = asyncio.create_task(work())
+    await asyncio.to_thread(sys.stdin.readline)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+asyncio.run(main())
+""",
+        """
+import signal
+threading.Thread(target=lambda: (sys.stdin.readline(), os.kill(os.getpid(), signal.SIGINT))).start()
+try:
+    with firstbyte.AdminClient(sys.argv[1]).paused():
+        pass
+except KeyboardInterrupt:
+    pass
+""",
+    ],
+    ids=["cancel", "ctrl-c"],
+)
+def test_a_resume_that_is_interrupted_is_waited_for(program, interrupted):
+    """It is on its way, and its answer comes after the program has ended."""
+    gate = threading.Event()
+
+    def late(exchange):
+        assert gate.wait(20)
+        answer()(exchange)
+
+    with ScriptedServer(answer(), late) as server:
+        process = program.start(interrupted + "leave()", server.url, stdin=subprocess.PIPE)
+        server.wait_for(2)
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert process.stdout.readline().startswith("leaves")
+        gate.set()
+        ended = program.end(process)
+    assert (ended.returncode, ended.err) == (0, "")
     assert program.counts()["client.done"] == 2
     program.check_laws()
 

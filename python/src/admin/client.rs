@@ -11,7 +11,7 @@ use std::{
 use firstbyte_client::{AdminClient, AdminRequest, OperationClass};
 use firstbyte_core::Clock;
 use pyo3::{prelude::*, types::PyDict};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use super::{
     error::to_err,
@@ -21,7 +21,7 @@ use super::{
     runtime,
 };
 use crate::{
-    convert::{config_error, refused, trace_id},
+    convert::{arguments, config_error, refused, seconds, trace_id},
     process,
 };
 
@@ -38,15 +38,17 @@ pub(crate) struct NativeClient {
     made: Mutex<(u64, AdminClient)>,
 }
 
-/// A call on its way, to be given up.
+/// A call on its way, to be given up; a resume is not.
 #[pyclass(frozen, module = "firstbyte._firstbyte")]
-pub(crate) struct PendingCall(AbortHandle);
+pub(crate) struct PendingCall(Option<AbortHandle>);
 
 #[pymethods]
 impl PendingCall {
     /// Gives the call up: its connection is closed. Without an effect once it has ended.
     fn cancel(&self) {
-        self.0.abort();
+        if let Some(call) = &self.0 {
+            call.abort();
+        }
     }
 }
 
@@ -60,7 +62,10 @@ struct Call {
     headers: Vec<(String, String)>,
     operation_class: Option<String>,
     allow_overlap: bool,
-    bypass: bool,
+    /// It begins whatever is in flight, and goes on without whoever waits for it: given up before it was
+    /// sent, it would leave the server paused.
+    #[pyo3(item("resume"))]
+    is_resume: bool,
     step: Option<i64>,
     timeout: Option<f64>,
     trace_id: Option<String>,
@@ -70,7 +75,7 @@ struct Call {
 impl NativeClient {
     #[new]
     fn new(py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<Self> {
-        let options = Options::new(py, options.extract::<Arguments>()?)?;
+        let options = Options::new(py, arguments::<Arguments>(options)?)?;
         let recorder = process::try_recorder(py)?;
         let client = options.build(recorder).map_err(|error| to_err(py, &error))?;
         Ok(Self { options, made: Mutex::new((process::generation(), client)) })
@@ -78,12 +83,14 @@ impl NativeClient {
 
     /// Makes a call and waits for its end, without holding the interpreter.
     fn call(&self, py: Python<'_>, call: &Bound<'_, PyDict>) -> PyResult<NativeResponse> {
+        let call: Call = arguments(call)?;
+        let is_resume = call.is_resume;
         let request = self.request(py, call)?;
         let (sender, mut receiver) = sync_channel(1);
         // Nothing of the runtime is held here: the end of the interpreter has to be able to stop it.
-        let task = runtime::get()?.runtime.spawn(async move {
+        let task = spawn(is_resume, async move {
             _ = sender.send(request.send().await);
-        });
+        })?;
         loop {
             let received = py.detach(|| {
                 let received = receiver.recv_timeout(SIGNALS);
@@ -97,7 +104,9 @@ impl NativeClient {
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     if let Err(interrupt) = py.check_signals() {
-                        task.abort();
+                        if !is_resume {
+                            task.abort();
+                        }
                         return Err(interrupt);
                     }
                 }
@@ -121,16 +130,17 @@ impl NativeClient {
         mailbox: &Mailbox,
         number: u64,
     ) -> PyResult<PendingCall> {
+        let call: Call = arguments(call)?;
+        let is_resume = call.is_resume;
         let request = self.request(py, call)?;
         let address = mailbox.address();
-        let task =
-            runtime::get()?.runtime.spawn(async move { address.put(number, request.send().await) });
-        Ok(PendingCall(task.abort_handle()))
+        let task = spawn(is_resume, async move { address.put(number, request.send().await) })?;
+        Ok(PendingCall((!is_resume).then(|| task.abort_handle())))
     }
 
     /// Begins a call that nobody waits for. The end of the interpreter waits for it a moment.
     fn detach(&self, py: Python<'_>, call: &Bound<'_, PyDict>) -> PyResult<()> {
-        let request = self.request(py, call)?;
+        let request = self.request(py, arguments(call)?)?;
         runtime::get()?.detach(request.send());
         Ok(())
     }
@@ -189,9 +199,8 @@ impl NativeClient {
         Ok(client)
     }
 
-    fn request(&self, py: Python<'_>, call: &Bound<'_, PyDict>) -> PyResult<AdminRequest> {
+    fn request(&self, py: Python<'_>, call: Call) -> PyResult<AdminRequest> {
         let started = Clock::system().now();
-        let call: Call = call.extract()?;
         let method = call.method.to_ascii_uppercase().parse().map_err(refused(py))?;
         let mut request =
             self.client(py)?.request(method, call.path).started_at(started).hold_done();
@@ -209,20 +218,29 @@ impl NativeClient {
         if call.allow_overlap {
             request = request.allow_overlap();
         }
-        if call.bypass {
+        if call.is_resume {
             request = request.bypass_overlap();
         }
         if let Some(step) = call.step {
             request = request.step(step);
         }
         if let Some(timeout) = call.timeout {
-            request = request.timeout(Duration::try_from_secs_f64(timeout).map_err(refused(py))?);
+            request = request.timeout(seconds(py, "timeout", timeout)?);
         }
         if let Some(id) = trace_id(py, call.trace_id.as_deref())? {
             request = request.trace_id(id);
         }
         Ok(request)
     }
+}
+
+/// Runs a call; the end of the interpreter waits for one that is kept.
+fn spawn(
+    is_kept: bool,
+    call: impl Future<Output = ()> + Send + 'static,
+) -> PyResult<JoinHandle<()>> {
+    let io = runtime::get()?;
+    Ok(if is_kept { io.detach(call) } else { io.runtime.spawn(call) })
 }
 
 fn class_of(name: &str) -> Option<OperationClass> {

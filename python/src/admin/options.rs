@@ -1,12 +1,12 @@
 //! What a native client is made of, so that a child of a fork can make it anew.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
 use firstbyte_client::{AdminClient, ClientError, ConnectionMode, RetryPolicy, Timeouts};
 use firstbyte_core::{Recorder, RouteTable};
 use pyo3::prelude::*;
 
-use crate::{convert::refused, routes};
+use crate::{convert::seconds, routes};
 
 /// The arguments of `NativeClient`.
 #[derive(FromPyObject)]
@@ -42,7 +42,7 @@ pub(super) struct Options {
 
 impl Options {
     pub(super) fn new(py: Python<'_>, arguments: Arguments) -> PyResult<Self> {
-        let seconds = |seconds| Duration::try_from_secs_f64(seconds).map_err(refused(py));
+        let clock = |name, value| seconds(py, name, value);
         Ok(Self {
             base_url: arguments.base_url,
             token: arguments.token,
@@ -51,11 +51,11 @@ impl Options {
                 Some(max_connections) => ConnectionMode::KeepAlive { max_connections },
             },
             timeouts: Timeouts {
-                connect: seconds(arguments.connect_timeout)?,
-                send: seconds(arguments.send_timeout)?,
-                peer_dead: seconds(arguments.peer_dead_timeout)?,
-                total: arguments.timeout.map(seconds).transpose()?,
-                still_waiting: seconds(arguments.still_waiting)?,
+                connect: clock("connect_timeout", arguments.connect_timeout)?,
+                send: clock("send_timeout", arguments.send_timeout)?,
+                peer_dead: clock("peer_dead_timeout", arguments.peer_dead_timeout)?,
+                total: arguments.timeout.map(|value| clock("timeout", value)).transpose()?,
+                still_waiting: clock("still_waiting", arguments.still_waiting)?,
             },
             retry: RetryPolicy { attempts: arguments.attempts, ..RetryPolicy::default() },
             max_body: arguments.max_body,

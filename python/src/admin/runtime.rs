@@ -10,7 +10,10 @@ use std::{
 };
 
 use pyo3::{exceptions::PyRuntimeError, prelude::*};
-use tokio::runtime::{Builder, Runtime};
+use tokio::{
+    runtime::{Builder, Runtime},
+    task::JoinHandle,
+};
 
 static CURRENT: Mutex<Option<Arc<Io>>> = Mutex::new(None);
 
@@ -48,15 +51,15 @@ pub(super) fn get() -> PyResult<Arc<Io>> {
 }
 
 impl Io {
-    /// Runs a future that nobody waits for, but the end of the interpreter, a moment.
-    pub(super) fn detach(&self, future: impl Future + Send + 'static) {
+    /// Runs a future that the end of the interpreter waits for, a moment, whether or not anybody else does.
+    pub(super) fn detach(&self, future: impl Future + Send + 'static) -> JoinHandle<()> {
         let detached = Arc::clone(&self.detached);
         *detached.count() += 1;
         self.runtime.spawn(async move {
             future.await;
             *detached.count() -= 1;
             detached.ended.notify_all();
-        });
+        })
     }
 }
 
