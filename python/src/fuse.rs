@@ -68,6 +68,14 @@ impl Fuse {
     }
 }
 
+/// Runs a part that returns nothing and cannot fail: if it panics all the same, that is counted.
+#[inline]
+pub(crate) fn shielded(part: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(part)).is_err() {
+        FAILED.fetch_add(1, Relaxed);
+    }
+}
+
 /// How many parts have failed in this process.
 pub(crate) fn failed() -> u64 {
     FAILED.load(Relaxed)

@@ -147,11 +147,13 @@ pub(crate) fn generation() -> u64 {
 /// Records an event. Never fails: where nothing can be recorded it is dropped, after one warning.
 #[inline]
 pub(crate) fn record_event(py: Python<'_>, event: &Event) {
-    if let Some(recorder) = &state().recorder {
-        recorder.record(event);
-        return;
-    }
-    recorder(py).record(event);
+    fuse::shielded(|| {
+        if let Some(recorder) = &state().recorder {
+            recorder.record(event);
+            return;
+        }
+        recorder(py).record(event);
+    });
 }
 
 /// The recorder, made now if this is its first use. A disabled one if it cannot be made.

@@ -95,6 +95,14 @@ class Trace:
             assert sorted(map(str, begun)) == sorted(map(str, ended)), self.path.read_text()
 
 
+def rust_panic() -> type[BaseException]:
+    """What PyO3 makes of a panic, and what becomes a panic again where Rust calls Python that raises it."""
+    with contextlib.suppress(ValueError):
+        firstbyte._firstbyte.record("no", "record", {})
+    (kind,) = [kind for kind in BaseException.__subclasses__() if kind.__name__ == "PanicException"]
+    return kind
+
+
 @pytest.fixture
 def trace(tmp_path: Path) -> Iterator[Trace]:
     """A log of the test's own; the laws are checked when the test is over."""

@@ -13,6 +13,7 @@ import time
 import fastapi
 import httpx
 import pytest
+from conftest import rust_panic
 from fastapi.responses import StreamingResponse
 
 import firstbyte
@@ -385,13 +386,19 @@ def test_an_awaitable_that_is_no_coroutine_is_counted_too(trace):
     assert middleware.in_flight == 0
 
 
-def test_a_failure_of_ours_is_not_the_applications(tmp_path):
+class PanickingHeaders:
+    def __iter__(self):
+        raise rust_panic()("in the middle of the request")
+
+
+@pytest.mark.parametrize("headers", [7, PanickingHeaders()], ids=["an error", "a Rust panic"])
+def test_a_failure_of_ours_is_not_the_applications(tmp_path, headers):
     """Headers that cannot be walked over: ten times, and then it is left alone."""
     firstbyte.configure(log=tmp_path / "log")
     failures = firstbyte.accounting()["failures"]
     middleware = FirstByteMiddleware(answer)
     for _ in range(15):
-        drive(middleware, scope("/pause", []) | {"headers": 7})
+        assert drive(middleware, scope("/pause", []) | {"headers": headers}) == []
     assert firstbyte.accounting()["failures"] == failures + 10
     drive(middleware, scope("/pause", []))
     firstbyte.flush()

@@ -12,6 +12,7 @@ import socket
 
 import aiohttp
 import pytest
+from conftest import rust_panic
 from scripted_server import (
     ScriptedServer,
     answer,
@@ -667,10 +668,15 @@ def broken(*arguments, **options):
     raise RuntimeError
 
 
+def panics(*arguments, **options):
+    raise rust_panic()("in the middle of the call")
+
+
 @pytest.mark.parametrize(
     ("name", "replacement"),
     [
         ("find_route", broken),
+        ("find_route", panics),
         ("ClientCall", type("ClientCall", (), {"begin": staticmethod(broken)})),
         (
             "ClientCall",

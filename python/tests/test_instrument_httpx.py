@@ -15,6 +15,7 @@ import threading
 import time
 
 import pytest
+from conftest import rust_panic
 from scripted_server import (
     ScriptedServer,
     answer,
@@ -944,6 +945,13 @@ def break_the_begin(monkeypatch):
     monkeypatch.setattr(_httpx, "current_trace_id", broken)
 
 
+def panic_in_the_begin(monkeypatch):
+    def panics():
+        raise rust_panic()("in the middle of the call")
+
+    monkeypatch.setattr(_httpx, "current_trace_id", panics)
+
+
 def break_the_rest(monkeypatch):
     """The heartbeat, the end of a call that fails, and everything that a body tells."""
     streams = _httpx._streams
@@ -956,7 +964,7 @@ def break_the_rest(monkeypatch):
     monkeypatch.setattr(_httpx, "_streams", broken_streams)
 
 
-@pytest.mark.parametrize("break_ours", [break_the_begin, break_the_rest])
+@pytest.mark.parametrize("break_ours", [break_the_begin, panic_in_the_begin, break_the_rest])
 def test_a_failure_of_ours_is_no_failure_of_the_request(driver, monkeypatch, break_ours):
     monkeypatch.setattr(_call, "fuse", _firstbyte.Fuse())
     break_ours(monkeypatch)

@@ -14,6 +14,7 @@ import time
 import pytest
 import requests
 import urllib3
+from conftest import rust_panic
 from scripted_server import (
     ScriptedServer,
     answer,
@@ -639,10 +640,15 @@ def broken(*arguments, **options):
     raise RuntimeError
 
 
+def panics(*arguments, **options):
+    raise rust_panic()("in the middle of the call")
+
+
 @pytest.mark.parametrize(
     ("name", "replacement"),
     [
         ("find_route", broken),
+        ("find_route", panics),
         ("ClientCall", type("ClientCall", (), {"begin": staticmethod(broken)})),
         (
             "ClientCall",

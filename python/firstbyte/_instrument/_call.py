@@ -48,7 +48,10 @@ def guarded(part: Callable[_P, _R]) -> Callable[_P, _R | None]:
     def run(*args: _P.args, **kwargs: _P.kwargs) -> _R | None:
         try:
             return part(*args, **kwargs)
-        except Exception:
+        except BaseException as error:
+            # A panic of the extension is no Exception; an interrupt is not ours to swallow.
+            if not isinstance(error, Exception) and type(error).__module__ != "pyo3_runtime":
+                raise
             fuse.failed()
             return None
 
