@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import random
 import re
 import statistics
 import sys
@@ -30,7 +31,13 @@ PARTS = ["kernel", "handler", "rpc", "respond", "network", "unattributed"]
 LINE = re.compile(r"\[\w+\]\[(\w+)\] ([\w.]+) (.*)")
 
 #: How long an arm may take, in seconds.
-PATIENCE = 150
+PATIENCE = 300
+
+#: Tokens of a completion: of many lengths, so that they do not all end together.
+LENGTHS = (200, 600)
+
+#: What the pool needs to be full at all times once the first streams have ended, in seconds.
+SETTLING = 5
 
 #: The calls of a round. All but the last are made while the streams run; the resume says so to a server that
 #: is not paused. Behind streams that are paused, the pool would have no slot for any call, for ever: the end
@@ -55,6 +62,7 @@ class Streams:
     async def start(self) -> None:
         self.tasks = [asyncio.create_task(self._run()) for _ in range(self.count)]
         await self.flowing.wait()
+        await asyncio.sleep(SETTLING)
 
     async def stop(self) -> None:
         for task in self.tasks:
@@ -62,8 +70,9 @@ class Streams:
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
     async def _run(self) -> None:
-        body = {"model": "tiny", "prompt": "once", "max_tokens": 200, "stream": True, "ignore_eos": True}
+        body = {"model": "tiny", "prompt": "once", "stream": True, "ignore_eos": True}
         while True:
+            body["max_tokens"] = random.randint(*LENGTHS)
             async with self.client.stream("POST", f"{self.url}/v1/completions", json=body) as response:
                 async for line in response.aiter_lines():
                     self.tokens += line.startswith("data: {")
@@ -95,7 +104,7 @@ async def run(url: str, count: int, rounds: int) -> dict[str, list[str]]:
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     async with httpx.AsyncClient(limits=limits, timeout=None) as client:
         streams = Streams(client, url, count)
-        for arm, how_often in [("native", rounds), ("fresh", rounds), ("shared", 1)]:
+        for arm, how_often in [("native", rounds), ("fresh", rounds), ("shared", 2)]:
             started = time.monotonic()
             await streams.start() if not streams.tasks else None
             await asyncio.wait_for(drive(url, arm, streams, how_often, ids), PATIENCE)
