@@ -11,7 +11,7 @@ use firstbyte_core::Recorder;
 /// The exit codes, as every `--help` shows them.
 pub(crate) const HELP: &str = "Exit codes:
   0    ok
-  1    it failed: no answer, a bad answer, a file that cannot be written
+  1    it failed: no answer, a bad answer, no such call, a file that cannot be read or written
   2    wrong usage
   3    demo: a verdict did not name the phase at fault
   130  interrupted; what was measured until then is printed";

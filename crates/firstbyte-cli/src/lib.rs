@@ -3,11 +3,13 @@
 //! One module per subcommand; everything that measures is in the libraries.
 #![forbid(unsafe_code)]
 
+mod bars;
 mod call;
 mod demo;
 mod exit;
 mod mock;
 mod progress;
+mod read;
 mod signal;
 
 use std::ffi::OsString;
@@ -27,6 +29,9 @@ enum Command {
     Demo(demo::Args),
     Mock(mock::Args),
     Call(call::Args),
+    Stats(read::stats::Args),
+    Slowest(read::slowest::Args),
+    Trace(read::trace::Args),
 }
 
 /// Runs a command to its end, on this process's standard streams, and returns its exit code.
@@ -48,5 +53,8 @@ pub fn run(program: Vec<OsString>, arguments: impl IntoIterator<Item = OsString>
         Command::Demo(args) => demo::run(args, program),
         Command::Mock(args) => mock::run(&args),
         Command::Call(args) => call::run(&args),
+        Command::Stats(args) => read::stats::run(&args),
+        Command::Slowest(args) => read::slowest::run(&args),
+        Command::Trace(args) => read::trace::run(&args),
     })
 }

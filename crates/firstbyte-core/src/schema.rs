@@ -82,6 +82,12 @@ impl<T: FieldType> Field<T> {
         Self { id, value: PhantomData }
     }
 
+    /// The field whatever its type.
+    #[must_use]
+    pub const fn id(self) -> FieldId {
+        self.id
+    }
+
     /// The key in text lines, such as `wall_ms`.
     #[must_use]
     pub const fn key(self) -> &'static str {
@@ -132,9 +138,10 @@ impl Record {
         self.id.0
     }
 
-    /// The place of `field` in this record's line.
+    /// The place of `field` in this record's line, which is below [`MAX_FIELDS`].
     #[inline]
-    pub(crate) fn position(&self, field: FieldId) -> Option<usize> {
+    #[must_use]
+    pub fn position(&self, field: FieldId) -> Option<usize> {
         let position = POSITIONS[self.id.0 as usize][field.0 as usize];
         (position != ABSENT).then_some(position as usize)
     }
@@ -211,7 +218,7 @@ impl FieldId {
 pub(crate) struct RecordId(u8);
 
 /// More fields than any record has: the room that a large event needs.
-pub(crate) const MAX_FIELDS: usize = 28;
+pub const MAX_FIELDS: usize = 28;
 
 const ABSENT: u8 = u8::MAX;
 

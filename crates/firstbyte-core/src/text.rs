@@ -11,7 +11,7 @@ mod parse;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
-pub use self::parse::parse;
+pub use self::parse::{decode, parse, parse_fixed};
 use crate::event::{Event, Value};
 
 /// What would break a line or a field: white space, quotes, and the escape itself.

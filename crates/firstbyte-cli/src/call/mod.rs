@@ -5,11 +5,7 @@ mod request;
 mod summary;
 mod waterfall;
 
-use std::{
-    io::{self, IsTerminal},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use clap::ValueEnum;
 use firstbyte_client::{
@@ -17,8 +13,9 @@ use firstbyte_client::{
 };
 use firstbyte_core::{Recorder, RouteTable, recorder::FileFormat};
 
-use self::{lines::Lines, request::Request, summary::Running, waterfall::Style};
+use self::{lines::Lines, request::Request, summary::Running};
 use crate::{
+    bars::Style,
     exit::{self, Error, Exit},
     signal,
 };
@@ -156,7 +153,7 @@ impl Session<'_> {
         if self.args.json {
             return exit::print(lines);
         }
-        exit::print(waterfall::render(&self.request.title(), answer, &self.style()))?;
+        exit::print(waterfall::render(&self.request.title(), answer, &Style::of_stdout()))?;
         exit::print(lines)?;
         if more { exit::print(format!("{}\n\n", self.running)) } else { Ok(()) }
     }
@@ -175,11 +172,5 @@ impl Session<'_> {
             exit::print(format!("interrupted: {}\n", self.running))?;
         }
         Ok(Exit::Interrupted)
-    }
-
-    fn style(&self) -> Style {
-        let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let width = terminal_size::terminal_size().map_or(80, |(width, _)| width.0.into());
-        Style { colour, width }
     }
 }

@@ -5,34 +5,10 @@ use std::fmt::{self, Write as _};
 use firstbyte_client::{AdminResponse, ClientError};
 use firstbyte_core::{Micros, Phase, Split};
 
-/// How it may look.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Style {
-    pub(super) colour: bool,
-    /// Columns of the terminal.
-    pub(super) width: usize,
-}
+use crate::bars::{self, Bar, CLIENT, SERVER, Style, UNKNOWN};
 
-/// Columns of the name and the milliseconds.
-const LABEL: usize = 28;
-const FEWEST_CELLS: usize = 8;
-const MOST_CELLS: usize = 60;
 /// Characters of an error's body that are shown.
 const MOST_OF_A_BODY: usize = 300;
-
-const CLIENT: &str = "36";
-const SERVER: &str = "33";
-const UNKNOWN: &str = "90";
-
-/// A row of the waterfall.
-struct Bar {
-    name: &'static str,
-    /// Whether it is a part of the wait.
-    inner: bool,
-    start: Micros,
-    length: Micros,
-    colour: &'static str,
-}
 
 /// The answer or the error, with all that is known about its time.
 pub(super) fn render(
@@ -64,7 +40,7 @@ fn write_answer(
         }
         _ => writeln!(out, "wall {wall} ms, rpc and queue unknown\n")?,
     }
-    write_bars(split, style, out)?;
+    bars::write(&bars(split), split.wall(), style, out)?;
     if !response.status.is_success() && !response.body.is_empty() {
         writeln!(out, "\nanswer: {}", excerpt(&response.body))?;
     }
@@ -133,26 +109,6 @@ fn server_bars(split: &Split, wait_start: Micros) -> Vec<Bar> {
     .collect()
 }
 
-fn write_bars(split: &Split, style: &Style, out: &mut String) -> fmt::Result {
-    let cells = style.width.saturating_sub(LABEL + 1).clamp(FEWEST_CELLS, MOST_CELLS);
-    let wall = split.wall().0.max(1) as f64;
-    let cell = |at: Micros| ((at.0 as f64 / wall * cells as f64).round() as usize).min(cells);
-    for bar in bars(split) {
-        let (from, to) = (cell(bar.start), cell(bar.start + bar.length));
-        let drawn = if to > from { "█".repeat(to - from) } else { "▏".to_owned() };
-        let indent = if bar.inner { "  " } else { "" };
-        let name = format!("{indent}{}", bar.name);
-        write!(out, "{name:<14}{:>10} ms ", bar.length)?;
-        // A short last phase still shows inside the axis.
-        let pad = " ".repeat(from.min(cells - 1));
-        match style.colour {
-            true => writeln!(out, "{pad}\x1b[{}m{drawn}\x1b[0m", bar.colour)?,
-            false => writeln!(out, "{pad}{drawn}")?,
-        }
-    }
-    Ok(())
-}
-
 /// What is not known, and why.
 fn reasons(split: &Split) -> Vec<&'static str> {
     let flags = split.flags;
@@ -210,7 +166,7 @@ mod tests {
 
     fn drawn(split: &Split, width: usize) -> Vec<String> {
         let mut out = String::new();
-        write_bars(split, &Style { colour: false, width }, &mut out).unwrap();
+        bars::write(&bars(split), split.wall(), &Style { colour: false, width }, &mut out).unwrap();
         out.lines().map(str::to_owned).collect()
     }
 
@@ -221,7 +177,7 @@ mod tests {
         // 40 cells for 400 ms.
         let bar = |name: &str| {
             let line = lines.iter().find(|line| line.trim_start().starts_with(name)).unwrap();
-            let axis: Vec<char> = line.chars().skip(LABEL).collect();
+            let axis: Vec<char> = line.chars().skip(bars::LABEL).collect();
             let from = axis.iter().position(|c| *c != ' ').unwrap();
             (from, axis[from..].iter().filter(|c| **c == '█').count())
         };
@@ -232,13 +188,6 @@ mod tests {
         assert_eq!(bar("handler"), (25, 5));
         assert_eq!(bar("rpc"), (30, 10));
         assert_eq!(bar("receive"), (39, 0));
-    }
-
-    #[test]
-    fn a_narrow_terminal_gets_narrow_bars() {
-        for line in drawn(&split(ServerTiming::default()), 20) {
-            assert!(line.chars().count() <= LABEL + FEWEST_CELLS, "{line}");
-        }
     }
 
     #[test]

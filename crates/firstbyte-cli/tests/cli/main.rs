@@ -6,5 +6,6 @@ mod call;
 mod demo;
 mod faults;
 mod mock;
+mod read;
 mod support;
 mod usage;

@@ -2,7 +2,7 @@ use crate::support::{run, stderr, stdout};
 
 #[test]
 fn every_help_has_examples_and_the_exit_codes() {
-    for command in ["demo", "mock", "call"] {
+    for command in ["demo", "mock", "call", "stats", "slowest", "trace"] {
         let output = run(&[command, "--help"]);
         let help = stdout(&output);
         assert_eq!(output.status.code(), Some(0), "{command}");
@@ -10,7 +10,7 @@ fn every_help_has_examples_and_the_exit_codes() {
         assert!(help.contains("Exit codes:") && help.contains("130"), "{help}");
     }
     let help = stdout(&run(&["--help"]));
-    for command in ["demo", "mock", "call"] {
+    for command in ["demo", "mock", "call", "stats", "slowest", "trace"] {
         assert!(help.contains(&format!("\n  {command}")), "{help}");
     }
 }
@@ -34,6 +34,9 @@ fn wrong_usage_is_exit_code_2_and_says_what_is_wrong() {
         (&["demo", "--stream-seconds", "NaN"], "--stream-seconds"),
         (&["demo", "--reload-ms", "2000"], "--max-rpc-ms"),
         (&["mock", "--server-timing", "maybe"], "on, off"),
+        (&["stats"], "<LOG>"),
+        (&["slowest", "--by", "luck", "a.log"], "wall, queue, rpc"),
+        (&["trace", "00f067aa0ba902b7"], "<LOG>"),
     ] {
         let output = run(args);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));

@@ -103,14 +103,22 @@ impl<'a> Parsed<'a> {
             Some(Unit::Unix) => parse_fixed(value, 9).map(ParsedValue::Unix),
             Some(Unit::Moment | Unit::Text) | None => None,
         };
-        let value = known
-            .unwrap_or_else(|| ParsedValue::Text(percent_decode_str(value).decode_utf8_lossy()));
+        let value = known.unwrap_or_else(|| ParsedValue::Text(decode(value)));
         self.fields.push((Cow::Borrowed(key), value));
     }
 }
 
+/// The text that a value stands for: what was percent-encoded is decoded.
+#[must_use]
+pub fn decode(value: &str) -> Cow<'_, str> {
+    percent_decode_str(value).decode_utf8_lossy()
+}
+
 /// Reads a plain decimal as an integer of 10^-`digits`; further digits are cut.
-fn parse_fixed(text: &str, digits: usize) -> Option<u64> {
+///
+/// `None` for anything else: a sign, an exponent, `NaN`, or more than a `u64` holds.
+#[must_use]
+pub fn parse_fixed(text: &str, digits: usize) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
         return None;

@@ -1,0 +1,113 @@
+//! From entries to calls: what the client saw, what the server saw, and the engine's half, by trace id.
+
+mod call;
+mod chain;
+mod clocks;
+mod half;
+mod join;
+mod names;
+mod pairing;
+mod timeline;
+
+pub(crate) use self::join::Builder;
+use self::join::{Halves, Pair, Trace};
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+pub use self::{
+    call::Call,
+    clocks::{Offset, offsets},
+    half::{ClientEnd, ClientHalf, EngineHalf, Server, ServerHalf},
+    names::{Name, Names},
+    timeline::{Moment, Timeline, What},
+};
+use crate::ingest::Tally;
+
+/// Everything that the lines say, joined.
+#[derive(Debug)]
+pub struct Log {
+    tally: Tally,
+    names: Names,
+    sources: Vec<Source>,
+    traces: Vec<Trace>,
+    halves: Halves,
+    /// What belongs together in traces of several calls, by the place of the trace.
+    several: HashMap<u32, Vec<Pair>, RandomState>,
+    engine: Vec<EngineHalf>,
+    timeline: Timeline,
+    over_limit: u64,
+}
+
+/// A file that lines came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Source {
+    /// Its path.
+    pub name: String,
+    /// The boot of the host whose processes wrote it, if exactly one is known: monotonic moments compare
+    /// within it.
+    pub boot: Option<Name>,
+    /// Processes of several boots have written it.
+    pub is_mixed: bool,
+    /// The wall clock minus the monotonic one in nanoseconds, of the last process that said so.
+    pub unix_offset: Option<i128>,
+}
+
+impl Log {
+    /// What became of each line.
+    #[must_use]
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Every call, in the order in which their ids were first seen: a client's half, a server's, or both.
+    pub fn calls(&self) -> impl Iterator<Item = Call<'_>> {
+        (0..).zip(&self.traces).flat_map(move |(place, trace)| {
+            let one = trace.pair();
+            let more = if one.is_none() { self.several.get(&place) } else { None };
+            one.into_iter().chain(more.into_iter().flatten().copied()).map(
+                move |(client, server)| Call {
+                    log: self,
+                    trace,
+                    client: client.map(|place| self.halves.clients.get(place)),
+                    server: server.map(|place| self.halves.servers.get(place)),
+                },
+            )
+        })
+    }
+
+    /// Everything that is no call, in the order of the lines.
+    #[must_use]
+    pub const fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    /// The text of a name.
+    #[must_use]
+    pub fn name(&self, name: Name) -> &str {
+        self.names.get(name)
+    }
+
+    /// The files.
+    #[must_use]
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// Lines that were left out because there were more traces than are kept.
+    #[must_use]
+    pub const fn over_limit(&self) -> u64 {
+        self.over_limit
+    }
+
+    /// Whether moments of two files are on one clock.
+    #[must_use]
+    pub fn share_a_clock(&self, one: u32, other: u32) -> bool {
+        let (a, b) = (&self.sources[one as usize], &self.sources[other as usize]);
+        (one == other && !a.is_mixed) || (a.boot.is_some() && a.boot == b.boot)
+    }
+}
+
+#[cfg(test)]
+mod tests;

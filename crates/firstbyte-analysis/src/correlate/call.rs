@@ -1,0 +1,92 @@
+//! A call, both halves of it where they are known.
+
+use firstbyte_core::Micros;
+
+use super::{ClientHalf, EngineHalf, Log, ServerHalf, join::Trace, names::Name};
+
+/// One attempt of a control call.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Call<'a> {
+    pub(super) log: &'a Log,
+    pub(super) trace: &'a Trace,
+    /// What the client says.
+    pub client: Option<&'a ClientHalf>,
+    /// What the server says.
+    pub server: Option<&'a ServerHalf>,
+}
+
+impl<'a> Call<'a> {
+    /// The id, as it stands in the lines.
+    #[must_use]
+    pub fn id(&self) -> String {
+        self.trace.id()
+    }
+
+    /// Whether it is outside the weight-update family: `[admin]`.
+    #[must_use]
+    pub const fn is_admin(&self) -> bool {
+        self.trace.is_admin()
+    }
+
+    /// The operation: what the client says, or the server; or the end of the path.
+    #[must_use]
+    pub fn operation(&self) -> Option<&'a str> {
+        let told = self.client.and_then(|half| half.op).or(self.server.and_then(|half| half.op));
+        let path = || {
+            let path = self.client.and_then(|half| half.path);
+            let path = path.or(self.server.and_then(|half| half.path))?;
+            self.log.name(path).rsplit('/').next().filter(|last| !last.is_empty())
+        };
+        told.map(|op| self.log.name(op)).or_else(path)
+    }
+
+    /// Host and port of the server, as the client says.
+    #[must_use]
+    pub fn target(&self) -> Option<&'a str> {
+        self.client.and_then(|half| half.target).map(|target| self.log.name(target))
+    }
+
+    /// The engine's work: as the client was told, or else as the server says.
+    #[must_use]
+    pub fn rpc(&self) -> Option<Micros> {
+        let told = self.client.and_then(ClientHalf::rpc);
+        told.or_else(|| self.server.and_then(ServerHalf::rpc))
+    }
+
+    /// wall - rpc: as the line says, or else what follows from both halves.
+    #[must_use]
+    pub fn queue(&self) -> Option<Micros> {
+        let client = self.client?;
+        client.queue().or_else(|| client.wall()?.checked_sub(self.rpc()?))
+    }
+
+    /// From `client.send` to `server.recv`, if both are on one clock: pool, connection, network, the server's
+    /// kernel.
+    #[must_use]
+    pub fn until_received(&self) -> Option<Micros> {
+        let (client, server) = (self.client?, self.server?);
+        if !self.log.share_a_clock(client.source, server.source) {
+            return None;
+        }
+        let (sent, received) = (client.sent_at?, server.recv_at?);
+        (sent <= received).then(|| received.since(sent).into())
+    }
+
+    /// The engine's half, by the id that its call has on both sides.
+    #[must_use]
+    pub fn engine(&self) -> Option<&'a EngineHalf> {
+        let wanted = self.server?.call_id.as_deref()?;
+        // A server of several engines has several ids there.
+        let wanted = wanted.split(',').next().unwrap_or(wanted);
+        let found =
+            self.log.engine.binary_search_by(|half| half.call_id.as_ref().cmp(wanted)).ok()?;
+        Some(&self.log.engine[found])
+    }
+
+    /// The text of a name of its halves.
+    #[must_use]
+    pub fn name(&self, name: Name) -> &'a str {
+        self.log.name(name)
+    }
+}

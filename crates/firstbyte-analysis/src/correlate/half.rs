@@ -1,0 +1,406 @@
+//! What one side says of a call.
+
+use firstbyte_core::{
+    Micros, Phase, Timestamp, field, record,
+    schema::{Field, FieldId, Millis},
+};
+
+use super::names::{Name, Names};
+use crate::entry::Entry;
+
+/// A duration that may be unknown, in eight bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Known(u64);
+
+impl Known {
+    const NO: Self = Self(u64::MAX);
+
+    pub(super) const fn get(self) -> Option<Micros> {
+        if self.0 == u64::MAX { None } else { Some(Micros(self.0)) }
+    }
+}
+
+impl From<Option<Micros>> for Known {
+    fn from(duration: Option<Micros>) -> Self {
+        duration.map_or(Self::NO, |micros| Self(micros.0))
+    }
+}
+
+/// The server's half as `client.done` has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Server {
+    /// In the server's kernel.
+    Kernel,
+    /// From server.recv to rpc.start.
+    Handler,
+    /// From rpc.done to the response head.
+    Respond,
+    /// The rest of the wait, if kernel and total are known: a residual.
+    Network,
+    /// The rest of the wait without a name: a residual.
+    Unattributed,
+}
+
+impl Server {
+    /// All of them, in the order of the line.
+    pub const ALL: [Self; 5] =
+        [Self::Kernel, Self::Handler, Self::Respond, Self::Network, Self::Unattributed];
+
+    const fn field(self) -> Field<Millis> {
+        match self {
+            Self::Kernel => field::KERNEL,
+            Self::Handler => field::HANDLER,
+            Self::Respond => field::RESPOND,
+            Self::Network => field::NETWORK,
+            Self::Unattributed => field::UNATTRIBUTED,
+        }
+    }
+}
+
+/// The phases of the client, then the parts of the server.
+const PARTS: [FieldId; Phase::ALL.len() + Server::ALL.len()] = {
+    let mut parts = [field::WALL.id(); Phase::ALL.len() + Server::ALL.len()];
+    let mut n = 0;
+    while n < parts.len() {
+        let phases = Phase::ALL.len();
+        let field =
+            if n < phases { Phase::ALL[n].field() } else { Server::ALL[n - phases].field() };
+        parts[n] = field.id();
+        n += 1;
+    }
+    parts
+};
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientEnd {
+    /// Nothing is known of its end: it goes on, or its process was killed.
+    Open,
+    /// `client.done`.
+    Done,
+    /// `client.fail`.
+    Failed {
+        /// Such as `unknown` or `not_sent`.
+        outcome: Option<Name>,
+        /// The phase that it was in.
+        phase: Option<Name>,
+        /// The class of the error.
+        error: Option<Name>,
+    },
+}
+
+/// An attempt as its client saw it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ClientHalf {
+    /// The file that it is from.
+    pub source: u32,
+    /// The moment of `client.send`.
+    pub sent_at: Option<Timestamp>,
+    /// How it ended.
+    pub end: ClientEnd,
+    /// The operation.
+    pub op: Option<Name>,
+    /// Host and port of the server.
+    pub target: Option<Name>,
+    /// The path of the request's URL.
+    pub path: Option<Name>,
+    /// HTTP status code.
+    pub status: Option<u16>,
+    /// Number of the attempt.
+    pub attempt: Option<u16>,
+    /// Training step.
+    pub step: Option<i64>,
+    /// `flags` has one that says that rpc or the server's parts are left out.
+    pub is_flagged: bool,
+    wall: Known,
+    rpc: Known,
+    queue: Known,
+    resume: Known,
+    /// Of lines that tell phases: those of the client, then those of the server.
+    parts: Option<Box<[Known; PARTS.len()]>>,
+}
+
+impl ClientHalf {
+    pub(super) fn new(source: u32) -> Self {
+        Self {
+            source,
+            sent_at: None,
+            end: ClientEnd::Open,
+            op: None,
+            target: None,
+            path: None,
+            status: None,
+            attempt: None,
+            step: None,
+            is_flagged: false,
+            wall: Known::NO,
+            rpc: Known::NO,
+            queue: Known::NO,
+            resume: Known::NO,
+            parts: None,
+        }
+    }
+
+    /// From the call to the last byte of the response, or to its failure.
+    #[must_use]
+    pub const fn wall(&self) -> Option<Micros> {
+        self.wall.get()
+    }
+
+    /// The engine's work, as the client was told.
+    #[must_use]
+    pub const fn rpc(&self) -> Option<Micros> {
+        self.rpc.get()
+    }
+
+    /// wall - rpc. As the line says it, which rounds each of the three alone.
+    #[must_use]
+    pub const fn queue(&self) -> Option<Micros> {
+        self.queue.get()
+    }
+
+    /// From the end of the call to the caller's code going on.
+    #[must_use]
+    pub const fn resume(&self) -> Option<Micros> {
+        self.resume.get()
+    }
+
+    /// How long a phase took.
+    #[must_use]
+    pub fn phase(&self, phase: Phase) -> Option<Micros> {
+        self.parts.as_ref()?[phase as usize].get()
+    }
+
+    /// How long a part of the server's half took, as the client was told.
+    #[must_use]
+    pub fn server(&self, part: Server) -> Option<Micros> {
+        self.parts.as_ref()?[Phase::ALL.len() + part as usize].get()
+    }
+
+    pub(super) const fn has_ended(&self) -> bool {
+        !matches!(self.end, ClientEnd::Open)
+    }
+
+    /// What every line of a client may say.
+    pub(super) fn label(&mut self, entry: &Entry<'_>, names: &mut Names) {
+        let mut word = |field| entry.text(field).map(|word| names.intern(&word));
+        self.op = self.op.or_else(|| word(field::OP));
+        self.target = self.target.or_else(|| word(field::TARGET));
+        let small = |field| entry.count(field).and_then(|count| u16::try_from(count).ok());
+        self.attempt = self.attempt.or_else(|| small(field::ATTEMPT));
+        self.status = self.status.or_else(|| small(field::STATUS));
+        self.step = self.step.or_else(|| entry.count(field::STEP));
+    }
+
+    pub(super) fn send(&mut self, entry: &Entry<'_>, names: &mut Names) {
+        self.sent_at = entry.at;
+        if let Some(url) = entry.text(field::URL) {
+            self.path = Some(names.intern(path_of(&url)));
+        }
+        self.label(entry, names);
+    }
+
+    pub(super) fn done(&mut self, entry: &Entry<'_>, names: &mut Names) {
+        self.end = ClientEnd::Done;
+        self.is_flagged = entry
+            .text(field::FLAGS)
+            .is_some_and(|flags| flags.contains("rpc_") || flags.contains("server_"));
+        for (field, duration) in entry.durations() {
+            let duration = Known(duration.0);
+            match field {
+                field if field == field::WALL.id() => self.wall = duration,
+                field if field == field::RPC.id() => self.rpc = duration,
+                field if field == field::QUEUE.id() => self.queue = duration,
+                field if field == field::RESUME.id() => self.resume = duration,
+                field => {
+                    if let Some(part) = PARTS.iter().position(|part| *part == field) {
+                        let parts =
+                            self.parts.get_or_insert_with(|| Box::new([Known::NO; PARTS.len()]));
+                        parts[part] = duration;
+                    }
+                }
+            }
+        }
+        self.label(entry, names);
+    }
+
+    pub(super) fn fail(&mut self, entry: &Entry<'_>, names: &mut Names) {
+        let mut word = |field| entry.text(field).map(|word| names.intern(&word));
+        self.end = ClientEnd::Failed {
+            outcome: word(field::OUTCOME),
+            phase: word(field::PHASE),
+            error: word(field::ERROR),
+        };
+        self.wall = entry.millis(field::WALL).into();
+        self.label(entry, names);
+    }
+}
+
+fn path_of(url: &str) -> &str {
+    let rest = url.split_once(':').and_then(|(_, rest)| rest.strip_prefix("//")).unwrap_or(url);
+    let path = rest.find('/').map_or("/", |slash| &rest[slash..]);
+    path.split(['?', '#']).next().unwrap_or(path)
+}
+
+/// A call as its server saw it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ServerHalf {
+    /// The file that it is from.
+    pub source: u32,
+    /// The moment of `server.recv`.
+    pub recv_at: Option<Timestamp>,
+    /// The moment of the first `rpc.start`.
+    pub rpc_started_at: Option<Timestamp>,
+    /// The moment of the last `rpc.done`.
+    pub rpc_done_at: Option<Timestamp>,
+    /// The moment of `server.first_byte`.
+    pub first_byte_at: Option<Timestamp>,
+    /// The moment of `server.done`.
+    pub done_at: Option<Timestamp>,
+    /// The path of the request.
+    pub path: Option<Name>,
+    /// The operation of its engine call.
+    pub op: Option<Name>,
+    /// How the exchange ended.
+    pub outcome: Option<Name>,
+    /// The error of the engine call.
+    pub error: Option<Name>,
+    /// HTTP status code.
+    pub status: Option<u16>,
+    /// Requests in progress when it arrived.
+    pub in_flight: Option<u32>,
+    pub(super) call_id: Option<Box<str>>,
+    rpcs_running: u8,
+    kernel: Known,
+    loop_lag: Known,
+    rpc: Known,
+    dur: Known,
+}
+
+impl ServerHalf {
+    pub(super) fn new(source: u32) -> Self {
+        Self {
+            source,
+            recv_at: None,
+            rpc_started_at: None,
+            rpc_done_at: None,
+            first_byte_at: None,
+            done_at: None,
+            path: None,
+            op: None,
+            outcome: None,
+            error: None,
+            status: None,
+            in_flight: None,
+            call_id: None,
+            rpcs_running: 0,
+            kernel: Known::NO,
+            loop_lag: Known::NO,
+            rpc: Known::NO,
+            dur: Known::NO,
+        }
+    }
+
+    /// How long the request lay in the kernel.
+    #[must_use]
+    pub const fn kernel(&self) -> Option<Micros> {
+        self.kernel.get()
+    }
+
+    /// How late the event loop was at `server.recv`.
+    #[must_use]
+    pub const fn loop_lag(&self) -> Option<Micros> {
+        self.loop_lag.get()
+    }
+
+    /// The engine's work: the sum of `rpc_ms`.
+    #[must_use]
+    pub const fn rpc(&self) -> Option<Micros> {
+        self.rpc.get()
+    }
+
+    /// From `server.recv` to `server.done`.
+    #[must_use]
+    pub const fn duration(&self) -> Option<Micros> {
+        self.dur.get()
+    }
+
+    /// From `server.recv` to `rpc.start`, on the server's own clock.
+    #[must_use]
+    pub fn handler(&self) -> Option<Micros> {
+        let (recv, start) = (self.recv_at?, self.rpc_started_at?);
+        (recv <= start).then(|| start.since(recv).into())
+    }
+
+    /// Takes a line of the server.
+    pub(super) fn take(&mut self, entry: &Entry<'_>, names: &mut Names) {
+        let mut word = |field| entry.text(field).map(|word| names.intern(&word));
+        if entry.is(&record::SERVER_RECV) {
+            self.recv_at = entry.at;
+            self.path = word(field::PATH);
+            self.kernel = entry.millis(field::KERNEL).into();
+            self.loop_lag = entry.millis(field::LOOP_LAG).into();
+            self.in_flight = entry.count(field::INFLIGHT).and_then(|n| u32::try_from(n).ok());
+        } else if entry.is(&record::RPC_START) {
+            self.rpcs_running = self.rpcs_running.saturating_add(1);
+            self.rpc_started_at = self.rpc_started_at.or(entry.at);
+            self.op = self.op.or_else(|| word(field::OP));
+        } else if entry.is(&record::RPC_DONE) {
+            self.rpc_done_at = entry.at;
+            self.op = self.op.or_else(|| word(field::OP));
+            self.error = self.error.or_else(|| word(field::ERROR));
+            // Of timers within each other, such as a handler's around a plugin's, the outer one counts.
+            self.rpcs_running = self.rpcs_running.saturating_sub(1);
+            if self.rpcs_running == 0
+                && let Some(rpc) = entry.millis(field::RPC)
+            {
+                self.rpc = Some(self.rpc.get().unwrap_or_default() + rpc).into();
+            }
+            if self.call_id.is_none() {
+                self.call_id = entry.text(field::CALL_ID).map(|id| id.as_ref().into());
+            }
+        } else if entry.is(&record::SERVER_FIRST_BYTE) {
+            self.first_byte_at = entry.at;
+        } else if entry.is(&record::SERVER_DONE) {
+            self.done_at = entry.at;
+            self.dur = entry.millis(field::DUR).into();
+            self.outcome = word(field::OUTCOME);
+            self.status = entry.count(field::STATUS).and_then(|n| u16::try_from(n).ok());
+        }
+    }
+}
+
+/// What the engine's own process says of a call.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct EngineHalf {
+    pub(super) call_id: Box<str>,
+    queue: Known,
+    exec: Known,
+}
+
+impl EngineHalf {
+    pub(super) fn of(entry: &Entry<'_>) -> Option<Self> {
+        Some(Self {
+            call_id: entry.text(field::CALL_ID)?.as_ref().into(),
+            queue: entry.millis(field::ENGINE_QUEUE).into(),
+            exec: entry.millis(field::ENGINE_EXEC).into(),
+        })
+    }
+
+    /// Waiting for the engine's running step.
+    #[must_use]
+    pub const fn queue(&self) -> Option<Micros> {
+        self.queue.get()
+    }
+
+    /// The engine's work on the call.
+    #[must_use]
+    pub const fn exec(&self) -> Option<Micros> {
+        self.exec.get()
+    }
+}

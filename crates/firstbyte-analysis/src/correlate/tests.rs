@@ -1,0 +1,264 @@
+use std::collections::BTreeSet;
+
+use firstbyte_core::Micros;
+
+use super::*;
+use crate::{ingest::Reason, measure::Metric};
+
+const WHOLE: &str = "\
+[weights][00f067aa0ba902b7] client.send url=http://h:1/update_weights?x=*** t=10.000000 op=update_weights target=h:1 attempt=1
+[weights][00f067aa0ba902b7] server.recv path=/update_weights t=10.400000 kernel_ms=300.0 inflight=150 loop_lag_ms=2.0
+[weights][00f067aa0ba902b7] rpc.start op=update_weights t=10.500000
+[weights][00f067aa0ba902b7] rpc.done op=update_weights t=10.733200 rpc_ms=233.2 call_id=abc
+[weights][00f067aa0ba902b7] server.first_byte t=10.799000 ttfb_ms=399.0 status=200
+[weights][00f067aa0ba902b7] server.done t=10.800000 dur_ms=400.0 status=200 outcome=ok bytes=2 frames=1
+[weights][00f067aa0ba902b7] client.done wall_ms=900.0 rpc_ms=233.2 queue_ms=666.8 setup_ms=1.0 pool_ms=9.0 wait_ms=880.0 receive_ms=10.0 kernel_ms=300.0 handler_ms=100.0 respond_ms=66.7 network_ms=180.1 status=200 attempt=1 op=update_weights target=h:1
+[engine] call.done call_id=abc op=update_weights t=10.7 engine_queue_ms=33.0 engine_exec_ms=200.0
+";
+
+fn only(log: &Log) -> Call<'_> {
+    let calls: Vec<_> = log.calls().collect();
+    assert_eq!(calls.len(), 1);
+    calls[0]
+}
+
+fn ms(metric: Metric, call: &Call<'_>) -> Option<f64> {
+    metric.of(call).map(Micros::as_millis_f64)
+}
+
+#[test]
+fn both_halves_and_the_engines_make_a_call() {
+    let log = Log::from_bytes(WHOLE.as_bytes());
+    let call = only(&log);
+    assert_eq!(call.id(), "00f067aa0ba902b7");
+    assert_eq!((call.operation(), call.target()), (Some("update_weights"), Some("h:1")));
+    assert_eq!(call.client.unwrap().end, ClientEnd::Done);
+    let told = |metric| ms(metric, &call);
+    assert_eq!(
+        (told(Metric::Wall), told(Metric::Rpc), told(Metric::Queue)),
+        (Some(900.0), Some(233.2), Some(666.8))
+    );
+    assert_eq!(told(Metric::Server(Server::Network)), Some(180.1));
+    assert_eq!(told(Metric::LoopLag), Some(2.0));
+    assert_eq!((told(Metric::EngineQueue), told(Metric::EngineExec)), (Some(33.0), Some(200.0)));
+    assert_eq!(call.server.unwrap().handler(), Some(Micros(100_000)));
+    assert_eq!(call.server.unwrap().in_flight, Some(150));
+    assert_eq!(call.until_received(), Some(Micros(400_000)));
+}
+
+#[test]
+fn the_order_of_the_halves_does_not_matter() {
+    let told = |log: &Log| Metric::all().iter().map(|m| m.of(&only(log))).collect::<Vec<_>>();
+    let expected = told(&Log::from_bytes(WHOLE.as_bytes()));
+    let block = |which: fn(&str) -> bool| {
+        WHOLE.lines().filter(|line| which(line)).map(|line| format!("{line}\n")).collect::<String>()
+    };
+    let client = block(|line| line.contains("] client."));
+    let server = block(|line| line.contains("] server.") || line.contains("] rpc."));
+    let engine = block(|line| line.contains("[engine]"));
+    for [a, b, c] in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let blocks = [&client, &server, &engine];
+        let text = [blocks[a].as_str(), blocks[b], blocks[c]].concat();
+        assert_eq!(told(&Log::from_bytes(text.as_bytes())), expected);
+    }
+}
+
+#[test]
+fn the_same_line_twice_counts_once() {
+    let twice = WHOLE.replace('\n', "\r\n") + WHOLE;
+    let log = Log::from_bytes(twice.as_bytes());
+    assert_eq!(ms(Metric::Rpc, &only(&log)), Some(233.2));
+    assert_eq!(log.tally().skipped_by(Reason::Duplicate), 7);
+    assert_eq!(log.tally().total(), 16);
+}
+
+#[test]
+fn a_text_line_and_its_json_line_are_one_event() {
+    let text = "\
+[weights][00f067aa0ba902b7] client.send url=http://h/pause t=10.000000 op=pause target=h:80 attempt=1
+[weights][00f067aa0ba902b7] client.done wall_ms=1.5 rpc_ms=1.0 queue_ms=0.5 op=pause target=h:80 attempt=1
+[weights][00f067aa0ba902b7] server.recv path=/pause t=10.000500
+[weights][00f067aa0ba902b7] server.done t=10.001000 dur_ms=0.5 status=200 outcome=ok
+";
+    let json = "\
+{\"v\":1,\"tag\":\"weights\",\"tid\":\"00f067aa0ba902b7\",\"name\":\"client.send\",\"t_ns\":10000000123,\"url\":\"http://h/pause\",\"op\":\"pause\",\"target\":\"h:80\",\"attempt\":1}
+{\"v\":1,\"tag\":\"weights\",\"tid\":\"00f067aa0ba902b7\",\"name\":\"client.done\",\"t_ns\":10001500123,\"wall_us\":1512,\"rpc_us\":1000,\"queue_us\":512,\"op\":\"pause\",\"target\":\"h:80\",\"attempt\":1}
+{\"v\":1,\"tag\":\"weights\",\"tid\":\"00f067aa0ba902b7\",\"name\":\"server.recv\",\"t_ns\":10000500999,\"path\":\"/pause\"}
+{\"v\":1,\"tag\":\"weights\",\"tid\":\"00f067aa0ba902b7\",\"name\":\"server.done\",\"t_ns\":10001000999,\"dur_us\":500,\"status\":200,\"outcome\":\"ok\"}
+";
+    for lines in [[text, json].concat(), [json, text].concat()] {
+        let log = Log::from_bytes(lines.as_bytes());
+        let call = only(&log);
+        assert!(call.client.is_some() && call.server.is_some());
+        assert_eq!(log.tally().skipped_by(Reason::Duplicate), 4);
+    }
+}
+
+#[test]
+fn half_a_trace_is_a_call_that_says_so() {
+    for (which, client, server) in [("client.", true, false), ("server.", false, true)] {
+        let lines: String =
+            WHOLE.lines().filter(|l| l.contains(which)).map(|l| format!("{l}\n")).collect();
+        let log = Log::from_bytes(lines.as_bytes());
+        let call = only(&log);
+        assert_eq!((call.client.is_some(), call.server.is_some()), (client, server));
+        assert_eq!(call.operation(), Some("update_weights"));
+        assert_eq!(call.until_received(), None);
+    }
+}
+
+#[test]
+fn attempts_are_calls_of_one_id() {
+    let lines = "\
+[weights][00f067aa0ba902b7] client.send url=http://h/pause t=1.0 op=pause target=h:80 attempt=1
+[weights][00f067aa0ba902b7] client.fail wall_ms=5.0 phase=connect outcome=not_sent error=refused attempt=1 op=pause target=h:80
+[weights][00f067aa0ba902b7] client.send url=http://h/pause t=2.0 op=pause target=h:80 attempt=2
+[weights][00f067aa0ba902b7] server.recv path=/pause t=2.1
+[weights][00f067aa0ba902b7] server.done t=2.2 dur_ms=100.0 status=200 outcome=ok
+[weights][00f067aa0ba902b7] client.done wall_ms=250.0 status=200 attempt=2 op=pause target=h:80
+";
+    let log = Log::from_bytes(lines.as_bytes());
+    let calls: Vec<_> = log.calls().collect();
+    assert_eq!(calls.len(), 2);
+    assert!(matches!(calls[0].client.unwrap().end, ClientEnd::Failed { .. }));
+    assert!(calls[0].server.is_none(), "it was never sent");
+    assert_eq!(calls[1].client.unwrap().end, ClientEnd::Done);
+    assert!(calls[1].server.is_some());
+}
+
+#[test]
+fn the_calls_of_an_update_are_told_apart_by_their_paths() {
+    let mut lines = String::new();
+    for (n, op) in ["pause", "update_weights", "resume"].iter().enumerate() {
+        lines += &format!(
+            "[weights][00f067aa0ba902b7] client.send url=http://h/{op} t={n}.0 op={op} target=h:80 attempt=1\n"
+        );
+        lines += &format!(
+            "[weights][00f067aa0ba902b7] client.done wall_ms={n}00.0 rpc_ms={n}0.0 queue_ms={n}0.0 op={op} target=h:80 attempt=1\n"
+        );
+    }
+    for (n, op) in ["pause", "update_weights", "resume"].iter().enumerate() {
+        lines +=
+            &format!("[weights][00f067aa0ba902b7] server.recv path=/{op} t={n}.1 inflight={n}\n");
+        lines += &format!(
+            "[weights][00f067aa0ba902b7] server.done t={n}.2 dur_ms=1.0 status=200 outcome=ok\n"
+        );
+    }
+    let log = Log::from_bytes(lines.as_bytes());
+    let calls: Vec<_> = log.calls().collect();
+    assert_eq!(calls.len(), 3);
+    for (n, call) in calls.iter().enumerate() {
+        assert_eq!(ms(Metric::Wall, call), Some(n as f64 * 100.0));
+        assert_eq!(call.server.unwrap().in_flight, Some(n as u32), "{call:?}");
+    }
+}
+
+#[test]
+fn the_members_of_a_fan_out_are_told_apart_by_the_engines_time() {
+    let mut lines = String::new();
+    for n in 1..=3 {
+        lines += &format!(
+            "[weights][00f067aa0ba902b7] client.send url=http://h{n}/pause t=1.0 op=pause target=h{n}:80 attempt=1\n"
+        );
+    }
+    for n in [2, 3, 1] {
+        lines +=
+            &format!("[weights][00f067aa0ba902b7] server.recv path=/pause t=1.{n} inflight={n}\n");
+        lines +=
+            &format!("[weights][00f067aa0ba902b7] rpc.done op=pause t=1.{n}5 rpc_ms={n}00.0\n");
+        lines += &format!(
+            "[weights][00f067aa0ba902b7] server.done t=1.{n}6 dur_ms=1.0 status=200 outcome=ok\n"
+        );
+        lines += &format!(
+            "[weights][00f067aa0ba902b7] client.done wall_ms=400.0 rpc_ms={n}00.0 queue_ms=1.0 op=pause target=h{n}:80 attempt=1\n"
+        );
+    }
+    let log = Log::from_bytes(lines.as_bytes());
+    let pairs: BTreeSet<_> = log
+        .calls()
+        .map(|call| (call.target().unwrap().to_owned(), call.server.unwrap().in_flight.unwrap()))
+        .collect();
+    let expected = [1, 2, 3].map(|n| (format!("h{n}:80"), n));
+    assert_eq!(pairs, BTreeSet::from(expected));
+}
+
+#[test]
+fn timers_within_each_other_count_once() {
+    let lines = "\
+[weights][00f067aa0ba902b7] server.recv path=/pause t=1.0
+[weights][00f067aa0ba902b7] rpc.start op=pause t=1.1
+[weights][00f067aa0ba902b7] rpc.start op=pause t=1.2
+[weights][00f067aa0ba902b7] rpc.done op=pause t=1.3 rpc_ms=100.0
+[weights][00f067aa0ba902b7] rpc.done op=pause t=1.4 rpc_ms=300.0
+[weights][00f067aa0ba902b7] rpc.start op=pause t=1.5
+[weights][00f067aa0ba902b7] rpc.done op=pause t=1.6 rpc_ms=100.0
+";
+    let log = Log::from_bytes(lines.as_bytes());
+    assert_eq!(ms(Metric::Rpc, &only(&log)), Some(400.0));
+}
+
+#[test]
+fn moments_of_two_files_are_compared_only_within_one_boot() {
+    let (client, server): (Vec<_>, Vec<_>) =
+        WHOLE.lines().partition(|line| line.contains("client."));
+    let read = |client_boot: &str, server_boot: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["client.log", "server.log"].map(|name| folder.path().join(name));
+        let start = |boot: &str| match boot {
+            "" => String::new(),
+            boot => format!(
+                "[firstbyte] process.start pid=1 boot={boot} host=h version=0 t=1.0 unix=2.0\n"
+            ),
+        };
+        std::fs::write(&paths[0], start(client_boot) + &client.join("\n")).unwrap();
+        std::fs::write(&paths[1], start(server_boot) + &server.join("\n")).unwrap();
+        Log::read(&paths, &crate::Options::default()).unwrap()
+    };
+    let one = read("b1", "b1");
+    assert_eq!(only(&one).until_received(), Some(Micros(400_000)));
+    assert_eq!(offsets(&one), []);
+    for log in [read("b1", "b2"), read("", ""), read("b1", "")] {
+        assert_eq!(only(&log).until_received(), None);
+        let offsets = offsets(&log);
+        assert_eq!(offsets.len(), 1);
+        // It was received 0.4 s after it was sent, and done 0.1668 s before the client had it.
+        assert_eq!(offsets[0].most, Some(400_000_000));
+        assert_eq!(offsets[0].least, Some(-166_850_000));
+    }
+}
+
+#[test]
+fn a_file_of_two_boots_has_no_clock() {
+    let start = |boot| {
+        format!("[firstbyte] process.start pid=1 boot={boot} host=h version=0 t=1.0 unix=2.0\n")
+    };
+    let log = Log::from_bytes((start("a") + &start("b") + WHOLE).as_bytes());
+    assert!(log.sources()[0].is_mixed);
+    assert_eq!(only(&log).until_received(), None);
+    let same = Log::from_bytes((start("a") + &start("a") + WHOLE).as_bytes());
+    assert!(only(&same).until_received().is_some());
+}
+
+#[test]
+fn a_call_that_has_not_ended_is_open() {
+    let lines = "\
+[weights][00f067aa0ba902b7] client.send url=http://h/pause t=1.0 op=pause target=h:80 attempt=1
+[weights][00f067aa0ba902b7] client.waiting elapsed_ms=60000.0 phase=wait state=in_pool op=pause target=h:80 attempt=1
+";
+    let log = Log::from_bytes(lines.as_bytes());
+    assert_eq!(only(&log).client.unwrap().end, ClientEnd::Open);
+    assert_eq!(Metric::Wall.of(&only(&log)), None);
+}
+
+#[test]
+fn ids_of_other_writers_are_joined_too() {
+    let lines = "\
+[weights][ab12] client.send url=http://h/pause t=1.0
+[weights][ab12] server.recv path=/pause t=1.5
+[weights][AB12] server.recv path=/pause t=1.5
+";
+    let log = Log::from_bytes(lines.as_bytes());
+    let ids: Vec<_> = log.calls().map(|call| call.id()).collect();
+    assert_eq!(ids, ["ab12", "AB12"]);
+    assert!(log.calls().next().unwrap().server.is_some());
+}

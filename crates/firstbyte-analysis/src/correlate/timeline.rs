@@ -1,0 +1,161 @@
+//! What happens beside the calls: checkpoints, generation, rollouts, steps, batches.
+
+use firstbyte_core::{Micros, Timestamp, field, record};
+
+use crate::entry::Entry;
+
+/// The most moments that are kept.
+const MOST: usize = 1_000_000;
+
+/// Everything that is no call, in the order of the lines.
+#[derive(Debug, Default)]
+pub struct Timeline {
+    moments: Vec<Moment>,
+    over_limit: u64,
+}
+
+/// One line of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Moment {
+    /// The file that it is from.
+    pub source: u32,
+    /// When, if the line tells.
+    pub at: Option<Timestamp>,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum What {
+    /// A checkpoint is written.
+    CkptWritten {
+        /// Training step.
+        step: Option<i64>,
+        /// How long it took.
+        write: Option<Micros>,
+        /// Its size.
+        bytes: Option<i64>,
+    },
+    /// A checkpoint that was waited for is there.
+    CkptWaited {
+        /// Training step.
+        step: Option<i64>,
+        /// How long.
+        wait: Option<Micros>,
+    },
+    /// A generation batch ended.
+    Generated {
+        /// Completions received.
+        completions: Option<i64>,
+        /// How long it took.
+        duration: Option<Micros>,
+        /// Prompt tokens per second.
+        input_tps: Option<f64>,
+        /// Generated tokens per second.
+        output_tps: Option<f64>,
+    },
+    /// The state of the rollouts.
+    Rollout {
+        /// Share of truncated completions in per cent.
+        truncated: Option<f64>,
+        /// Steps that the weights in use are behind.
+        staleness: Option<i64>,
+        /// Rollouts waiting for the trainer.
+        buffer_depth: Option<i64>,
+    },
+    /// A training step ended.
+    Stepped {
+        /// Its number.
+        step: Option<i64>,
+        /// How long it took.
+        duration: Option<Micros>,
+    },
+    /// An inference batch ended.
+    Inferred {
+        /// Prompts in it.
+        prompts: Option<i64>,
+        /// How long it took.
+        duration: Option<Micros>,
+        /// Prompt tokens per second.
+        input_tps: Option<f64>,
+        /// Generated tokens per second.
+        output_tps: Option<f64>,
+    },
+    /// A batching queue was flushed.
+    Flushed {
+        /// Requests in the batch.
+        size: Option<i64>,
+        /// How long the oldest waited.
+        wait: Option<Micros>,
+    },
+    /// Something that begins, or that firstbyte says of itself.
+    Other,
+}
+
+impl Timeline {
+    /// All moments.
+    #[must_use]
+    pub fn moments(&self) -> &[Moment] {
+        &self.moments
+    }
+
+    /// How many more there were.
+    #[must_use]
+    pub const fn over_limit(&self) -> u64 {
+        self.over_limit
+    }
+
+    pub(super) fn take(&mut self, entry: &Entry<'_>, source: u32) {
+        let what = what(entry);
+        if what == What::Other {
+            return;
+        }
+        if self.moments.len() >= MOST {
+            self.over_limit += 1;
+            return;
+        }
+        self.moments.push(Moment { source, at: entry.at, what });
+    }
+}
+
+fn what(entry: &Entry<'_>) -> What {
+    let record = |record| entry.is(record);
+    if record(&record::CKPT_WRITE_DONE) {
+        What::CkptWritten {
+            step: entry.count(field::STEP),
+            write: entry.millis(field::WRITE),
+            bytes: entry.count(field::BYTES),
+        }
+    } else if record(&record::CKPT_WAIT_DONE) {
+        What::CkptWaited { step: entry.count(field::TARGET_STEP), wait: entry.millis(field::WAIT) }
+    } else if record(&record::GEN_BATCH_DONE) {
+        What::Generated {
+            completions: entry.count(field::COMPLETIONS),
+            duration: entry.millis(field::DUR),
+            input_tps: entry.real(field::INPUT_TPS),
+            output_tps: entry.real(field::OUTPUT_TPS),
+        }
+    } else if record(&record::ROLLOUT) {
+        What::Rollout {
+            truncated: entry.real(field::TRUNC),
+            staleness: entry.count(field::STALENESS),
+            buffer_depth: entry.count(field::BUFFER_DEPTH),
+        }
+    } else if record(&record::STEP_DONE) {
+        What::Stepped { step: entry.count(field::STEP), duration: entry.millis(field::DUR) }
+    } else if record(&record::INFER_BATCH_DONE) {
+        What::Inferred {
+            prompts: entry.count(field::PROMPTS),
+            duration: entry.millis(field::DUR),
+            input_tps: entry.real(field::INPUT_TPS),
+            output_tps: entry.real(field::OUTPUT_TPS),
+        }
+    } else if record(&record::QUEUE_FLUSH) {
+        What::Flushed { size: entry.count(field::SIZE), wait: entry.millis(field::WAIT) }
+    } else {
+        What::Other
+    }
+}

@@ -1,0 +1,113 @@
+//! Files, patterns and the standard input, decompressed.
+
+use std::{
+    error::Error,
+    fmt,
+    fs::File,
+    io::{self, BufReader, Read},
+    path::{Path, PathBuf},
+};
+
+use flate2::read::MultiGzDecoder;
+use ruzstd::decoding::StreamingDecoder;
+
+/// Something that lines are read from.
+#[derive(Clone, Debug)]
+pub struct Input(PathBuf);
+
+/// A file that could not be read.
+#[derive(Debug)]
+pub struct IngestError {
+    path: PathBuf,
+    why: Why,
+}
+
+#[derive(Debug)]
+enum Why {
+    Io(io::Error),
+    Pattern(String),
+    NothingMatches,
+}
+
+impl fmt::Display for IngestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.path.display())?;
+        match &self.why {
+            Why::Io(error) if error.kind() == io::ErrorKind::IsADirectory => {
+                write!(f, "is a directory; name its files, such as '{}/*.log'", self.path.display())
+            }
+            Why::Io(error) => write!(f, "{error}"),
+            Why::Pattern(error) => write!(f, "no valid pattern: {error}"),
+            Why::NothingMatches => write!(f, "no file matches this pattern"),
+        }
+    }
+}
+
+impl Error for IngestError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.why {
+            Why::Io(error) => Some(error),
+            Why::Pattern(_) | Why::NothingMatches => None,
+        }
+    }
+}
+
+/// The inputs that paths and patterns name. A file with the very name goes before a pattern.
+///
+/// # Errors
+///
+/// [`IngestError`] for a pattern that is none, or that no file matches.
+pub fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, IngestError> {
+    let mut inputs = Vec::new();
+    for path in paths {
+        let is_pattern = path.to_str().is_some_and(|path| path.contains(['*', '?', '[']));
+        if !is_pattern || path.exists() {
+            inputs.push(Input(path.clone()));
+            continue;
+        }
+        let failed = |why| IngestError { path: path.clone(), why };
+        let pattern = path.to_str().unwrap_or_default();
+        let matches =
+            glob::glob(pattern).map_err(|error| failed(Why::Pattern(error.msg.to_owned())))?;
+        let before = inputs.len();
+        inputs.extend(matches.filter_map(Result::ok).filter(|path| path.is_file()).map(Input));
+        if inputs.len() == before {
+            return Err(failed(Why::NothingMatches));
+        }
+    }
+    Ok(inputs)
+}
+
+impl Input {
+    /// The path, or `-` for the standard input.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.0.display().to_string()
+    }
+
+    /// The stream of its bytes, decompressed if its name says that it is compressed.
+    pub(super) fn open(&self) -> Result<Box<dyn Read>, IngestError> {
+        if self.0 == Path::new("-") {
+            return Ok(Box::new(io::stdin().lock()));
+        }
+        let file = File::open(&self.0).map_err(|error| self.failed(error))?;
+        if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+            return Err(self.failed(io::ErrorKind::IsADirectory.into()));
+        }
+        let extension = self.0.extension().and_then(|extension| extension.to_str());
+        Ok(match extension {
+            Some("gz") => Box::new(MultiGzDecoder::new(BufReader::new(file))),
+            Some("zst") => Box::new(self.zstd(file)?),
+            _ => Box::new(file),
+        })
+    }
+
+    fn zstd(&self, file: File) -> Result<impl Read + use<>, IngestError> {
+        let decoder = StreamingDecoder::new(BufReader::new(file));
+        decoder.map_err(|error| self.failed(io::Error::new(io::ErrorKind::InvalidData, error)))
+    }
+
+    pub(super) fn failed(&self, error: io::Error) -> IngestError {
+        IngestError { path: self.0.clone(), why: Why::Io(error) }
+    }
+}

@@ -1,0 +1,104 @@
+//! What became of each line: parsed + skipped = total.
+
+use std::fmt;
+
+/// Why a line is no part of the analysis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The line is empty, or white space.
+    Empty,
+    /// No record of firstbyte is in it.
+    NoRecord,
+    /// A JSON object that is none of firstbyte's, or is torn.
+    BadJson,
+    /// Longer than 1 MiB.
+    TooLong,
+    /// One of a trace beyond those that are kept.
+    OverLimit,
+    /// The same event once more, from another file or another handler of the same logger.
+    Duplicate,
+}
+
+impl Reason {
+    /// All reasons.
+    pub const ALL: [Self; 6] = [
+        Self::Empty,
+        Self::NoRecord,
+        Self::BadJson,
+        Self::TooLong,
+        Self::OverLimit,
+        Self::Duplicate,
+    ];
+
+    /// The reason as a word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::NoRecord => "no record",
+            Self::BadJson => "other JSON",
+            Self::TooLong => "too long",
+            Self::OverLimit => "over the limit of traces",
+            Self::Duplicate => "duplicate",
+        }
+    }
+}
+
+/// The balance of the lines that were read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tally {
+    /// Lines that are part of the analysis, those of unknown records included.
+    pub parsed: u64,
+    /// Of them: records that this version does not know.
+    pub unknown: u64,
+    /// Of them: lines with a value that is none, such as `NaN` for a duration; it is taken as unknown.
+    pub misfits: u64,
+    skipped: [u64; Reason::ALL.len()],
+}
+
+impl Tally {
+    /// All lines.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.parsed + self.skipped()
+    }
+
+    /// Lines that are no part of the analysis.
+    #[must_use]
+    pub fn skipped(&self) -> u64 {
+        self.skipped.iter().sum()
+    }
+
+    /// Those of one reason.
+    #[must_use]
+    pub const fn skipped_by(&self, reason: Reason) -> u64 {
+        self.skipped[reason as usize]
+    }
+
+    pub(crate) fn skip(&mut self, reason: Reason) {
+        self.skipped[reason as usize] += 1;
+    }
+
+    pub(super) fn unknown(&mut self) {
+        self.parsed += 1;
+        self.unknown += 1;
+    }
+}
+
+/// One sentence with the reasons that there are.
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} lines = {} parsed + {} skipped", self.total(), self.parsed, self.skipped())?;
+        let reasons = Reason::ALL.map(|reason| (reason.as_str(), self.skipped_by(reason)));
+        let there = reasons.iter().filter(|(_, count)| *count > 0);
+        for (n, (reason, count)) in there.enumerate() {
+            write!(f, "{}{reason} {count}", if n == 0 { " (" } else { ", " })?;
+        }
+        if self.skipped() > 0 {
+            write!(f, ")")?;
+        }
+        Ok(())
+    }
+}

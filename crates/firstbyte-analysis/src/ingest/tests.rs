@@ -1,0 +1,108 @@
+use std::{fs, io::Write as _, path::Path};
+
+use flate2::{Compression, write::GzEncoder};
+
+use super::*;
+
+const LINES: &str = "\
+INFO:     Started server process [1234]
+[weights][00f067aa0ba902b7] client.send url=http://h/pause t=10.000000
+[weights][00f067aa0ba902b7] client.done wall_ms=3556.1 rpc_ms=233.2 queue_ms=3322.9
+
+{\"level\": \"info\"}
+\u{1b}[32m(APIServer pid=7) INFO [gen] batch.start inflight=1 target_batch=2\u{1b}[0m
+[new] thing a=1
+{\"v\":1,\"seq\":0,\"pid\":7,\"tag\":\"weights\",\"tid\":\"00f067aa0ba902b8\",\"name\":\"client.done\",\"t_ns\":5,\"unix_ns\":6,\"wall_us\":1500}
+";
+
+fn read(path: &Path) -> Log {
+    Log::read(&[path.to_owned()], &Options::default()).unwrap()
+}
+
+#[test]
+fn every_line_is_accounted_for() {
+    let log = Log::from_bytes(LINES.as_bytes());
+    let tally = log.tally();
+    assert_eq!((tally.total(), tally.parsed, tally.unknown), (8, 5, 1));
+    assert_eq!(tally.skipped_by(Reason::NoRecord), 1);
+    assert_eq!(tally.skipped_by(Reason::Empty), 1);
+    assert_eq!(tally.skipped_by(Reason::BadJson), 1);
+    assert_eq!(
+        tally.to_string(),
+        "8 lines = 5 parsed + 3 skipped (empty 1, no record 1, other JSON 1)"
+    );
+    assert_eq!(log.calls().count(), 2);
+}
+
+#[test]
+fn compressed_files_are_read_by_their_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let gz = folder.path().join("a.log.gz");
+    let mut encoder = GzEncoder::new(fs::File::create(&gz).unwrap(), Compression::fast());
+    encoder.write_all(LINES.as_bytes()).unwrap();
+    encoder.finish().unwrap();
+    assert_eq!(read(&gz).tally().total(), 8);
+
+    let zst = folder.path().join("a.log.zst");
+    let level = ruzstd::encoding::CompressionLevel::Fastest;
+    fs::write(&zst, ruzstd::encoding::compress_to_vec(LINES.as_bytes(), level)).unwrap();
+    assert_eq!(read(&zst).tally().total(), 8);
+}
+
+#[test]
+fn a_pattern_names_files_and_a_file_with_that_very_name_goes_first() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a.log", "b.log", "[c].log"] {
+        fs::write(folder.path().join(name), LINES).unwrap();
+    }
+    assert_eq!(read(&folder.path().join("*.log")).sources().len(), 3);
+    assert_eq!(read(&folder.path().join("[c].log")).sources().len(), 1);
+    assert_eq!(read(&folder.path().join("[ab].log")).sources().len(), 2);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = |name: &str| {
+        let path = folder.path().join(name);
+        Log::read(&[path], &Options::default()).unwrap_err().to_string()
+    };
+    assert!(error("none.log").contains("none.log: No such file"));
+    assert!(error("none-*.log").contains("no file matches"));
+    assert!(error("[").contains("no valid pattern"), "{}", error("["));
+    assert!(error("").contains("is a directory; name its files"));
+    fs::write(folder.path().join("torn.log.gz"), b"\x1f\x8b\x08nonsense").unwrap();
+    assert!(error("torn.log.gz").contains("torn.log.gz: "));
+    fs::write(folder.path().join("torn.log.zst"), b"nonsense").unwrap();
+    assert!(error("torn.log.zst").contains("torn.log.zst: "));
+}
+
+#[test]
+fn no_input_is_an_answer() {
+    let log = Log::from_bytes(b"");
+    assert_eq!((log.tally().total(), log.calls().count()), (0, 0));
+    assert_eq!(log.tally().to_string(), "0 lines = 0 parsed + 0 skipped");
+}
+
+#[test]
+fn binary_lines_are_skipped_and_counted() {
+    let mut bytes: Vec<u8> = (0..=255).collect();
+    bytes.extend_from_slice(b"\n\0\0\0\n[weights][\xff] client.done wall_ms=1.0\n");
+    let log = Log::from_bytes(&bytes);
+    assert_eq!((log.tally().total(), log.tally().skipped()), (4, 4));
+}
+
+#[test]
+fn traces_beyond_the_limit_are_counted() {
+    let lines: String = (0..10)
+        .map(|n| format!("[weights][{n:016x}] client.done wall_ms=1.0\n"))
+        .chain(["[weights][0000000000000000] server.recv path=/pause t=1.0\n".to_owned()])
+        .collect();
+    let mut builder = Builder::new(&Options { max_traces: 4 });
+    let source = builder.source("x".to_owned());
+    take(lines.as_bytes(), source, &mut builder).unwrap();
+    let log = builder.finish();
+    assert_eq!((log.calls().count(), log.over_limit()), (4, 6));
+    assert_eq!(log.tally().skipped_by(Reason::OverLimit), 6);
+    assert_eq!(log.tally().total(), 11);
+}

@@ -1,0 +1,226 @@
+//! The tables of `firstbyte stats`.
+
+use std::collections::BTreeMap;
+
+use firstbyte_core::{Micros, Timestamp};
+
+use super::{Correlation, Metric, Summary, Trend};
+use crate::correlate::{Call, ClientEnd, Log, What};
+
+/// What calls are put together by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GroupBy {
+    /// All calls are one group.
+    #[default]
+    Nothing,
+    /// The operation.
+    Op,
+    /// The server.
+    Target,
+}
+
+/// Which calls: those that were sent within a stretch of the monotonic clock, in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Window {
+    /// From this second on.
+    pub since: Option<f64>,
+    /// Before this second.
+    pub until: Option<f64>,
+}
+
+impl Window {
+    /// A window; a missing end is open.
+    #[must_use]
+    pub const fn new(since: Option<f64>, until: Option<f64>) -> Self {
+        Self { since, until }
+    }
+
+    /// Whether a call is in it. One whose moment is unknown is only in a window without ends.
+    #[must_use]
+    pub fn has(&self, call: &Call<'_>) -> bool {
+        if self.since.is_none() && self.until.is_none() {
+            return true;
+        }
+        let Some(at) = moment(call).map(seconds) else { return false };
+        self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at < until)
+    }
+}
+
+/// All that is said of the calls of one group.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Group {
+    /// The operation or target; empty for all calls together.
+    pub name: String,
+    /// How many calls.
+    pub calls: u64,
+    /// Of them: those with a client's half that ended well and a server's half.
+    pub whole: u64,
+    /// Of them: those with the client's half only.
+    pub client_only: u64,
+    /// Of them: those with the server's half only.
+    pub server_only: u64,
+    /// Of them: those that failed.
+    pub failed: u64,
+    /// Of them: those that have not ended.
+    pub open: u64,
+    /// A row for each metric that at least one call tells.
+    pub rows: Vec<(Metric, Summary, Option<Share>)>,
+    /// How rpc changes with time.
+    pub rpc_trend: Option<Trend>,
+    /// How queue goes along with the requests in progress on the server.
+    pub queue_and_in_flight: Option<Correlation>,
+}
+
+/// A part's share of wall: both sums over the calls that tell both.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Share {
+    /// From 0 to 1.
+    pub of_wall: f64,
+    /// How many calls it is of.
+    pub n: usize,
+}
+
+/// The summary of a log.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Stats {
+    /// The groups, the one with the most calls first.
+    pub groups: Vec<Group>,
+    /// Durations and sizes beside the calls, by name: `ckpt.write`, `ckpt.wait`, `gen.batch`, `step`,
+    /// `infer.batch`, `queue.wait`.
+    pub timeline: Vec<(&'static str, Summary)>,
+}
+
+impl Stats {
+    /// Measures the calls of a log.
+    #[must_use]
+    pub fn of(log: &Log, by: GroupBy, window: Window) -> Self {
+        let mut groups: BTreeMap<&str, Vec<Call<'_>>> = BTreeMap::new();
+        for call in log.calls().filter(|call| window.has(call)) {
+            let name = match by {
+                GroupBy::Nothing => "",
+                GroupBy::Op => call.operation().unwrap_or("(unknown)"),
+                GroupBy::Target => call.target().unwrap_or("(unknown)"),
+            };
+            groups.entry(name).or_default().push(call);
+        }
+        let mut groups: Vec<Group> =
+            groups.into_iter().map(|(name, calls)| Group::of(name, &calls)).collect();
+        groups.sort_by_key(|group| std::cmp::Reverse(group.calls));
+        Self { groups, timeline: timeline(log) }
+    }
+}
+
+impl Group {
+    fn of(name: &str, calls: &[Call<'_>]) -> Self {
+        let count =
+            |which: fn(&Call<'_>) -> bool| calls.iter().filter(|call| which(call)).count() as u64;
+        let rows = rows(calls);
+        let rpc: Vec<_> = calls
+            .iter()
+            .filter_map(|call| Some((seconds(moment(call)?), call.rpc()?.as_millis_f64())))
+            .collect();
+        let queue: Vec<_> = calls
+            .iter()
+            .filter_map(|call| {
+                Some((f64::from(call.server?.in_flight?), call.queue()?.as_millis_f64()))
+            })
+            .collect();
+        Self {
+            name: name.to_owned(),
+            calls: calls.len() as u64,
+            whole: count(|call| ended(call) == Some(ClientEnd::Done) && call.server.is_some()),
+            client_only: count(|call| call.server.is_none()),
+            server_only: count(|call| call.client.is_none()),
+            failed: count(|call| matches!(ended(call), Some(ClientEnd::Failed { .. }))),
+            open: count(|call| ended(call) == Some(ClientEnd::Open)),
+            rows,
+            rpc_trend: Trend::of(&rpc),
+            queue_and_in_flight: Correlation::of(&queue),
+        }
+    }
+}
+
+fn ended(call: &Call<'_>) -> Option<ClientEnd> {
+    call.client.map(|half| half.end)
+}
+
+/// A row for each metric that at least one call tells, in one pass over the calls.
+///
+/// The wall of a call that failed is how long its failure took: no measure of a call.
+fn rows(calls: &[Call<'_>]) -> Vec<(Metric, Summary, Option<Share>)> {
+    let mut columns: Vec<Column> = Metric::all().into_iter().map(Column::new).collect();
+    for call in calls {
+        if ended(call).is_some_and(|end| end != ClientEnd::Done) {
+            continue;
+        }
+        let wall = Metric::Wall.of(call);
+        for column in &mut columns {
+            if let Some(value) = column.metric.of(call) {
+                column.push(value, wall);
+            }
+        }
+    }
+    columns.into_iter().filter_map(Column::row).collect()
+}
+
+/// A row in the making.
+struct Column {
+    metric: Metric,
+    values: Vec<Micros>,
+    /// Of the calls that tell wall too.
+    part: u128,
+    wall: u128,
+    n: usize,
+}
+
+impl Column {
+    const fn new(metric: Metric) -> Self {
+        Self { metric, values: Vec::new(), part: 0, wall: 0, n: 0 }
+    }
+
+    fn push(&mut self, value: Micros, wall: Option<Micros>) {
+        self.values.push(value);
+        if let Some(wall) = wall {
+            self.part += u128::from(value.0);
+            self.wall += u128::from(wall.0);
+            self.n += 1;
+        }
+    }
+
+    fn row(self) -> Option<(Metric, Summary, Option<Share>)> {
+        let is_share = self.metric.is_part_of_wall() && self.wall > 0;
+        let share = Share { of_wall: self.part as f64 / self.wall as f64, n: self.n };
+        Some((self.metric, Summary::of(self.values)?, is_share.then_some(share)))
+    }
+}
+
+fn timeline(log: &Log) -> Vec<(&'static str, Summary)> {
+    let mut values: BTreeMap<&'static str, Vec<Micros>> = BTreeMap::new();
+    for moment in log.timeline().moments() {
+        let (name, duration) = match moment.what {
+            What::CkptWritten { write, .. } => ("ckpt write", write),
+            What::CkptWaited { wait, .. } => ("ckpt wait", wait),
+            What::Generated { duration, .. } => ("gen batch", duration),
+            What::Stepped { duration, .. } => ("step", duration),
+            What::Inferred { duration, .. } => ("infer batch", duration),
+            What::Flushed { wait, .. } => ("queue wait", wait),
+            What::Rollout { .. } | What::Other => continue,
+        };
+        values.entry(name).or_default().extend(duration);
+    }
+    values.into_iter().filter_map(|(name, values)| Some((name, Summary::of(values)?))).collect()
+}
+
+/// When a call was sent, or else received.
+fn moment(call: &Call<'_>) -> Option<Timestamp> {
+    call.client.and_then(|half| half.sent_at).or_else(|| call.server?.recv_at)
+}
+
+fn seconds(at: Timestamp) -> f64 {
+    at.as_nanos() as f64 / 1e9
+}

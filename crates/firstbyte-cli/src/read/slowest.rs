@@ -1,0 +1,99 @@
+//! `firstbyte slowest`: the calls that took longest, and what of them.
+
+use std::{
+    cmp::Reverse,
+    fmt::{self, Write as _},
+};
+
+use firstbyte_analysis::{Call, Log, measure::Metric};
+use firstbyte_core::{Micros, Phase};
+
+use super::{Inputs, preface};
+use crate::{
+    bars::plain,
+    exit::{self, Error, Exit},
+};
+
+const EXAMPLES: &str = "Examples:
+  firstbyte slowest orchestrator.log server.log
+  firstbyte slowest -n 3 --by queue 'logs/*.log'
+
+'firstbyte trace ID LOG...' shows one of them whole.";
+
+/// Lists the slowest calls of logs
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
+pub(crate) struct Args {
+    #[command(flatten)]
+    inputs: Inputs,
+    /// How many
+    #[arg(short = 'n', value_name = "COUNT", default_value_t = 10)]
+    count: usize,
+    /// By which time: wall, queue, rpc, or a part such as pool, kernel, handler
+    #[arg(long, value_name = "TIME", default_value = "wall", value_parser = metric)]
+    by: Metric,
+}
+
+fn metric(name: &str) -> Result<Metric, String> {
+    let all = Metric::all();
+    let found = all.iter().find(|metric| metric.as_str() == name);
+    found.copied().ok_or_else(|| {
+        let names: Vec<_> = all.iter().map(|metric| metric.as_str()).collect();
+        format!("not one of {}", names.join(", "))
+    })
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
+    let log = args.inputs.read()?;
+    let mut calls: Vec<_> =
+        log.calls().filter_map(|call| Some((args.by.of(&call)?, call))).collect();
+    calls.sort_by_key(|(time, _)| Reverse(*time));
+    calls.truncate(args.count);
+    exit::print(render(&log, &calls, args.by))?;
+    Ok(Exit::Ok)
+}
+
+fn render(log: &Log, calls: &[(Micros, Call<'_>)], by: Metric) -> String {
+    let mut out = preface(log);
+    // Writing to a string cannot fail.
+    _ = write_table(calls, by, &mut out);
+    out
+}
+
+fn write_table(calls: &[(Micros, Call<'_>)], by: Metric, out: &mut String) -> fmt::Result {
+    if calls.is_empty() {
+        return writeln!(out, "no call tells its {}", by.as_str());
+    }
+    writeln!(
+        out,
+        "\n{:<18}{:>10}{:>10}{:>10}  {:<24}{:<18}server",
+        "trace id", "wall ms", "queue ms", "rpc ms", "largest part", "operation"
+    )?;
+    for (_, call) in calls {
+        let time = |metric: Metric| metric.of(call).map_or("-".to_owned(), |time| time.to_string());
+        let largest = largest_part(call)
+            .map_or("-".to_owned(), |(part, time)| format!("{} {time} ms", part.as_str()));
+        writeln!(
+            out,
+            "{:<18}{:>10}{:>10}{:>10}  {largest:<24}{:<18}{}",
+            plain(&call.id()),
+            time(Metric::Wall),
+            time(Metric::Queue),
+            time(Metric::Rpc),
+            plain(call.operation().unwrap_or("-")),
+            plain(call.target().unwrap_or("-")),
+        )?;
+    }
+    Ok(())
+}
+
+/// The longest of the parts that wall is made of, as far as they are known: the wait by what it is made of.
+fn largest_part(call: &Call<'_>) -> Option<(Metric, Micros)> {
+    let is_part = |metric: &Metric| match metric {
+        Metric::Phase(phase) => *phase != Phase::Wait,
+        Metric::Server(_) | Metric::Rpc => true,
+        _ => false,
+    };
+    let parts = Metric::all().into_iter().filter(is_part);
+    parts.filter_map(|part| Some((part, part.of(call)?))).max_by_key(|(_, time)| *time)
+}

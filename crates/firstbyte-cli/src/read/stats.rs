@@ -1,0 +1,194 @@
+//! `firstbyte stats`: how long calls took, and which of their parts.
+
+use std::fmt::{self, Write as _};
+
+use clap::ValueEnum;
+use firstbyte_analysis::{
+    Log,
+    measure::{Group, GroupBy, Interval, Metric, Percentile, Share, Stats, Summary, Window},
+};
+use firstbyte_core::Micros;
+use serde_json::{Value, json};
+
+use super::{Inputs, preface};
+use crate::{
+    bars::plain,
+    exit::{self, Error, Exit},
+};
+
+const EXAMPLES: &str = "Examples:
+  firstbyte stats orchestrator.log server.log
+  firstbyte stats 'logs/*.log.gz' --by op
+  kubectl logs vllm-0 | firstbyte stats orchestrator.log -
+  firstbyte stats run.log --json | jq '.groups[0].metrics.queue.p50'
+
+A percentile is by nearest rank, and not told where it would be the maximum (p95 from 20 calls, p99 from 100).
+Its interval is one of 95 % confidence, if there are enough calls for one. Failed calls have no place in the
+times. 'of wall' is the share of a part in the wall time of the calls that tell it.";
+
+/// Summarises the calls of logs: wall, queue, rpc and every phase
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
+pub(crate) struct Args {
+    #[command(flatten)]
+    inputs: Inputs,
+    /// A table for each operation, or for each server
+    #[arg(long, value_enum)]
+    by: Option<By>,
+    /// Only calls that were sent from this second of the monotonic clock on (t= in the lines)
+    #[arg(long, value_name = "SECOND")]
+    since: Option<f64>,
+    /// Only calls that were sent before this second
+    #[arg(long, value_name = "SECOND")]
+    until: Option<f64>,
+    /// Print one JSON object; durations in milliseconds
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum By {
+    Op,
+    Target,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
+    let log = args.inputs.read()?;
+    let by = match args.by {
+        None => GroupBy::Nothing,
+        Some(By::Op) => GroupBy::Op,
+        Some(By::Target) => GroupBy::Target,
+    };
+    let stats = Stats::of(&log, by, Window::new(args.since, args.until));
+    if args.json {
+        exit::print(format!("{:#}\n", to_json(&log, &stats)))?;
+    } else {
+        exit::print(render(&log, &stats))?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn render(log: &Log, stats: &Stats) -> String {
+    let mut out = preface(log);
+    // Writing to a string cannot fail.
+    _ = write_all(stats, &mut out);
+    out
+}
+
+fn write_all(stats: &Stats, out: &mut String) -> fmt::Result {
+    if stats.groups.is_empty() {
+        writeln!(out, "\nno calls")?;
+    }
+    for group in &stats.groups {
+        write_group(group, out)?;
+    }
+    if !stats.timeline.is_empty() {
+        writeln!(out)?;
+        write_head("beside the calls", out)?;
+        for (name, summary) in &stats.timeline {
+            write_row(name, summary, None, out)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_group(group: &Group, out: &mut String) -> fmt::Result {
+    let name =
+        if group.name.is_empty() { String::new() } else { format!("{}: ", plain(&group.name)) };
+    writeln!(
+        out,
+        "\n{name}{} {}: {} with both halves, {} with the client's only, {} with the server's only; {} failed, {} \
+         without an end\n",
+        group.calls,
+        if group.calls == 1 { "call" } else { "calls" },
+        group.whole,
+        group.client_only,
+        group.server_only,
+        group.failed,
+        group.open
+    )?;
+    if group.rows.is_empty() {
+        return writeln!(out, "none of them tells a time");
+    }
+    write_head("milliseconds", out)?;
+    for (metric, summary, share) in &group.rows {
+        write_row(metric.as_str(), summary, *share, out)?;
+    }
+    if let Some(trend) = group.rpc_trend {
+        let verdict = if trend.p < 0.01 { "changes with time" } else { "shows no trend" };
+        let slope = trend.slope_per_s * 60.0;
+        writeln!(
+            out,
+            "\nrpc {verdict}: {slope:+.1} ms per minute (Theil-Sen), n {}, p {:.2}",
+            trend.n, trend.p
+        )?;
+    }
+    if let Some(relation) = group.queue_and_in_flight {
+        writeln!(
+            out,
+            "queue against requests in progress at arrival: Spearman's rho {:+.2}, n {}, p {:.2}",
+            relation.rho, relation.n, relation.p
+        )?;
+    }
+    Ok(())
+}
+
+fn write_head(name: &str, out: &mut String) -> fmt::Result {
+    write!(out, "{name:<16}{:>7}", "n")?;
+    for head in ["min", "mean", "max", "stddev", "p50"] {
+        write!(out, "{head:>10}")?;
+    }
+    writeln!(out, " {:<21}{:>9}{:>10}{:>9}", "95 % interval", "p95", "p99", "of wall")
+}
+
+fn write_row(name: &str, summary: &Summary, share: Option<Share>, out: &mut String) -> fmt::Result {
+    let Summary { n, min, max, mean_ms, stddev_ms, p50, p95, p99, .. } = summary;
+    write!(out, "{name:<16}{n:>7}{min:>10}{mean_ms:>10.1}{max:>10}")?;
+    write!(out, "{:>10}", stddev_ms.map_or("-".to_owned(), |ms| format!("{ms:.1}")))?;
+    let interval =
+        p50.interval.map_or(String::new(), |Interval { low, high, .. }| format!("[{low}, {high}]"));
+    write!(out, "{:>10} {interval:<21}", p50.value)?;
+    let high = |percentile: &Option<Percentile>| {
+        percentile.map_or("-".to_owned(), |p| p.value.to_string())
+    };
+    write!(out, "{:>9}{:>10}", high(p95), high(p99))?;
+    match share {
+        Some(share) => writeln!(out, "{:>7.1} %", share.of_wall * 100.0),
+        None => writeln!(out),
+    }
+}
+
+fn to_json(log: &Log, stats: &Stats) -> Value {
+    let tally = log.tally();
+    json!({
+        "lines": {"total": tally.total(), "parsed": tally.parsed, "skipped": tally.skipped(),
+                  "unknown": tally.unknown, "misfits": tally.misfits, "over_limit": log.over_limit()},
+        "groups": stats.groups.iter().map(group_json).collect::<Vec<_>>(),
+        "timeline": stats.timeline.iter().map(|(name, summary)| (name.replace(' ', "_"), summary_json(summary, None)))
+            .collect::<serde_json::Map<_, _>>(),
+    })
+}
+
+fn group_json(group: &Group) -> Value {
+    let metrics = group.rows.iter();
+    let metrics = metrics.map(|(metric, summary, share)| {
+        (Metric::as_str(*metric).to_owned(), summary_json(summary, *share))
+    });
+    json!({
+        "name": group.name, "calls": group.calls, "whole": group.whole, "client_only": group.client_only,
+        "server_only": group.server_only, "failed": group.failed, "open": group.open,
+        "metrics": metrics.collect::<serde_json::Map<_, _>>(),
+        "rpc_trend": group.rpc_trend.map(|t| json!({"n": t.n, "slope_ms_per_s": t.slope_per_s, "p": t.p})),
+        "queue_and_in_flight": group.queue_and_in_flight.map(|c| json!({"n": c.n, "rho": c.rho, "p": c.p})),
+    })
+}
+
+fn summary_json(summary: &Summary, share: Option<Share>) -> Value {
+    let ms = Micros::as_millis_f64;
+    let percentile = |p: Percentile| json!({"value": ms(p.value), "interval": p.interval.map(|i| [ms(i.low), ms(i.high)])});
+    json!({
+        "n": summary.n, "min": ms(summary.min), "mean": summary.mean_ms, "max": ms(summary.max),
+        "stddev": summary.stddev_ms, "p50": percentile(summary.p50), "p95": summary.p95.map(percentile),
+        "p99": summary.p99.map(percentile), "of_wall": share.map(|share| share.of_wall),
+    })
+}

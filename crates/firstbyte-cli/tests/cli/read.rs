@@ -1,0 +1,128 @@
+//! Logs of the corpus, and what is printed of them, to the letter.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use crate::support::{firstbyte, run, stderr, stdout};
+
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus")
+}
+
+/// Compares with the file; with `UPDATE_GOLDEN=1` in the environment it is written anew.
+fn golden(folder: &str, file: &str, args: &[&str]) {
+    let folder = corpus().join(folder);
+    let output = firstbyte(args).current_dir(&folder).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let (path, out) = (folder.join(file), stdout(&output));
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, &out).unwrap();
+    }
+    assert_eq!(out, fs::read_to_string(&path).unwrap(), "{}", path.display());
+}
+
+#[test]
+fn stats_of_the_corpus_are_known() {
+    golden("demo", "stats.txt", &["stats", "client.log", "server.log", "--by", "op"]);
+    golden("seed", "stats.txt", &["stats", "*.log"]);
+    golden("faulty", "stats.txt", &["stats", "mixed.log"]);
+}
+
+#[test]
+fn the_slowest_of_the_corpus_are_known() {
+    golden(
+        "demo",
+        "slowest.txt",
+        &["slowest", "-n", "4", "--by", "queue", "client.log", "server.log"],
+    );
+    golden("faulty", "slowest.txt", &["slowest", "mixed.log"]);
+}
+
+#[test]
+fn a_trace_of_the_corpus_is_known() {
+    golden("seed", "trace.txt", &["trace", "a1b2c3d4e5f60718", "*.log"]);
+    golden("demo", "trace.txt", &["trace", "ad4196ad2913ecb9", "client.log", "server.log"]);
+}
+
+#[test]
+fn json_has_the_same_numbers() {
+    let folder = corpus().join("seed");
+    let output = firstbyte(&["stats", "*.log", "--json"]).current_dir(folder).output().unwrap();
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(json["lines"]["total"], 20);
+    assert_eq!(json["groups"][0]["metrics"]["wall"]["p50"]["value"], 3556.1);
+    assert_eq!(json["groups"][0]["metrics"]["queue"]["max"], 3322.9);
+    assert_eq!(json["timeline"]["ckpt_wait"]["mean"], 5432.1);
+}
+
+#[test]
+fn hostile_text_cannot_command_the_terminal() {
+    let folder = corpus().join("faulty");
+    for args in [
+        &["slowest", "mixed.log"][..],
+        &["stats", "--by", "op", "mixed.log"],
+        &["trace", "00f067aa0ba902b8", "mixed.log"],
+    ] {
+        let output = firstbyte(args).current_dir(&folder).output().unwrap();
+        assert!(!stdout(&output).contains('\x1b'), "{}", stdout(&output));
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_named() {
+    let output = run(&["stats", "/no/such.log"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("/no/such.log: No such file"), "{}", stderr(&output));
+    let output =
+        run(&["trace", "ffffffffffffffff", corpus().join("seed/checkpoint.log").to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("no call has the id ffffffffffffffff (6 lines"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(run(&["stats"]).status.code(), Some(2));
+    assert_eq!(run(&["slowest", "--by", "nothing", "x"]).status.code(), Some(2));
+}
+
+#[test]
+fn the_standard_input_is_a_file_too() {
+    let log = fs::File::open(corpus().join("seed/server_queue.log")).unwrap();
+    let output = firstbyte(&["stats", "-"]).stdin(Stdio::from(log)).output().unwrap();
+    assert!(stdout(&output).contains("1 call: 1 with both halves"), "{}", stdout(&output));
+}
+
+#[test]
+fn a_window_is_of_the_moments_in_the_lines() {
+    let folder = corpus().join("seed");
+    let count = |args: &[&str]| {
+        let output = firstbyte(args).current_dir(&folder).output().unwrap();
+        let out = stdout(&output);
+        let line = out.lines().find(|line| line.contains("with both halves")).map(str::to_owned);
+        line.and_then(|line| line.split(' ').next().map(str::to_owned))
+    };
+    assert_eq!(count(&["stats", "*.log", "--since", "7000"]).as_deref(), Some("2"));
+    assert_eq!(count(&["stats", "*.log", "--until", "7000"]).as_deref(), Some("1"));
+    assert_eq!(
+        count(&["stats", "*.log", "--since", "7000", "--until", "7050"]).as_deref(),
+        Some("1")
+    );
+    assert_eq!(count(&["stats", "*.log", "--since", "9000"]), None);
+}
+
+#[test]
+fn the_shell_gives_the_same_mean() {
+    let folder = corpus().join("demo");
+    let shell = r#"cat client.log server.log | grep 'queue_ms=' | sed -n 's/.*queue_ms=\([0-9.]*\).*/\1/p' |
+        awk '{s += $1} END {printf "%.4f", s / NR}'"#;
+    let shell = std::process::Command::new("sh").args(["-c", shell]).current_dir(&folder).output();
+    let mean: f64 = stdout(&shell.unwrap()).parse().unwrap();
+    let mut ours = firstbyte(&["stats", "client.log", "server.log", "--json"]);
+    let json = stdout(&ours.current_dir(&folder).output().unwrap());
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let ours = json["groups"][0]["metrics"]["queue"]["mean"].as_f64().unwrap();
+    assert!((ours - mean).abs() < 1e-3, "{ours} and {mean}");
+}
