@@ -22,6 +22,7 @@
 #![forbid(unsafe_code)]
 
 pub mod correlate;
+pub mod diagnose;
 mod entry;
 pub mod ingest;
 pub mod measure;

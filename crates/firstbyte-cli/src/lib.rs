@@ -32,6 +32,7 @@ enum Command {
     Stats(read::stats::Args),
     Slowest(read::slowest::Args),
     Trace(read::trace::Args),
+    Diagnose(read::diagnose::Args),
 }
 
 /// Runs a command to its end, on this process's standard streams, and returns its exit code.
@@ -56,5 +57,6 @@ pub fn run(program: Vec<OsString>, arguments: impl IntoIterator<Item = OsString>
         Command::Stats(args) => read::stats::run(&args),
         Command::Slowest(args) => read::slowest::run(&args),
         Command::Trace(args) => read::trace::run(&args),
+        Command::Diagnose(args) => read::diagnose::run(&args),
     })
 }

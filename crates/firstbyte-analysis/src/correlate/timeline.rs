@@ -65,6 +65,10 @@ pub enum What {
         staleness: Option<i64>,
         /// Rollouts waiting for the trainer.
         buffer_depth: Option<i64>,
+        /// Step of the trainer.
+        step: Option<i64>,
+        /// Longest reload in seconds.
+        reload_s: Option<f64>,
     },
     /// A training step ended.
     Stepped {
@@ -72,6 +76,8 @@ pub enum What {
         step: Option<i64>,
         /// How long it took.
         duration: Option<Micros>,
+        /// Whether the reference log-probabilities came from the cache.
+        is_cached: Option<bool>,
     },
     /// An inference batch ended.
     Inferred {
@@ -143,9 +149,15 @@ fn what(entry: &Entry<'_>) -> What {
             truncated: entry.real(field::TRUNC),
             staleness: entry.count(field::STALENESS),
             buffer_depth: entry.count(field::BUFFER_DEPTH),
+            step: entry.count(field::CURRENT_STEP),
+            reload_s: entry.real(field::RELOAD),
         }
     } else if record(&record::STEP_DONE) {
-        What::Stepped { step: entry.count(field::STEP), duration: entry.millis(field::DUR) }
+        What::Stepped {
+            step: entry.count(field::STEP),
+            duration: entry.millis(field::DUR),
+            is_cached: entry.count(field::REF_LOGPROBS_CACHED).map(|cached| cached != 0),
+        }
     } else if record(&record::INFER_BATCH_DONE) {
         What::Inferred {
             prompts: entry.count(field::PROMPTS),

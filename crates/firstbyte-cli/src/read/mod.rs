@@ -1,5 +1,6 @@
 //! The commands that read logs.
 
+pub(crate) mod diagnose;
 pub(crate) mod slowest;
 pub(crate) mod stats;
 pub(crate) mod trace;

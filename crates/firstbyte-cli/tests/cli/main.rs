@@ -4,6 +4,7 @@
 
 mod call;
 mod demo;
+mod diagnose;
 mod faults;
 mod mock;
 mod read;

@@ -48,6 +48,13 @@ fn a_trace_of_the_corpus_is_known() {
 }
 
 #[test]
+fn what_is_wrong_in_the_corpus_is_known() {
+    golden("demo", "diagnose.txt", &["diagnose", "--model", "small", "client.log", "server.log"]);
+    golden("seed", "diagnose.txt", &["diagnose", "--model", "small", "*.log"]);
+    golden("faulty", "diagnose.txt", &["diagnose", "mixed.log"]);
+}
+
+#[test]
 fn json_has_the_same_numbers() {
     let folder = corpus().join("seed");
     let output = firstbyte(&["stats", "*.log", "--json"]).current_dir(folder).output().unwrap();

@@ -2,7 +2,7 @@ use crate::support::{run, stderr, stdout};
 
 #[test]
 fn every_help_has_examples_and_the_exit_codes() {
-    for command in ["demo", "mock", "call", "stats", "slowest", "trace"] {
+    for command in ["demo", "mock", "call", "stats", "slowest", "trace", "diagnose"] {
         let output = run(&[command, "--help"]);
         let help = stdout(&output);
         assert_eq!(output.status.code(), Some(0), "{command}");
@@ -10,7 +10,7 @@ fn every_help_has_examples_and_the_exit_codes() {
         assert!(help.contains("Exit codes:") && help.contains("130"), "{help}");
     }
     let help = stdout(&run(&["--help"]));
-    for command in ["demo", "mock", "call", "stats", "slowest", "trace"] {
+    for command in ["demo", "mock", "call", "stats", "slowest", "trace", "diagnose"] {
         assert!(help.contains(&format!("\n  {command}")), "{help}");
     }
 }

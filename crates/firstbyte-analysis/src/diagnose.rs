@@ -1,0 +1,95 @@
+//! From measured calls to causes: what is at fault, how sure that is, and what to measure next.
+//!
+//! Rules are data: [`Rules`] has them, in TOML, and users add theirs. A finding never says more than the lines
+//! do. With wall and rpc alone it names all that could be the cause, on both sides.
+
+mod beside;
+mod calls;
+mod change;
+mod rules;
+mod several;
+
+use std::fmt;
+
+pub use self::{
+    change::{ChangePoint, change_points},
+    rules::{Kind, Rule, RuleError, Rules, Thresholds},
+};
+use crate::correlate::Log;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Severity {
+    /// Worth knowing.
+    Notice,
+    /// Over its threshold.
+    Warning,
+    /// More than a second, typically, or the outcome of calls is unknown.
+    Critical,
+}
+
+impl Severity {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Notice => "notice",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// How sure a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Confidence {
+    /// The part was measured by itself.
+    Measured,
+    /// It is what remains of a whole, or a comparison of samples.
+    Inferred,
+    /// The lines cannot tell the rival causes apart.
+    Undecided,
+}
+
+impl fmt::Display for Confidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Measured => "measured",
+            Self::Inferred => "inferred: a residual, or a comparison of samples",
+            Self::Undecided => "undecided: these lines cannot tell the causes apart",
+        })
+    }
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Finding {
+    /// The rule that found it: its title, rival causes, and the measurement that would separate them.
+    pub rule: Rule,
+    /// How bad it is.
+    pub severity: Severity,
+    /// How sure it is.
+    pub confidence: Confidence,
+    /// What was measured, and against which threshold; sentences.
+    pub numbers: Vec<String>,
+    /// Calls, or moments, that show it best.
+    pub evidence: Vec<String>,
+    /// Milliseconds, or so, to order findings of one severity by.
+    weight: f64,
+}
+
+/// What is wrong in these logs, the worst first.
+#[must_use]
+pub fn diagnose(log: &Log, rules: &Rules, thresholds: Thresholds) -> Vec<Finding> {
+    let mut findings = calls::findings(log, rules, thresholds);
+    findings.extend(several::findings(log, rules, thresholds));
+    findings.extend(beside::findings(log, rules));
+    findings.sort_by(|a, b| b.severity.cmp(&a.severity).then(b.weight.total_cmp(&a.weight)));
+    findings
+}
+
+#[cfg(test)]
+mod tests;
