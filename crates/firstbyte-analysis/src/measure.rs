@@ -5,6 +5,7 @@ mod relation;
 mod stats;
 mod summary;
 
+pub(crate) use self::relation::two_sided;
 pub use self::{
     metric::Metric,
     relation::{Correlation, Trend},

@@ -14,6 +14,7 @@ pub(crate) const HELP: &str = "Exit codes:
   1    it failed: no answer, a bad answer, no such call, a file that cannot be read or written
   2    wrong usage
   3    demo: a verdict did not name the phase at fault
+  4    compare: wall, queue or rpc got worse
   130  interrupted; what was measured until then is printed";
 
 /// A way to end that is not an error of the program.
@@ -22,6 +23,7 @@ pub(crate) enum Exit {
     Ok,
     Failed,
     NotNamed,
+    Worse,
     Interrupted,
 }
 
@@ -48,6 +50,7 @@ pub(crate) fn report(result: Result<Exit, Error>) -> u8 {
         Ok(Exit::Ok) => 0,
         Ok(Exit::Failed) => 1,
         Ok(Exit::NotNamed) => 3,
+        Ok(Exit::Worse) => 4,
         Ok(Exit::Interrupted) => 130,
         Err(error) => {
             // There is no one left to tell if this fails.

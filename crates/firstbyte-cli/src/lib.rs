@@ -33,6 +33,8 @@ enum Command {
     Slowest(read::slowest::Args),
     Trace(read::trace::Args),
     Diagnose(read::diagnose::Args),
+    Compare(read::compare::Args),
+    Changepoint(read::changepoint::Args),
 }
 
 /// Runs a command to its end, on this process's standard streams, and returns its exit code.
@@ -58,5 +60,7 @@ pub fn run(program: Vec<OsString>, arguments: impl IntoIterator<Item = OsString>
         Command::Slowest(args) => read::slowest::run(&args),
         Command::Trace(args) => read::trace::run(&args),
         Command::Diagnose(args) => read::diagnose::run(&args),
+        Command::Compare(args) => read::compare::run(&args),
+        Command::Changepoint(args) => read::changepoint::run(&args),
     })
 }

@@ -124,7 +124,7 @@ fn tie_sizes(values: impl Iterator<Item = f64>) -> impl Iterator<Item = f64> {
 /// The probability that a standard normal number is at least so far from 0.
 ///
 /// The complementary error function by Abramowitz and Stegun 7.1.26, whose error is below 1.5e-7.
-fn two_sided(z: f64) -> f64 {
+pub(crate) fn two_sided(z: f64) -> f64 {
     let x = z / std::f64::consts::SQRT_2;
     let t = 1.0 / (1.0 + 0.327_591_1 * x);
     let polynomial = [1.061_405_429, -1.453_152_027, 1.421_413_741, -0.284_496_736, 0.254_829_592]

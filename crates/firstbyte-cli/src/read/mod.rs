@@ -1,5 +1,7 @@
 //! The commands that read logs.
 
+pub(crate) mod changepoint;
+pub(crate) mod compare;
 pub(crate) mod diagnose;
 pub(crate) mod slowest;
 pub(crate) mod stats;

@@ -133,3 +133,60 @@ fn the_shell_gives_the_same_mean() {
     let ours = json["groups"][0]["metrics"]["queue"]["mean"].as_f64().unwrap();
     assert!((ours - mean).abs() < 1e-3, "{ours} and {mean}");
 }
+
+/// A log of calls with these wall times.
+fn log_of(folder: &Path, name: &str, walls: impl IntoIterator<Item = u32>) {
+    let lines: String = (1..)
+        .zip(walls)
+        .map(|(n, wall)| {
+            format!(
+                "[weights][{n:016x}] client.done wall_ms={wall}.0 rpc_ms=40.0 queue_ms={}.0\n",
+                wall - 40
+            )
+        })
+        .collect();
+    fs::write(folder.join(name), lines).unwrap();
+}
+
+#[test]
+fn compare_says_better_worse_same_or_how_many_more() {
+    let folder = tempfile::tempdir().unwrap();
+    log_of(folder.path(), "slow.log", (0..20).map(|n| 30_000 + n * 7 % 20));
+    log_of(folder.path(), "fast.log", (0..20).map(|n| 100 + n * 7 % 20));
+    log_of(folder.path(), "few.log", [100, 30_000]);
+    let compare = |before: &str, after: &str| {
+        firstbyte(&["compare", before, after]).current_dir(&folder).output().unwrap()
+    };
+    let fixed = compare("slow.log", "fast.log");
+    assert_eq!(fixed.status.code(), Some(0));
+    let out = stdout(&fixed);
+    let row = |name: &str| out.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+    assert!(row("queue").ends_with("better"), "{out}");
+    assert!(row("rpc").ends_with("same, within 5.0 ms"), "{out}");
+    let broken = compare("fast.log", "slow.log");
+    assert_eq!(broken.status.code(), Some(4));
+    assert!(stdout(&broken).contains("WORSE"));
+    let unknown = compare("slow.log", "few.log");
+    assert_eq!(unknown.status.code(), Some(0));
+    assert!(stdout(&unknown).contains("not enough calls: about 2 more"), "{}", stdout(&unknown));
+}
+
+#[test]
+fn changepoint_finds_the_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let steps: String = (0..12)
+        .map(|step| {
+            format!(
+                "[step] step.done step={step} dur_ms={}.0\n",
+                if step < 3 { 150_000 } else { 300_000 } + step * 7 % 5 * 100
+            )
+        })
+        .collect();
+    fs::write(folder.path().join("trainer.log"), steps).unwrap();
+    let output = firstbyte(&["changepoint", "trainer.log"]).current_dir(&folder).output().unwrap();
+    assert!(
+        stdout(&output).contains("from step 3 on: mean 300.2 s (n 9) instead of 150.2 s (n 3)"),
+        "{}",
+        stdout(&output)
+    );
+}

@@ -2,7 +2,9 @@ use crate::support::{run, stderr, stdout};
 
 #[test]
 fn every_help_has_examples_and_the_exit_codes() {
-    for command in ["demo", "mock", "call", "stats", "slowest", "trace", "diagnose"] {
+    for command in
+        ["demo", "mock", "call", "stats", "slowest", "trace", "diagnose", "compare", "changepoint"]
+    {
         let output = run(&[command, "--help"]);
         let help = stdout(&output);
         assert_eq!(output.status.code(), Some(0), "{command}");
@@ -10,7 +12,9 @@ fn every_help_has_examples_and_the_exit_codes() {
         assert!(help.contains("Exit codes:") && help.contains("130"), "{help}");
     }
     let help = stdout(&run(&["--help"]));
-    for command in ["demo", "mock", "call", "stats", "slowest", "trace", "diagnose"] {
+    for command in
+        ["demo", "mock", "call", "stats", "slowest", "trace", "diagnose", "compare", "changepoint"]
+    {
         assert!(help.contains(&format!("\n  {command}")), "{help}");
     }
 }
@@ -35,6 +39,9 @@ fn wrong_usage_is_exit_code_2_and_says_what_is_wrong() {
         (&["demo", "--reload-ms", "2000"], "--max-rpc-ms"),
         (&["mock", "--server-timing", "maybe"], "on, off"),
         (&["stats"], "<LOG>"),
+        (&["compare", "a.log"], "<AFTER>"),
+        (&["compare", "a.log", "b.log", "--margin-ms=-1"], "--margin-ms"),
+        (&["compare", "a.log", "b.log", "--margin-ms", "0", "--margin-share", "0"], "nor both 0"),
         (&["slowest", "--by", "luck", "a.log"], "wall, queue, rpc"),
         (&["trace", "00f067aa0ba902b7"], "<LOG>"),
     ] {
