@@ -11,7 +11,7 @@ from ._errors import BodyError, ConfigError, NotSent, OverlapError
 from ._rpc import current_trace_id
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Mapping
     from os import PathLike
     from types import TracebackType
 
@@ -183,6 +183,16 @@ class _Client:
         """The attempts that are on their way, the oldest first, and where each of them is stuck."""
         return self._native.in_flight()
 
+    def _pause_and_resume(
+        self, pause: str, resume: str, resume_timeout: float, options: CallOptions
+    ) -> tuple[Call, Call]:
+        """Both calls, checked: a resume that cannot be sent would leave the server paused."""
+        first = _call("POST", pause, options)
+        last = _resume_call(resume, resume_timeout, options)
+        self._native.check(first)
+        self._native.check(last)
+        return first, last
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.target}>"
 
@@ -198,8 +208,8 @@ class AdminClient(_Client):
         `allow_overlap` lets it begin although another one is in flight or its outcome unknown;
         `step` goes into `client.send`; `timeout` is its total clock; `trace_id` its id.
 
-        Raises `NotSent`, `OutcomeUnknown`, `OverlapError`, `BodyError` or `ConfigError`. Ctrl-C gives the
-        call up.
+        Raises `NotSent`, `OutcomeUnknown`, `OverlapError`, `BodyError` or `ConfigError`, and `TypeError` for
+        an option that there is not. Ctrl-C gives the call up.
         """
         return AdminResponse(self._native.call(_call(method, path, options)))
 
@@ -224,11 +234,12 @@ class AdminClient(_Client):
 
         The options are those of `request`, for the pause; its `headers`, `step` and `trace_id` are the
         resume's too. The resume is tried as well when the pause may have happened without an answer. Its
-        error is raised unless the work raised one. Ctrl-C does not give it up.
+        error is raised unless the work raised one. Ctrl-C does not give it up: it goes on, and until it has
+        ended another operation is refused (`OverlapError`).
         """
-        call = _resume_call(resume, resume_timeout, options)
+        first, call = self._pause_and_resume(pause, resume, resume_timeout, options)
         try:
-            response = self.post(pause, **options).raise_for_status()
+            response = AdminResponse(self._native.call(first)).raise_for_status()
         except BaseException as error:
             if _may_be_paused(error):
                 self._try_resume(call)
@@ -292,9 +303,9 @@ class AsyncAdminClient(_Client):
         **options: Unpack[CallOptions],
     ) -> AsyncIterator[AdminResponse]:
         """As `AdminClient.paused`; cancelling does not give up the resume either."""
-        call = _resume_call(resume, resume_timeout, options)
+        first, call = self._pause_and_resume(pause, resume, resume_timeout, options)
         try:
-            response = (await self.post(pause, **options)).raise_for_status()
+            response = AdminResponse(await _mailbox.call(self._native, first)).raise_for_status()
         except BaseException as error:
             if _may_be_paused(error):
                 await self._try_resume(call, error)
@@ -346,17 +357,27 @@ def _resume_call(path: str, timeout: float, pause: CallOptions) -> Call:
     return {**_call("POST", path, options), "resume": True}
 
 
+#: What `request` knows; a word that is none of these would be dropped, and the call sent without it.
+_OPTIONS = frozenset(
+    ["allow_overlap", "body", "headers", "json", "operation_class", "step", "timeout", "trace_id"]
+)
+
+
 def _call(method: str, path: str, options: CallOptions) -> Call:
-    headers = list((options.get("headers") or {}).items())
+    if unknown := options.keys() - _OPTIONS:
+        known = ", ".join(sorted(_OPTIONS))
+        raise TypeError(f"{min(unknown)!r} is no option of a call; there are {known}")
+    headers = _headers(options.get("headers"))
     body = options.get("body")
     if "json" in options:
         if body is not None:
             raise ConfigError("json and body exclude each other")
         try:
             body = json_module.dumps(options["json"]).encode()
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise ConfigError(f"json: {error}") from None
-        headers.append(("content-type", "application/json"))
+        if not any(name.lower() == "content-type" for name, _ in headers):
+            headers.append(("content-type", "application/json"))
     return {
         "method": method,
         "path": path,
@@ -369,3 +390,14 @@ def _call(method: str, path: str, options: CallOptions) -> Call:
         "timeout": options.get("timeout"),
         "trace_id": options.get("trace_id") or current_trace_id(),
     }
+
+
+def _headers(headers: Mapping[str, str] | None) -> list[tuple[str, str]]:
+    try:
+        pairs = list((headers or {}).items())
+    except AttributeError:
+        raise ConfigError(f"headers: a mapping is needed, not {type(headers).__name__}") from None
+    for name, _ in pairs:
+        if isinstance(name, str) and name.lower() in ("content-length", "transfer-encoding"):
+            raise ConfigError(f"headers: {name} follows from the body")
+    return pairs

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import weakref
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from . import _firstbyte, _looplag
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
     ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+#: The scope and the `receive` that the running code was called with by the outermost middleware.
+_exchange: ContextVar[tuple[Scope, Receive] | None] = ContextVar("firstbyte.exchange", default=None)
 
 #: How long the end of an application waits for its lines to be written at most, in seconds.
 LAST_FLUSH = 0.25
@@ -36,7 +41,8 @@ class FirstByteMiddleware(_firstbyte.Middleware):
     exactly one `server.done`, and its response `server-timing` and `x-trace-id`. All other requests are
     counted while they run, and nothing more: application, `receive` and `send` are handed on as they are.
 
-    `loop_lag=False` leaves out the heartbeat that measures the event loop's delay.
+    `loop_lag=False` or `FIRSTBYTE_LOOP_LAG=0` leaves out the heartbeat that measures the event loop's delay.
+    Twice around one application, the outer one traces.
 
     Raises `ConfigError` when it is made, if a setting cannot work; never afterwards.
     """
@@ -57,7 +63,7 @@ class FirstByteMiddleware(_firstbyte.Middleware):
         routes: str | PathLike[str] | None = None,
         loop_lag: bool = True,
     ) -> None:
-        self._measures_loop_lag = loop_lag
+        self._measures_loop_lag = loop_lag and os.environ.get("FIRSTBYTE_LOOP_LAG") != "0"
         self._loop_lag: _looplag.LoopLag | None = None
         # Servers tell ASGI 3 from ASGI 2 by whether `app.__call__` is a coroutine function, which a
         # method in Rust is not. They look at the instance; what they call is the type's.
@@ -84,13 +90,25 @@ class FirstByteMiddleware(_firstbyte.Middleware):
             self._loop_lag = lag = _looplag.of_running_loop()
         return lag
 
+    def _loop_lag_ms(self) -> float | None:
+        try:
+            lag = self._start_loop_lag()
+            return lag.ms() if lag is not None else None
+        except Exception:
+            self._fuse.failed()
+            return None
+
     async def _traced(self, call: _firstbyte.ServerCall, scope: Scope, receive: Receive, send: Send) -> None:
-        lag = self._start_loop_lag()
-        call.received(lag.ms() if lag is not None else None)
-        token = current_call.set(call)
+        outer = _exchange.get()
+        if outer is not None and (outer[0] is scope or outer[1] is receive):
+            # Another one is around us, such as that of vLLM's flag around the application's own.
+            await self.app(scope, receive, send)
+            return
+        call.received(self._loop_lag_ms())
+        tokens = (current_call.set(call), _exchange.set((scope, receive)))
         outcome = "ok"
         try:
-            await self.app(scope, receive, _firstbyte.ServerSend(call, send).send)
+            await self.app(scope, receive, _firstbyte.ServerSend(call, send, self._fuse).send)
         except (asyncio.CancelledError, GeneratorExit):
             outcome = "cancelled"
             raise
@@ -99,11 +117,10 @@ class FirstByteMiddleware(_firstbyte.Middleware):
             raise
         finally:
             call.end(outcome, receive)
-            try:
-                current_call.reset(token)
-            except ValueError:
-                # Closed from another context than it ran in.
-                pass
+            # Closed from another context than it ran in, they cannot be reset.
+            with suppress(ValueError):
+                current_call.reset(tokens[0])
+                _exchange.reset(tokens[1])
 
     async def _counted(self, awaitable: Awaitable[None]) -> None:
         await awaitable

@@ -28,6 +28,9 @@ class _Loop:
     def deliver(self) -> None:
         """Give every call that has ended to whoever waits for it, if anybody still does."""
         for number, result in self.mailbox.drain():
+            if _ending:
+                # Loops of daemon threads go on for a moment: what is cut off now is no error of theirs.
+                continue
             future = self.waiting.pop(number, None)
             if future is None or future.done():
                 continue
@@ -36,6 +39,9 @@ class _Loop:
             else:
                 future.set_result(result)
 
+
+#: The interpreter is about to end.
+_ending = False
 
 #: The loops themselves keep what is theirs: a loop that was closed takes its calls along.
 _loops: WeakKeyDictionary[AbstractEventLoop, ReferenceType[_Loop]] = WeakKeyDictionary()
@@ -76,6 +82,8 @@ async def call(client: _firstbyte.NativeClient, arguments: Call) -> _firstbyte.N
 
 def discard() -> None:
     """At the end: calls that have ended, and that no loop will ask for any more, record their end now."""
+    global _ending
+    _ending = True
     for known in list(_loops.values()):
         here = known()
         if here is not None and here.generation == _firstbyte.generation():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _firstbyte
+from ._errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _F = TypeVar("_F", bound="Callable[..., Any]")
+
+_ID = re.compile(r"(?!0{16})[0-9a-fA-F]{16}")
 
 #: The control call that the running code serves.
 current_call: ContextVar[_firstbyte.ServerCall | None] = ContextVar("firstbyte.call", default=None)
@@ -35,12 +39,16 @@ def current_trace_id() -> str | None:
 def trace(trace_id: str | None = None) -> Iterator[str]:
     """Give everything within one trace id: calls of instrumented and native clients, and timers.
 
-    A new id unless one is given; 16 hexadecimal digits. For the calls of one logical update:
+    A new id unless one is given; anything but 16 hexadecimal digits is a `ConfigError`. For the calls of one
+    logical update:
 
         with firstbyte.trace():
             client.post("/pause"); client.post("/update_weights"); client.post("/resume")
     """
-    trace_id = trace_id or _firstbyte.new_trace_id()
+    if trace_id is None:
+        trace_id = _firstbyte.new_trace_id()
+    elif not isinstance(trace_id, str) or not _ID.fullmatch(trace_id):
+        raise ConfigError(f"trace_id {trace_id!r}: 16 hexadecimal digits are needed, and not all of them 0")
     token = current_id.set(trace_id)
     try:
         yield trace_id
@@ -55,14 +63,17 @@ class rpc:  # noqa: N801 - used like a function
             await engine.update_weights()
         return {"status": "ok", "rpc_ms": r.rpc_ms}
 
-    Also a plain `with`, and a decorator of functions and coroutine functions. `Server-Timing` names the
-    sum of a call's timers as `rpc`. The class of an exception becomes `error=`; the exception goes on.
+    Also a plain `with`, and a decorator of functions and coroutine functions (of a generator function it
+    times only the making of the generator). `Server-Timing` names the sum of a call's timers as `rpc`. The
+    class of an exception becomes `error=`; the exception goes on.
     """
 
     __slots__ = ("_operation", "_timer", "rpc_ms")
 
     def __init__(self, operation: str) -> None:
-        self._operation = operation
+        if not isinstance(operation, str):
+            raise TypeError(f"rpc() takes the name of an operation, not {operation!r}")
+        self._operation = operation.encode(errors="replace").decode()
         self._timer: _firstbyte.RpcTimer | None = None
         #: Milliseconds from start to end, once it has ended.
         self.rpc_ms: float | None = None

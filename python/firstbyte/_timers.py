@@ -12,13 +12,22 @@ from . import _firstbyte
 from ._rpc import current_trace_id
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from typing_extensions import Self
 
 
+def _known(value: Callable[[], Any]) -> Any:
+    """A value that is worked out, or `None` where what was set on a timer is no number."""
+    try:
+        return value()
+    except Exception:
+        return None
+
+
 def _rate(count: int | None, ms: float) -> float | None:
-    return None if count is None or ms <= 0 else count / (ms / 1e3)
+    return None if count is None or ms <= 0 else _known(lambda: count / (ms / 1e3))
 
 
 def _text(value: object) -> str | None:
@@ -57,6 +66,11 @@ class _Timer:
         traceback: TracebackType | None,
     ) -> None:
         dur_ms = (_firstbyte.now_ns() - self._started_ns) / 1e6
+        self.dur_ms = dur_ms
+        self._end(dur_ms)
+
+    def record(self, dur_ms: float) -> None:
+        """Write the last line for something that was timed elsewhere, instead of using it as a context."""
         self.dur_ms = dur_ms
         self._end(dur_ms)
 
@@ -169,7 +183,7 @@ class step(_Timer):  # noqa: N801
             step=self.step,
             dur_ms=dur_ms,
             wait_ms=self.wait_ms,
-            ref_logprobs_cached=None if cached is None else int(cached),
+            ref_logprobs_cached=None if cached is None else _known(lambda: int(bool(cached))),
         )
 
 
@@ -217,7 +231,7 @@ def rollout(
         trunc_pct=trunc_pct,
         current_step=current_step,
         ckpt_step=ckpt_step,
-        staleness=current_step - ckpt_step,
+        staleness=_known(lambda: current_step - ckpt_step),
         buffer_depth=buffer_depth,
         rollout_s=rollout_s,
         reload_s=reload_s,

@@ -41,7 +41,7 @@ impl Fuse {
 
     /// A part failed: it is counted, and may blow the fuse.
     #[cold]
-    fn failed(&self) {
+    pub(crate) fn failed(&self) {
         FAILED.fetch_add(1, Relaxed);
         let now = Clock::system().now().as_nanos();
         if now.saturating_sub(self.since.load(Relaxed)) > WINDOW {

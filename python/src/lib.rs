@@ -31,7 +31,8 @@ mod _firstbyte {
         httpx::{HttpxMethod, HttpxWatch},
         logger::LoggingFeed,
         process::{
-            accounting, after_fork_in_child, configure, flush, generation, now_ns, shutdown,
+            accounting, after_fork_in_child, configure, flush, generation, now_ns, prepare,
+            shutdown,
         },
         record::{RpcTimer, new_trace_id, record},
         replaced::Replaced,

@@ -196,6 +196,13 @@ pub(crate) fn try_recorder(py: Python<'_>) -> PyResult<Recorder> {
     recorder.map_err(refused(py))
 }
 
+/// Makes the recorder now if there is none: what cannot work is said where something is set up.
+#[pyfunction]
+pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
+    crate::routes::table(py)?;
+    try_recorder(py).map(drop)
+}
+
 fn warn(py: Python<'_>, error: &PyErr) {
     let message = format!("firstbyte records nothing: {error}");
     let warned =

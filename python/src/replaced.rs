@@ -4,13 +4,14 @@ use pyo3::{
     PyTraverseError, PyVisit, intern,
     prelude::*,
     sync::PyOnceLock,
-    types::{PyString, PyType, PyWeakrefReference},
+    types::{PyString, PyType},
 };
 
 /// The base class of what stands in the place of a method of one object, which stays the object that it is.
 #[pyclass(subclass, frozen, module = "firstbyte._firstbyte")]
 pub(crate) struct Replaced {
-    owner: Py<PyWeakrefReference>,
+    /// Held: somebody may keep the method and let go of its object, as he may with a bound one.
+    owner: Py<PyAny>,
     name: Py<PyString>,
     /// What stood in the object itself, where somebody else has put something.
     own: Option<Py<PyAny>>,
@@ -26,12 +27,12 @@ impl Replaced {
     /// Takes its place.
     fn put(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
-        this.owner(slf.py())?.setattr(this.name.bind(slf.py()), slf)
+        this.owner.bind(slf.py()).setattr(this.name.bind(slf.py()), slf)
     }
 
     /// Gives the place back.
     fn remove(&self, py: Python<'_>) -> PyResult<()> {
-        let (owner, name) = (self.owner(py)?, self.name.bind(py));
+        let (owner, name) = (self.owner.bind(py), self.name.bind(py));
         match &self.own {
             Some(own) => owner.setattr(name, own),
             None => owner.delattr(name),
@@ -54,7 +55,7 @@ impl Replaced {
         if let Some(own) = &self.own {
             return Ok(own.bind(py).clone());
         }
-        let owner = self.owner(py)?;
+        let owner = self.owner.bind(py);
         let kind = owner.get_type();
         for class in kind.mro() {
             let names = attributes(&class)?;
@@ -72,6 +73,7 @@ impl Replaced {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.owner)?;
         visit.call(&self.own)
     }
 }
@@ -80,7 +82,7 @@ impl Replaced {
     pub(crate) fn of_object(owner: &Bound<'_, PyAny>, name: Py<PyString>) -> PyResult<Self> {
         let own = attributes(owner)?.call_method1(intern!(owner.py(), "get"), (&name,))?;
         let own = (!own.is_none()).then(|| own.unbind());
-        Ok(Self { owner: PyWeakrefReference::new(owner)?.unbind(), name, own })
+        Ok(Self { owner: owner.clone().unbind(), name, own })
     }
 
     /// Calls the method, without a bound one where it is a plain function of the class.
@@ -91,7 +93,7 @@ impl Replaced {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = argument.py();
         if self.own.is_none() {
-            let owner = self.owner(py)?;
+            let owner = self.owner.bind(py);
             let function = owner.get_type().getattr_opt(self.name.bind(py))?;
             if let Some(function) = function.filter(is_function) {
                 return function.call1((owner, argument));
@@ -99,13 +101,7 @@ impl Replaced {
         }
         self.original(py)?.call1((argument,))
     }
-
-    fn owner<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let gone = || pyo3::exceptions::PyReferenceError::new_err("its object is gone");
-        self.owner.bind(py).upgrade().ok_or_else(gone)
-    }
 }
-
 fn is_function(object: &Bound<'_, PyAny>) -> bool {
     static FUNCTION: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     FUNCTION

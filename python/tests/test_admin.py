@@ -347,6 +347,8 @@ def test_a_body_that_is_no_json_says_so(trace, body):
         ({"send_timeout": -1.0}, "send_timeout=-1: .*negative"),
         ({"timeout": float("nan")}, "timeout"),
         ({"still_waiting": 1e300}, "still_waiting"),
+        ({"still_waiting": 1e-9}, "still_waiting"),
+        ({"timeout": 0.0}, "total time-out"),
         ({"peer_dead_timeout": 0.5}, "peer_dead"),
         ({"max_connections": 0}, "max_connections"),
         ({"max_connections": -1}, "max_connections: .*negative"),
@@ -367,6 +369,13 @@ def test_a_setting_that_cannot_work_fails_at_construction(trace, options, says):
     assert str(caught.value)
 
 
+def nested():
+    value = []
+    for _ in range(100_000):
+        value = [value]
+    return value
+
+
 @pytest.mark.parametrize(
     ("path", "options"),
     [
@@ -382,6 +391,12 @@ def test_a_setting_that_cannot_work_fails_at_construction(trace, options, says):
         ("/pause", {"step": 1 << 70}),
         ("/pause", {"body": "text"}),
         ("/pause", {"headers": {"a": 1}}),
+        ("/pause", {"headers": [("a", "b")]}),
+        ("/pause", {"headers": {"Content-Length": "1"}}),
+        ("/pause", {"headers": {"transfer-encoding": "chunked"}}),
+        ("/pause", {"timeout": 0.0}),
+        ("/pau\r\nse", {}),
+        ("/pause", {"json": nested()}),
     ],
 )
 def test_an_argument_that_cannot_work_sends_nothing(trace, path, options):
@@ -610,9 +625,13 @@ def test_a_call_waits_for_a_connection_slot(trace):
         first = pool.submit(client.post, "/pause", allow_overlap=True)
         server.wait_for(1)
         second = pool.submit(client.post, "/pause", allow_overlap=True)
-        while len(states := client.in_flight()) < 2 or states[1]["phase"] == "setup":
+        # The server's kernel may take a moment to acknowledge what it has.
+        expected, deadline = ["in_server_kernel_or_later", "in_pool"], time.monotonic() + 10
+        while (states := [state["state"] for state in client.in_flight()]) != expected:
+            if time.monotonic() > deadline:
+                gate.set()
+                pytest.fail(f"{states}")
             time.sleep(0.001)
-        assert [state["state"] for state in states] == ["in_server_kernel_or_later", "in_pool"]
         time.sleep(0.2)
         gate.set()
         assert first.result(10).parts["pool"] < 150
@@ -656,6 +675,32 @@ def test_paused_takes_the_options_of_a_call(trace):
     assert [(line.trace_id, line["step"]) for line in trace.named("client.send")] == [
         ("00f067aa0ba902b7", "7")
     ] * 2
+
+
+@pytest.mark.parametrize("name", ["data", "content", "params", "timeot"])
+def test_an_option_that_there_is_not_sends_nothing(trace, name):
+    with ScriptedServer() as server:
+        client = AdminClient(server.url)
+        with pytest.raises(TypeError, match=name):
+            client.post("/pause", **{name: "x"})
+        with pytest.raises(TypeError, match=name), client.paused(**{name: "x"}):
+            pass
+        assert server.requests == []
+
+
+@pytest.mark.parametrize("bad", [{"resume": "resume"}, {"resume_timeout": -1.0}, {"resume_timeout": 0.0}])
+def test_a_resume_that_cannot_be_sent_pauses_nothing(trace, bad):
+    with ScriptedServer() as server:
+        with pytest.raises(ConfigError), AdminClient(server.url).paused(**bad):
+            pass
+        assert server.requests == []
+
+
+def test_a_content_type_of_the_caller_stays(trace):
+    with ScriptedServer() as server:
+        headers = {"Content-Type": "application/merge-patch+json"}
+        AdminClient(server.url).post("/pause", json={}, headers=headers)
+        assert server.requests[0].headers["content-type"] == "application/merge-patch+json"
 
 
 def test_paused_resumes_after_an_exception(trace):

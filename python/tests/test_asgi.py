@@ -17,7 +17,7 @@ from conftest import rust_panic
 from fastapi.responses import StreamingResponse
 
 import firstbyte
-from firstbyte import FirstByteMiddleware
+from firstbyte import FirstByteMiddleware, _looplag
 
 
 def make_app() -> fastapi.FastAPI:
@@ -386,6 +386,12 @@ def test_an_awaitable_that_is_no_coroutine_is_counted_too(trace):
     assert middleware.in_flight == 0
 
 
+def fastapi_around(inner):
+    outer = fastapi.FastAPI()
+    outer.mount("/", inner)
+    return outer
+
+
 class PanickingHeaders:
     def __iter__(self):
         raise rust_panic()("in the middle of the request")
@@ -403,6 +409,56 @@ def test_a_failure_of_ours_is_not_the_applications(tmp_path, headers):
     drive(middleware, scope("/pause", []))
     firstbyte.flush()
     assert "server.recv" not in (tmp_path / "log").read_text(), "it has become a pass-through"
+
+
+def test_a_head_that_fails_again_and_again_blows_the_fuse(tmp_path):
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": 7})
+
+    firstbyte.configure(log=tmp_path / "log")
+    failures = firstbyte.accounting()["failures"]
+    middleware = FirstByteMiddleware(app)
+    for _ in range(15):
+        asyncio.run(await_it(middleware, scope("/pause", []), None, sink))
+    assert firstbyte.accounting()["failures"] == failures + 10
+
+
+def test_headers_that_can_be_read_once_arrive_whole(tmp_path):
+    """Also where one of them is none: what to make of it is the server's."""
+    theirs = [(b"a", b"b"), (), (b"c", b"d")]
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": iter(theirs)})
+        await send({"type": "http.response.body", "body": b""})
+
+    firstbyte.configure(log=tmp_path / "log")
+    assert drive(FirstByteMiddleware(app), scope("/pause", [])) == theirs
+    del theirs[1]
+    assert drive(FirstByteMiddleware(app), scope("/pause", []))[:2] == theirs
+
+
+@pytest.mark.parametrize("part", ["ms", "of_running_loop", "_start_loop_lag"])
+def test_a_heartbeat_that_fails_is_not_the_applications(tmp_path, monkeypatch, part):
+    def broken(*_):
+        raise RuntimeError
+
+    firstbyte.configure(log=tmp_path / "log")
+    owner = {"ms": _looplag.LoopLag, "of_running_loop": _looplag, "_start_loop_lag": FirstByteMiddleware}[
+        part
+    ]
+    monkeypatch.setattr(owner, part, broken)
+    failures = firstbyte.accounting()["failures"]
+    assert drive(FirstByteMiddleware(answer), scope("/pause", []))
+    assert firstbyte.accounting()["failures"] == failures + 1
+
+
+@pytest.mark.parametrize("between", [lambda app: app, fastapi_around])
+def test_twice_around_one_application_it_traces_once(trace, serve, between):
+    server = serve(FirstByteMiddleware(between(FirstByteMiddleware(answer))))
+    response = httpx.post(f"{server.url}/pause", trust_env=False)
+    assert len(response.headers.get_list("server-timing")) == 1
+    trace.wait_for("server.done")
+    assert trace.only("server.recv").trace_id == response.headers["x-trace-id"]
 
 
 @pytest.mark.parametrize("name", ["hypercorn", "granian"])
@@ -455,6 +511,10 @@ def scope(path: str, headers: list) -> dict:
 async def answer(scope, receive, send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"{}"})
+
+
+async def sink(message) -> None:
+    pass
 
 
 async def await_it(app, *args) -> None:

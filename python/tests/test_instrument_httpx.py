@@ -455,7 +455,7 @@ def test_a_class_that_is_patched_later_is_honoured(trace, driver, monkeypatch):
     assert trace.only("client.done")["status"] == "202"
 
 
-def test_a_client_goes_as_soon_as_nobody_has_it(sync_driver):
+def test_a_client_goes_once_nobody_has_it(sync_driver):
     gone = threading.Event()
 
     class Transport(sync_driver.library.HTTPTransport):
@@ -465,7 +465,23 @@ def test_a_client_goes_as_soon_as_nobody_has_it(sync_driver):
     client = firstbyte.instrument(sync_driver.library.Client(transport=Transport()))
     client.close()
     del client
+    # Our method has its transport, as a bound method has; the transport has our method.
+    gc.collect()
     assert gone.is_set()
+
+
+def test_a_method_that_is_kept_works_without_its_client(trace, driver):
+    name = "handle_async_request" if driver.is_async else "handle_request"
+    with ScriptedServer() as server:
+        method = getattr(driver.traced()._transport, name)
+        driver.clients.clear()
+        gc.collect()
+        response = driver.wait(method(driver.library.Request("POST", f"{server.url}/pause")))
+        assert response.status_code == 200
+        driver.read(response)
+        transport = method.original().__self__
+        driver.wait(transport.aclose()) if driver.is_async else transport.close()
+    assert trace.only("client.done")["status"] == "200"
 
 
 def test_only_clients_can_be_instrumented(driver):

@@ -239,7 +239,13 @@ with firstbyte.step(1): pass
 
 
 @pytest.mark.parametrize(
-    "made", ["FirstByteMiddleware(print)", "AdminClient('http://h')", "AsyncAdminClient('http://h')"]
+    "made",
+    [
+        "FirstByteMiddleware(print)",
+        "AdminClient('http://h')",
+        "AsyncAdminClient('http://h')",
+        "instrument(__import__('httpx').Client())",
+    ],
 )
 @pytest.mark.parametrize("name", ["FIRSTBYTE_LOG", "FIRSTBYTE_JSON", "FIRSTBYTE_ROUTES"])
 def test_an_environment_that_cannot_work_is_refused_where_something_is_made(program, made, name):
@@ -870,6 +876,33 @@ def test_a_resume_that_is_interrupted_is_waited_for(program, interrupted):
     assert (ended.returncode, ended.err) == (0, "")
     assert program.counts()["client.done"] == 2
     program.check_laws()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "firstbyte.AdminClient(sys.argv[1]).post('/pause')",
+        "asyncio.run(asyncio.wait_for(a(), 20))",
+    ],
+    ids=["sync", "async"],
+)
+def test_a_shutdown_in_the_middle_of_a_call_ends_it(program, call):
+    with ScriptedServer(silent) as server:
+        ended = program.run(
+            f"""
+async def a(): await firstbyte.AsyncAdminClient(sys.argv[1]).post("/pause")
+def stop():
+    time.sleep(0.5)
+    firstbyte.shutdown()
+threading.Thread(target=stop).start()
+try:
+    {call}
+except firstbyte.OutcomeUnknown as error:
+    print(error.reason)
+""",
+            server.url,
+        )
+    assert (ended.returncode, ended.out, ended.err) == (0, "shutdown\n", "")
 
 
 def test_a_log_that_nobody_reads_delays_no_exit(program):

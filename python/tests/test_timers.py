@@ -107,3 +107,41 @@ def test_a_path_that_cannot_say_what_it_is_is_left_out(trace):
     with firstbyte.ckpt_write(1, path=Mute()):
         pass
     assert "path" not in trace.only("write.done")
+
+
+def test_values_that_are_none_are_left_out_and_never_raise(trace):
+    batch = firstbyte.gen_batch(1, 2)
+    batch.input_tokens, batch.output_tokens = "7", 10**400
+    with pytest.raises(KeyError), batch:
+        raise KeyError
+    with firstbyte.infer_batch("many") as infer:
+        infer.input_tokens = None
+    with firstbyte.step(None) as step:
+        step.ref_logprobs_cached = "yes"
+    firstbyte.rollout(trunc_pct="x", current_step=None, ckpt_step=3)
+    assert len(trace.lines()) == 5
+
+
+def test_a_duration_that_was_measured_elsewhere(trace):
+    firstbyte.ckpt_write(7).record(812.4)
+    batch = firstbyte.gen_batch(10, 20)
+    batch.completions = 20
+    batch.record(2000.0)
+    assert trace.only("write.done")["write_ms"] == "812.4"
+    done = trace.only("batch.done")
+    assert (done["completions"], done["dur_ms"]) == ("20", "2000.0")
+
+
+@pytest.mark.parametrize("wrong", ["req-17", "", "0" * 16, 17, "\udc80", "00f067aa0ba902b7x"])
+def test_an_id_that_is_none_is_refused_where_it_is_given(wrong):
+    with pytest.raises(firstbyte.ConfigError), firstbyte.trace(wrong):
+        pass
+
+
+def test_an_operation_has_a_name(trace):
+    for wrong in (5, None):
+        with pytest.raises(TypeError):
+            firstbyte.rpc(wrong)
+    with firstbyte.rpc("a\udc80"):
+        pass
+    assert trace.only("rpc.done")["op"] == "a?"

@@ -38,11 +38,11 @@ def instrument(client: _C) -> _C:
     All other calls are let through after a look-up in the route table. Doing it twice changes nothing;
     transports and adapters that were mounted in between are traced from then on.
 
-    Raises `ConfigError` for anything else, for a version whose insides are not known, and if the file that
-    `FIRSTBYTE_ROUTES` names cannot be used; a call never fails because of it.
+    Raises `ConfigError` for anything else, for a version whose insides are not known, and if a file that
+    `FIRSTBYTE_ROUTES` or `FIRSTBYTE_LOG` names cannot be used; a call never fails because of it.
     """
     library = _library(client)
-    _firstbyte.find_route("GET", "/")
+    _firstbyte.prepare()
     try:
         library.instrument(client)
     except (AttributeError, TypeError) as error:

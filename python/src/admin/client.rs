@@ -14,7 +14,7 @@ use pyo3::{prelude::*, types::PyDict};
 use tokio::task::{AbortHandle, JoinHandle};
 
 use super::{
-    error::to_err,
+    error::{cut_off, to_err},
     mailbox::Mailbox,
     options::{Arguments, Options},
     response::NativeResponse,
@@ -113,10 +113,7 @@ impl NativeClient {
                 Err(RecvTimeoutError::Disconnected) => {
                     // Mostly the interpreter is about to end, and this thread with it: no traceback, then.
                     py.detach(|| std::thread::park_timeout(LAST_WORDS));
-                    return Err(config_error(
-                        py,
-                        "firstbyte was shut down in the middle of the call",
-                    ));
+                    return Err(PyErr::from_value(cut_off(py)?));
                 }
             }
         }
@@ -134,8 +131,15 @@ impl NativeClient {
         let is_resume = call.is_resume;
         let request = self.request(py, call)?;
         let address = mailbox.address();
-        let task = spawn(is_resume, async move { address.put(number, request.send().await) })?;
+        let expected = address.expect(number);
+        let task = spawn(is_resume, async move { expected.put(request.send().await) })?;
         Ok(PendingCall((!is_resume).then(|| task.abort_handle())))
+    }
+
+    /// Raises what the call would raise before anything is sent.
+    fn check(&self, py: Python<'_>, call: &Bound<'_, PyDict>) -> PyResult<()> {
+        let request = self.request(py, arguments(call)?)?;
+        request.check().map_err(|error| to_err(py, &error))
     }
 
     /// Begins a call that nobody waits for. The end of the interpreter waits for it a moment.
@@ -225,7 +229,11 @@ impl NativeClient {
             request = request.step(step);
         }
         if let Some(timeout) = call.timeout {
-            request = request.timeout(seconds(py, "timeout", timeout)?);
+            let timeout = seconds(py, "timeout", timeout)?;
+            if timeout.is_zero() {
+                return Err(config_error(py, "timeout=0: must be more than zero"));
+            }
+            request = request.timeout(timeout);
         }
         if let Some(id) = trace_id(py, call.trace_id.as_deref())? {
             request = request.trace_id(id);

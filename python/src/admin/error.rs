@@ -26,7 +26,15 @@ pub(super) fn to_exception<'py>(
     Ok(exception)
 }
 
-/// The same, to be raised.
+/// Of a call that was on its way when firstbyte was shut down. How far it had come is in its line.
+pub(super) fn cut_off(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let message = "firstbyte was shut down in the middle of the call";
+    let exception = error_class(py, "OutcomeUnknown")?.call1((message,))?;
+    exception.setattr("reason", "shutdown")?;
+    Ok(exception)
+}
+
+/// The exception for an error, to be raised.
 pub(super) fn to_err(py: Python<'_>, error: &ClientError) -> PyErr {
     to_exception(py, error).map_or_else(|error| error, PyErr::from_value)
 }

@@ -9,9 +9,13 @@ use std::{
 use firstbyte_client::{AdminResponse, ClientError};
 use pyo3::{prelude::*, types::PyList};
 
-use super::{error::to_exception, response::NativeResponse};
+use super::{
+    error::{cut_off, to_exception},
+    response::NativeResponse,
+};
 
-type Ended = (u64, Result<AdminResponse, ClientError>);
+/// `None` for a call that was cut off.
+type Ended = (u64, Option<Result<AdminResponse, ClientError>>);
 
 /// Results for one event loop, and a descriptor that is readable while there are any.
 ///
@@ -53,8 +57,9 @@ impl Mailbox {
         let list = PyList::empty(py);
         for (number, result) in ended {
             let result = match result {
-                Ok(response) => Bound::new(py, NativeResponse::new(response))?.into_any(),
-                Err(error) => to_exception(py, &error)?,
+                Some(Ok(response)) => Bound::new(py, NativeResponse::new(response))?.into_any(),
+                Some(Err(error)) => to_exception(py, &error)?,
+                None => cut_off(py)?,
             };
             list.append((number, result))?;
         }
@@ -68,8 +73,34 @@ impl Mailbox {
     }
 }
 
+/// A result that will be put into the mailbox, whatever becomes of its call.
+pub(super) struct Expected {
+    address: Arc<Shared>,
+    number: u64,
+    is_there: bool,
+}
+
+impl Expected {
+    pub(super) fn put(mut self, result: Result<AdminResponse, ClientError>) {
+        self.is_there = true;
+        self.address.put(self.number, Some(result));
+    }
+}
+
+impl Drop for Expected {
+    fn drop(&mut self) {
+        if !self.is_there {
+            self.address.put(self.number, None);
+        }
+    }
+}
+
 impl Shared {
-    pub(super) fn put(&self, number: u64, result: Result<AdminResponse, ClientError>) {
+    pub(super) fn expect(self: &Arc<Self>, number: u64) -> Expected {
+        Expected { address: Arc::clone(self), number, is_there: false }
+    }
+
+    fn put(&self, number: u64, result: Option<Result<AdminResponse, ClientError>>) {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         let first = ended.is_empty();
         ended.push((number, result));

@@ -27,7 +27,7 @@ pub(crate) struct Middleware {
     in_flight: InFlight,
     /// The bound method that weak references call.
     leave: Py<PyAny>,
-    fuse: Fuse,
+    fuse: Py<Fuse>,
 }
 
 /// What is to become of a call of the middleware.
@@ -52,13 +52,20 @@ impl Middleware {
         let in_flight = InFlight::default();
         let leave = Bound::new(py, Leaving(in_flight.clone()))?.getattr("left")?.unbind();
         let routes = routes::table_with(py, routes)?;
-        Ok(Self { app, routes, in_flight, leave, fuse: Fuse::default() })
+        let fuse = Py::new(py, Fuse::default())?;
+        Ok(Self { app, routes, in_flight, leave, fuse })
     }
 
     /// The application.
     #[getter]
     fn app(&self, py: Python<'_>) -> Py<PyAny> {
         self.app.clone_ref(py)
+    }
+
+    /// Counts the failures of its parts.
+    #[getter]
+    fn _fuse(&self, py: Python<'_>) -> Py<Fuse> {
+        self.fuse.clone_ref(py)
     }
 
     /// Requests in progress.
@@ -74,8 +81,11 @@ impl Middleware {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (py, this) = (slf.py(), slf.get());
-        let passage =
-            if this.fuse.is_blown() { None } else { this.fuse.run(|| this.passage(args)) };
+        let passage = if this.fuse.get().is_blown() {
+            None
+        } else {
+            this.fuse.get().run(|| this.passage(args))
+        };
         match passage {
             Some(Passage::Traced(call)) => {
                 let [receive, send] = [args.get_item(1)?, args.get_item(2)?];
@@ -94,7 +104,10 @@ impl Middleware {
             }
             Some(Passage::Lifespan) => {
                 let coroutine = this.app.bind(py).call(args, kwargs)?;
-                _ = this.fuse.run(|| slf.call_method1(intern!(py, "_lifespan"), (&coroutine,)));
+                _ = this
+                    .fuse
+                    .get()
+                    .run(|| slf.call_method1(intern!(py, "_lifespan"), (&coroutine,)));
                 Ok(coroutine)
             }
             Some(Passage::Untouched) | None => this.app.bind(py).call(args, kwargs),

@@ -16,14 +16,15 @@ use crate::fuse::Fuse;
 pub(crate) struct ServerSend {
     call: Py<ServerCall>,
     send: Py<PyAny>,
-    fuse: Fuse,
+    /// The middleware's.
+    fuse: Py<Fuse>,
 }
 
 #[pymethods]
 impl ServerSend {
     #[new]
-    fn new(call: Py<ServerCall>, send: Py<PyAny>) -> Self {
-        Self { call, send, fuse: Fuse::default() }
+    fn new(call: Py<ServerCall>, send: Py<PyAny>, fuse: Py<Fuse>) -> Self {
+        Self { call, send, fuse }
     }
 
     /// `send(message)`: what the server's `send` returns, to be awaited.
@@ -39,7 +40,7 @@ impl ServerSend {
             self.call.get().piece(py, length(&body), last);
             return send.call1((message,));
         }
-        match self.fuse.run(|| self.look(message)) {
+        match self.fuse.get().run(|| self.look(message)) {
             Some(Some(head)) => send.call1((head,)),
             _ => send.call1((message,)),
         }
@@ -75,6 +76,27 @@ impl ServerSend {
     }
 
     fn head<'py>(&self, message: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
+        let key = intern!(message.py(), "headers");
+        let theirs = message.get_item(key)?;
+        // Headers that can be walked over but once are walked over here.
+        let once = theirs.as_ref().filter(|theirs| theirs.hasattr("__next__").unwrap_or(false));
+        let kept = once.map(|once| once.try_iter()?.collect::<PyResult<Vec<_>>>()).transpose()?;
+        let Some(kept) = kept else { return self.with_ours(message, theirs.as_ref()) };
+        let kept = PyList::new(message.py(), kept)?;
+        self.with_ours(message, Some(&kept)).or_else(|_| {
+            self.fuse.get().failed();
+            let head = message.copy()?;
+            head.set_item(key, kept)?;
+            Ok(head)
+        })
+    }
+
+    /// The head with our headers behind its own.
+    fn with_ours<'py>(
+        &self,
+        message: &Bound<'py, PyDict>,
+        theirs: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
         let py = message.py();
         let status = message.get_item(intern!(py, "status"))?;
         let status = status.and_then(|status| status.extract::<u16>().ok()).unwrap_or(0);
@@ -83,7 +105,7 @@ impl ServerSend {
 
         let headers = PyList::empty(py);
         let mut has_id = false;
-        if let Some(theirs) = message.get_item(intern!(py, "headers"))? {
+        if let Some(theirs) = theirs {
             for header in theirs.try_iter()? {
                 let header = header?;
                 let name = header.get_item(0)?;

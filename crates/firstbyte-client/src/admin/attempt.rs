@@ -68,6 +68,19 @@ pub(super) async fn send(request: AdminRequest) -> Result<AdminResponse> {
     }
 }
 
+/// The whole URL, if everything about the request can be sent.
+pub(super) fn url(request: &AdminRequest) -> Result<Url> {
+    if let Some(invalid) = &request.invalid {
+        return Err(invalid.clone());
+    }
+    let AdminRequest { client, path, .. } = request;
+    // What a URL parser takes out silently would be another path.
+    let is_path = path.starts_with('/') && !path.contains(|c: char| c.is_ascii_control());
+    let url = is_path.then(|| Url::parse(&format!("{}{path}", client.0.base)).ok()).flatten();
+    let what = "a path must start with a slash and have no control characters";
+    url.ok_or_else(|| ClientError::config(what))
+}
+
 /// What the attempts of a call have in common.
 struct Call<'a> {
     request: &'a AdminRequest,
@@ -82,13 +95,8 @@ struct Call<'a> {
 
 impl<'a> Call<'a> {
     fn begin(request: &'a AdminRequest) -> Result<Self> {
-        if let Some(invalid) = &request.invalid {
-            return Err(invalid.clone());
-        }
-        let AdminRequest { client, method, path, .. } = request;
-        let url = Some(path).filter(|path| path.starts_with('/'));
-        let url = url.and_then(|path| Url::parse(&format!("{}{path}", client.0.base)).ok());
-        let url = url.ok_or_else(|| ClientError::config("a path must start with a slash"))?;
+        let AdminRequest { client, method, .. } = request;
+        let url = url(request)?;
         let route = client.0.routes.find(method.as_str(), url.path());
         let trace_id = trace_id(&request.headers);
         let flight = match request.class {

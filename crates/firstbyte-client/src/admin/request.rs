@@ -177,6 +177,15 @@ impl AdminRequest {
         super::attempt::send(self).await
     }
 
+    /// Whether it can be sent at all, as far as that can be known without sending it.
+    ///
+    /// # Errors
+    ///
+    /// The [config error](ClientError::is_config) that [`send`](Self::send) would return.
+    pub fn check(&self) -> Result<(), ClientError> {
+        super::attempt::url(self).map(drop)
+    }
+
     fn refuse(mut self, why: &str) -> Self {
         let subject = format!("{} {}", self.method, redact_url(&self.path));
         self.invalid = self.invalid.or(Some(ClientError::config(format!("{subject}: {why}"))));

@@ -188,7 +188,7 @@ impl TransportBuilder {
     /// # Errors
     ///
     /// A [config error](ClientError::is_config) for PEM text without a usable certificate or key,
-    /// for zero connections, and for a connect, send or peer-dead clock of zero.
+    /// for zero connections, for a clock of zero, and for lines about a call that waits more often than every 10 ms.
     pub fn build(self) -> Result<HyperTransport, ClientError> {
         let Timeouts { connect, send, peer_dead, .. } = self.timeouts;
         for (name, timeout) in [("connect", connect), ("send", send)] {
@@ -201,11 +201,22 @@ impl TransportBuilder {
             let range = "must be within 1 s and 36 h, which the kernel can watch";
             return Err(ClientError::config(format!("the peer_dead time-out {range}")));
         }
+        let still_waiting = self.timeouts.still_waiting;
+        if !still_waiting.is_zero() && still_waiting < SHORTEST_WAIT {
+            let range = "must be 10 ms at least, or 0 for none";
+            return Err(ClientError::config(format!("the still_waiting interval {range}")));
+        }
+        if self.timeouts.total.is_some_and(|total| total.is_zero()) {
+            return Err(ClientError::config("the total time-out must be more than zero"));
+        }
         let pool = Pool::new(self.mode)?;
         let tls = Tls::new(&self.roots, self.identity.as_deref())?;
         Ok(HyperTransport(Arc::new(Shared { pool, tls, timeouts: self.timeouts })))
     }
 }
+
+/// From one line about a call that waits to the next: more of them would be all that the process does.
+const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 
 /// The reqwest client that a `ClientWithMiddleware` must have; built once, carries nothing.
 pub(crate) fn unused_client() -> Option<reqwest::Client> {
