@@ -33,8 +33,8 @@ pub(super) fn findings(log: &Log, rules: &Rules, thresholds: Thresholds) -> Vec<
         let rule = rules.of_part(part)?;
         calls.sort_by_key(|(time, _)| Reverse(*time));
         let summary = Summary::of(calls.iter().map(|(time, _)| *time).collect())?;
-        let wall: u64 = calls.iter().filter_map(|(_, call)| Metric::Wall.of(call)).map(|wall| wall.0).sum();
-        let share = summary.sum.0 as f64 / wall.max(1) as f64 * 100.0;
+        let wall: Micros = calls.iter().filter_map(|(_, call)| Metric::Wall.of(call)).sum();
+        let share = summary.sum.0 as f64 / wall.0.max(1) as f64 * 100.0;
         let median = summary.p50.value;
         let numbers = vec![
             format!(

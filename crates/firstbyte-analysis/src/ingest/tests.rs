@@ -1,8 +1,13 @@
 use std::{fs, io::Write as _, path::Path};
 
 use flate2::{Compression, write::GzEncoder};
+use proptest::prelude::*;
 
 use super::*;
+use crate::{
+    diagnose::{Rules, diagnose},
+    measure::{GroupBy, Stats, Window},
+};
 
 const LINES: &str = "\
 INFO:     Started server process [1234]
@@ -105,4 +110,41 @@ fn traces_beyond_the_limit_are_counted() {
     assert_eq!((log.calls().count(), log.over_limit()), (4, 6));
     assert_eq!(log.tally().skipped_by(Reason::OverLimit), 6);
     assert_eq!(log.tally().total(), 11);
+}
+
+proptest! {
+    /// The same as the fuzz target, with pieces that mean something.
+    #[test]
+    fn no_log_loses_a_line_or_makes_anything_panic(
+        pieces in proptest::collection::vec(
+            prop_oneof![
+                Just("\n".to_owned()),
+                Just("[weights][00f067aa0ba902b7] client.send url=http://h/pause t=1.0".to_owned()),
+                Just("[weights][00f067aa0ba902b7] client.done wall_ms=".to_owned()),
+                Just("[weights][00f067aa0ba902b7] server.recv path=/pause t=".to_owned()),
+                Just("[weights][x] rpc.done op=pause t=2.0 rpc_ms=".to_owned()),
+                Just("[weights][x] rpc.start op=pause t=1.0".to_owned()),
+                Just("[weights][00f067aa0ba902b7] server.done t=3.0 dur_ms=".to_owned()),
+                Just("[weights][00f067aa0ba902b7] client.fail wall_ms=".to_owned()),
+                Just("[step] step.done step=1 dur_ms=".to_owned()),
+                Just("[firstbyte] process.start pid=1 boot=b host=h version=0 t=1.0 unix=".to_owned()),
+                Just("{\"v\":1,\"tag\":\"weights\",\"tid\":\"x\",\"name\":\"client.done\",\"wall_us\":5}".to_owned()),
+                Just(" rpc_ms=1.0 queue_ms=2.0 pool_ms=".to_owned()),
+                (0_u64..).prop_map(|n| n.to_string()),
+                any::<f64>().prop_map(|n| n.to_string()),
+                ".{0,8}",
+            ],
+            0..60,
+        )
+    ) {
+        let lines = pieces.concat();
+        let log = Log::from_bytes(lines.as_bytes());
+        let ends = lines.matches('\n').count();
+        let last = usize::from(!lines.is_empty() && !lines.ends_with('\n'));
+        prop_assert_eq!(log.tally().total(), (ends + last) as u64);
+        let stats = Stats::of(&log, GroupBy::Op, Window::default());
+        prop_assert!(stats.groups.iter().map(|group| group.calls).sum::<u64>() == log.calls().count() as u64);
+        let rules = Rules::default();
+        _ = diagnose(&log, &rules, rules.thresholds("small").unwrap());
+    }
 }
