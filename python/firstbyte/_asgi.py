@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from . import _firstbyte, _looplag
-from ._process import flush
+from ._process import check_path, flush
 from ._rpc import current_call
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class FirstByteMiddleware(_firstbyte.Middleware):
         routes: str | PathLike[str] | None = None,
         loop_lag: bool = True,
     ) -> FirstByteMiddleware:
+        check_path("routes", routes)
         return super().__new__(cls, app, routes=routes)
 
     def __init__(

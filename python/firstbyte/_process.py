@@ -5,10 +5,12 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+from types import NoneType
 from typing import TYPE_CHECKING, TypedDict
 
 # The writer thread needs `_logging`. A fork while it imports it would leave the child half a module.
 from . import _firstbyte, _logging  # noqa: F401
+from ._errors import ConfigError
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -41,7 +43,17 @@ def configure(
 
     Raises `ConfigError` if a file cannot be opened or a value is out of its range.
     """
+    for name, path in (("log", log), ("json", json)):
+        check_path(name, path)
+    if not isinstance(flush_interval, (int, float, NoneType)):
+        raise ConfigError(f"flush_interval={flush_interval!r}: a number of seconds is needed")
     _firstbyte.configure(log=log, json=json, capacity=capacity, flush_interval=flush_interval)
+
+
+def check_path(name: str, path: object) -> None:
+    """Raise `ConfigError` for what is neither a path nor `None`."""
+    if not isinstance(path, (str, os.PathLike, NoneType)):
+        raise ConfigError(f"{name}={path!r}: a path is needed")
 
 
 def flush(timeout: float = 1.0) -> bool:

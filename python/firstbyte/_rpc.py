@@ -68,18 +68,19 @@ class rpc:  # noqa: N801 - used like a function
     class of an exception becomes `error=`; the exception goes on.
     """
 
-    __slots__ = ("_operation", "_timer", "rpc_ms")
+    __slots__ = ("_operation", "_timers", "rpc_ms")
 
     def __init__(self, operation: str) -> None:
         if not isinstance(operation, str):
             raise TypeError(f"rpc() takes the name of an operation, not {operation!r}")
         self._operation = operation.encode(errors="replace").decode()
-        self._timer: _firstbyte.RpcTimer | None = None
+        #: One for each time that it was entered and not left yet.
+        self._timers: list[_firstbyte.RpcTimer] = []
         #: Milliseconds from start to end, once it has ended.
         self.rpc_ms: float | None = None
 
     def __enter__(self) -> Self:
-        self._timer = _firstbyte.RpcTimer(self._operation, current_call.get(), current_id.get())
+        self._timers.append(_firstbyte.RpcTimer(self._operation, current_call.get(), current_id.get()))
         return self
 
     def __exit__(
@@ -88,9 +89,8 @@ class rpc:  # noqa: N801 - used like a function
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._timer is not None:
-            self.rpc_ms = self._timer.done(error_name(kind))
-            self._timer = None
+        if self._timers:
+            self.rpc_ms = self._timers.pop().done(error_name(kind))
 
     async def __aenter__(self) -> Self:
         return self.__enter__()

@@ -411,6 +411,11 @@ def test_a_failure_of_ours_is_not_the_applications(tmp_path, headers):
     assert "server.recv" not in (tmp_path / "log").read_text(), "it has become a pass-through"
 
 
+def test_routes_that_are_no_path_are_refused():
+    with pytest.raises(firstbyte.ConfigError, match="routes"):
+        FirstByteMiddleware(answer, routes=3)
+
+
 def test_a_head_that_fails_again_and_again_blows_the_fuse(tmp_path):
     async def app(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": 7})

@@ -145,3 +145,10 @@ def test_an_operation_has_a_name(trace):
     with firstbyte.rpc("a\udc80"):
         pass
     assert trace.only("rpc.done")["op"] == "a?"
+
+
+def test_one_rpc_timer_within_itself_has_two_ends(trace):
+    timer = firstbyte.rpc("pause")
+    with timer, timer:
+        pass
+    assert [line.name for line in trace.lines()] == ["rpc.start", "rpc.start", "rpc.done", "rpc.done"]
