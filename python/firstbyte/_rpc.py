@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound="Callable[..., Any]")
 
-_ID = re.compile(r"(?!0{16})[0-9a-fA-F]{16}")
+#: An id, as it stands in headers and lines.
+TRACE_ID = re.compile(r"(?!0{16})[0-9a-fA-F]{16}")
 
 #: The control call that the running code serves.
 current_call: ContextVar[_firstbyte.ServerCall | None] = ContextVar("firstbyte.call", default=None)
@@ -47,7 +48,7 @@ def trace(trace_id: str | None = None) -> Iterator[str]:
     """
     if trace_id is None:
         trace_id = _firstbyte.new_trace_id()
-    elif not isinstance(trace_id, str) or not _ID.fullmatch(trace_id):
+    elif not isinstance(trace_id, str) or not TRACE_ID.fullmatch(trace_id):
         raise ConfigError(f"trace_id {trace_id!r}: 16 hexadecimal digits are needed, and not all of them 0")
     token = current_id.set(trace_id)
     try:

@@ -32,10 +32,7 @@ def _rate(count: int | None, ms: float) -> float | None:
 
 def _text(value: object) -> str | None:
     """What its class says of it, asked here: no Python code is to run below a frame of the extension."""
-    try:
-        return None if value is None else str(value)
-    except Exception:
-        return None
+    return None if value is None else _known(lambda: str(value))
 
 
 class _Timer:

@@ -3,16 +3,13 @@
 use firstbyte_core::Micros;
 
 use crate::{
-    correlate::{ClientEnd, Log},
-    measure::{Metric, Summary, two_sided},
+    correlate::Log,
+    measure::{Metric, Summary, Z95, thinned, two_sided},
 };
 
-/// So many values of either side are compared; of more, evenly chosen ones.
-const MOST: usize = 1000;
 /// With fewer on either side nothing is said.
 const FEWEST: usize = 4;
-/// 97.5 % and 95 % of the normal distribution: an interval of 95 %, and one of 90 % for two one-sided tests at 5 %.
-const Z95: f64 = 1.959_963_984_540_054;
+/// The same for 90 %: two one-sided tests at 5 %.
 const Z90: f64 = 1.644_853_626_951_472;
 
 /// How much a change may be without mattering: the larger of both.
@@ -84,14 +81,13 @@ pub fn compare(before: &Log, after: &Log, margin: Margin) -> Vec<Comparison> {
 }
 
 fn values(log: &Log, metric: Metric) -> Vec<Micros> {
-    let done =
-        log.calls().filter(|call| call.client.is_none_or(|half| half.end == ClientEnd::Done));
+    let done = log.calls().filter(|call| call.ended_well());
     done.filter_map(|call| metric.of(&call)).collect()
 }
 
 fn one(metric: Metric, before: &[Micros], after: &[Micros], margin: Margin) -> Option<Comparison> {
     let (old, new) = (Summary::of(before.to_vec())?, Summary::of(after.to_vec())?);
-    let (a, b) = (thinned(before), thinned(after));
+    let (a, b) = (millis(before), millis(after));
     let mut differences: Vec<f64> =
         b.iter().flat_map(|after| a.iter().map(move |before| after - before)).collect();
     differences.sort_by(f64::total_cmp);
@@ -115,10 +111,9 @@ fn one(metric: Metric, before: &[Micros], after: &[Micros], margin: Margin) -> O
     })
 }
 
-/// Evenly chosen values, in milliseconds.
-fn thinned(values: &[Micros]) -> Vec<f64> {
-    let n = values.len().min(MOST);
-    (0..n).map(|i| values[i * values.len() / n].as_millis_f64()).collect()
+/// Evenly chosen values, in milliseconds: every pair of both samples is looked at.
+fn millis(values: &[Micros]) -> Vec<f64> {
+    thinned(values).into_iter().map(Micros::as_millis_f64).collect()
 }
 
 /// The interval of the shift: two of the sorted differences (Moses; Hollander, Wolfe and Chicken,
@@ -239,7 +234,7 @@ mod tests {
     #[test]
     fn many_values_are_thinned_evenly() {
         let many: Vec<Micros> = (0..5000).map(Micros).collect();
-        let few = thinned(&many);
+        let few = millis(&many);
         assert_eq!((few.len(), few[0], few[999]), (1000, 0.0, 4.995));
     }
 }

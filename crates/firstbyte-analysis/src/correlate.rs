@@ -9,12 +9,12 @@ mod names;
 mod pairing;
 mod timeline;
 
-pub(crate) use self::join::Builder;
-use self::join::{Halves, Pair, Trace};
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
+pub(crate) use self::join::Builder;
+use self::join::{Halves, Pair, Trace};
 pub use self::{
     call::Call,
     clocks::{Offset, offsets},
@@ -22,7 +22,7 @@ pub use self::{
     names::{Name, Names},
     timeline::{Moment, Timeline, What},
 };
-use crate::ingest::Tally;
+use crate::ingest::{Reason, Tally};
 
 /// Everything that the lines say, joined.
 #[derive(Debug)]
@@ -36,7 +36,6 @@ pub struct Log {
     several: HashMap<u32, Vec<Pair>, RandomState>,
     engine: Vec<EngineHalf>,
     timeline: Timeline,
-    over_limit: u64,
 }
 
 /// A file that lines came from.
@@ -98,7 +97,7 @@ impl Log {
     /// Lines that were left out because there were more traces than are kept.
     #[must_use]
     pub const fn over_limit(&self) -> u64 {
-        self.over_limit
+        self.tally.skipped_by(Reason::OverLimit)
     }
 
     /// Whether moments of two files are on one clock.

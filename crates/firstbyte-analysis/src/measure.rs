@@ -5,10 +5,13 @@ mod relation;
 mod stats;
 mod summary;
 
-pub(crate) use self::relation::two_sided;
 pub use self::{
     metric::Metric,
     relation::{Correlation, Trend},
     stats::{Group, GroupBy, Share, Stats, Window},
     summary::{Interval, Percentile, Summary},
+};
+pub(crate) use self::{
+    relation::{thinned, two_sided},
+    summary::Z95,
 };

@@ -10,7 +10,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from .. import _firstbyte
-from .._rpc import current_trace_id
+from .._rpc import TRACE_ID, current_trace_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,6 @@ _NEVER_SENT = (
 )
 
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_TRACE_ID = re.compile(r"(?!0{16})[0-9a-fA-F]{16}")
 #: The low 64 bits of its trace-id are the id of the call.
 _TRACEPARENT = re.compile(
     r"(?!ff|00.{54})[0-9a-f]{2}-[0-9a-f]{16}([0-9a-f]{16})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-[^A-Z]*)?"
@@ -85,10 +84,10 @@ def begin(method: str, url: str, path: str, target: str, headers: Any) -> _first
 def _id_in(headers: Any) -> str | None:
     """The id that a server will read from these headers."""
     theirs, parent = (_text(headers.get(name)) for name in ("x-trace-id", "traceparent"))
-    if _TRACE_ID.fullmatch(theirs):
+    if TRACE_ID.fullmatch(theirs):
         return theirs
     match = _TRACEPARENT.fullmatch(parent)
-    return match[1] if match and _TRACE_ID.fullmatch(match[1]) else None
+    return match[1] if match and TRACE_ID.fullmatch(match[1]) else None
 
 
 def _text(value: str | bytes | None) -> str:

@@ -2,7 +2,7 @@
 
 use firstbyte_core::Micros;
 
-use super::{ClientHalf, EngineHalf, Log, ServerHalf, join::Trace, names::Name};
+use super::{ClientEnd, ClientHalf, EngineHalf, Log, ServerHalf, join::Trace, names::Name};
 
 /// One attempt of a control call.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +27,13 @@ impl<'a> Call<'a> {
     #[must_use]
     pub const fn is_admin(&self) -> bool {
         self.trace.is_admin()
+    }
+
+    /// Whether its times are those of a call: that of a failure is how long the failure took. A call whose
+    /// client's half is missing did not fail as far as these lines say.
+    #[must_use]
+    pub fn ended_well(&self) -> bool {
+        self.client.is_none_or(|half| half.end == ClientEnd::Done)
     }
 
     /// The operation: what the client says, or the server; or the end of the path.

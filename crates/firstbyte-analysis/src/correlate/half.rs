@@ -113,8 +113,6 @@ pub struct ClientHalf {
     pub attempt: Option<u16>,
     /// Training step.
     pub step: Option<i64>,
-    /// `flags` has one that says that rpc or the server's parts are left out.
-    pub is_flagged: bool,
     wall: Known,
     rpc: Known,
     queue: Known,
@@ -135,7 +133,6 @@ impl ClientHalf {
             status: None,
             attempt: None,
             step: None,
-            is_flagged: false,
             wall: Known::NO,
             rpc: Known::NO,
             queue: Known::NO,
@@ -205,9 +202,6 @@ impl ClientHalf {
 
     pub(super) fn done(&mut self, entry: &Entry<'_>, names: &mut Names) {
         self.end = ClientEnd::Done;
-        self.is_flagged = entry
-            .text(field::FLAGS)
-            .is_some_and(|flags| flags.contains("rpc_") || flags.contains("server_"));
         for (field, duration) in entry.durations() {
             let duration = Known(duration.0);
             match field {

@@ -79,7 +79,6 @@ pub(crate) struct Builder {
     other: HashMap<Box<str>, u32, RandomState>,
     engine: Vec<EngineHalf>,
     timeline: Timeline,
-    over_limit: u64,
 }
 
 impl Builder {
@@ -95,7 +94,6 @@ impl Builder {
             other: HashMap::default(),
             engine: Vec::new(),
             timeline: Timeline::default(),
-            over_limit: 0,
         }
     }
 
@@ -118,10 +116,7 @@ impl Builder {
                 self.tally.parsed += 1;
                 self.tally.misfits += u64::from(entry.misfits > 0);
             }
-            Err(reason) => {
-                self.over_limit += u64::from(reason == Reason::OverLimit);
-                self.tally.skip(reason);
-            }
+            Err(reason) => self.tally.skip(reason),
         }
     }
 
@@ -216,7 +211,6 @@ impl Builder {
             several,
             engine: self.engine,
             timeline: self.timeline,
-            over_limit: self.over_limit,
         }
     }
 }

@@ -74,18 +74,7 @@ fn value(log: &Log, rule: &Rule) -> Option<Finding> {
 }
 
 fn changes(log: &Log, rule: &Rule) -> Vec<Finding> {
-    let mut steps: Vec<(i64, Micros)> = log
-        .timeline()
-        .moments()
-        .iter()
-        .filter_map(|moment| match moment.what {
-            What::Stepped { step: Some(step), duration: Some(duration), .. } => {
-                Some((step, duration))
-            }
-            _ => None,
-        })
-        .collect();
-    steps.sort_by_key(|(step, _)| *step);
+    let steps = log.timeline().steps();
     let times: Vec<f64> = steps.iter().map(|(_, time)| time.as_millis_f64()).collect();
     let found = change_points(&times).into_iter().filter_map(|change| {
         let mean = |from: usize, to: usize| -> Option<f64> {

@@ -6,7 +6,7 @@ use firstbyte_core::{Micros, Phase};
 
 use super::{Confidence, Finding, Rules, Severity, Thresholds};
 use crate::{
-    correlate::{Call, ClientEnd, ClientHalf, Log, Server, ServerHalf},
+    correlate::{Call, ClientHalf, Log, Server, ServerHalf},
     measure::{Metric, Summary},
 };
 
@@ -20,7 +20,7 @@ pub(super) fn findings(log: &Log, rules: &Rules, thresholds: Thresholds) -> Vec<
     let mut slow: BTreeMap<&'static str, Vec<(Micros, Call<'_>)>> = BTreeMap::new();
     let (mut judged, mut too_slow) = (0, 0);
     for call in log.calls() {
-        if call.client.is_none_or(|half| half.end != ClientEnd::Done) {
+        if call.client.is_none() || !call.ended_well() {
             continue;
         }
         judged += 1;

@@ -41,13 +41,9 @@ pub(super) fn findings(log: &Log, rules: &Rules, thresholds: Thresholds) -> Vec<
 }
 
 fn median(metric: Metric, calls: &[Call<'_>]) -> Option<(usize, f64)> {
-    let done = calls.iter().filter(|call| ended_well(call));
+    let done = calls.iter().filter(|call| call.ended_well());
     let summary = Summary::of(done.filter_map(|call| metric.of(call)).collect())?;
     Some((summary.n, summary.p50.value.as_millis_f64()))
-}
-
-fn ended_well(call: &Call<'_>) -> bool {
-    call.client.is_none_or(|half| half.end == ClientEnd::Done)
 }
 
 fn stragglers(calls: &ByServer<'_>, rule: &Rule) -> Vec<Finding> {
@@ -92,7 +88,7 @@ fn trends(calls: &ByServer<'_>, rule: &Rule) -> Vec<Finding> {
     let found = calls.iter().filter_map(|((op, target), calls)| {
         let points: Vec<(f64, f64)> = calls
             .iter()
-            .filter(|call| ended_well(call))
+            .filter(|call| call.ended_well())
             .filter_map(|call| {
                 let sent = call.client?.sent_at?.as_nanos() as f64 / 1e9;
                 Some((sent, call.rpc()?.as_millis_f64()))
@@ -121,7 +117,7 @@ fn cold_starts(calls: &ByServer<'_>, rule: &Rule, thresholds: Thresholds) -> Vec
     let found = calls.iter().filter_map(|((op, target), calls)| {
         let (first, others) = calls.split_first()?;
         let (n, usual) = median(Metric::Wall, others).filter(|(n, _)| *n >= FEWEST)?;
-        let wall = Metric::Wall.of(first).filter(|_| ended_well(first))?.as_millis_f64();
+        let wall = Metric::Wall.of(first).filter(|_| first.ended_well())?.as_millis_f64();
         (wall > rule.over * usual && wall - usual > thresholds.queue).then(|| Finding {
             rule: rule.clone(),
             severity: Severity::Notice,

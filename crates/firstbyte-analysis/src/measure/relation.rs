@@ -89,13 +89,10 @@ impl Correlation {
     }
 }
 
-/// Evenly chosen ones of many.
-fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let n = points.len();
-    if n <= MOST {
-        return points.to_vec();
-    }
-    (0..MOST).map(|i| points[i * n / MOST]).collect()
+/// At most 1,000 of many values, evenly chosen.
+pub(crate) fn thinned<T: Copy>(values: &[T]) -> Vec<T> {
+    let n = values.len().min(MOST);
+    (0..n).map(|i| values[i * values.len() / n]).collect()
 }
 
 /// The rank of each value, from 1; equal ones share the mean of theirs.

@@ -150,14 +150,9 @@ fn ended(call: &Call<'_>) -> Option<ClientEnd> {
 }
 
 /// A row for each metric that at least one call tells, in one pass over the calls.
-///
-/// The wall of a call that failed is how long its failure took: no measure of a call.
 fn rows(calls: &[Call<'_>]) -> Vec<(Metric, Summary, Option<Share>)> {
     let mut columns: Vec<Column> = Metric::all().into_iter().map(Column::new).collect();
-    for call in calls {
-        if ended(call).is_some_and(|end| end != ClientEnd::Done) {
-            continue;
-        }
+    for call in calls.iter().filter(|call| call.ended_well()) {
         let wall = Metric::Wall.of(call);
         for column in &mut columns {
             if let Some(value) = column.metric.of(call) {

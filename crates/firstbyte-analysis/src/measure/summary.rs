@@ -2,8 +2,8 @@
 
 use firstbyte_core::Micros;
 
-/// Confidence of every interval: 95 %.
-const Z: f64 = 1.959_963_984_540_054;
+/// Of the standard normal distribution, 95 % is within it: the confidence of every interval.
+pub(crate) const Z95: f64 = 1.959_963_984_540_054;
 
 /// Below it, ranks come from the binomial distribution itself; above, from the normal one that it tends to.
 const EXACT: usize = 1000;
@@ -123,7 +123,7 @@ fn ranks(n: usize, p: f64) -> Option<(usize, usize)> {
         }
         (n - most, n - least?)
     } else {
-        let (middle, spread) = (n as f64 * p, Z * (n as f64 * p * (1.0 - p)).sqrt());
+        let (middle, spread) = (n as f64 * p, Z95 * (n as f64 * p * (1.0 - p)).sqrt());
         ((middle - spread).floor() as usize, (middle + spread).ceil() as usize + 1)
     };
     (low >= 1 && high <= n).then_some((low, high))

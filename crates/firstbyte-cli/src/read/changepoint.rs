@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use firstbyte_analysis::{Log, correlate::What, diagnose::change_points};
+use firstbyte_analysis::{Log, diagnose::change_points};
 
 use super::{Inputs, preface};
 use crate::exit::{self, Error, Exit};
@@ -31,15 +31,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
 }
 
 fn write_changes(log: &Log, out: &mut String) -> fmt::Result {
-    let moments = log.timeline().moments().iter();
-    let mut steps: Vec<(i64, f64)> = moments
-        .filter_map(|moment| match moment.what {
-            What::Stepped { step, duration, .. } => Some((step?, duration?.as_millis_f64() / 1e3)),
-            _ => None,
-        })
-        .collect();
-    steps.sort_by_key(|(step, _)| *step);
-    let seconds: Vec<f64> = steps.iter().map(|(_, seconds)| *seconds).collect();
+    let steps = log.timeline().steps();
+    let seconds: Vec<f64> = steps.iter().map(|(_, time)| time.as_millis_f64() / 1e3).collect();
     let changes = change_points(&seconds);
     if changes.is_empty() {
         return writeln!(out, "\nno change in {} steps", steps.len());
