@@ -27,6 +27,7 @@ pub mod diagnose;
 mod entry;
 pub mod ingest;
 pub mod measure;
+pub mod updates;
 
 pub use self::{
     correlate::{Call, Log},
