@@ -6,6 +6,7 @@ pub(crate) mod diagnose;
 pub(crate) mod slowest;
 pub(crate) mod stats;
 pub(crate) mod trace;
+pub(crate) mod updates;
 
 use std::{fmt::Write as _, path::PathBuf};
 

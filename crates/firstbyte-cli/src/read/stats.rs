@@ -133,7 +133,7 @@ fn write_group(group: &Group, out: &mut String) -> fmt::Result {
     Ok(())
 }
 
-fn write_head(name: &str, out: &mut String) -> fmt::Result {
+pub(super) fn write_head(name: &str, out: &mut String) -> fmt::Result {
     write!(out, "{name:<16}{:>7}", "n")?;
     for head in ["min", "mean", "max", "stddev", "p50"] {
         write!(out, "{head:>10}")?;
@@ -141,7 +141,12 @@ fn write_head(name: &str, out: &mut String) -> fmt::Result {
     writeln!(out, " {:<21}{:>9}{:>10}{:>9}", "95 % interval", "p95", "p99", "of wall")
 }
 
-fn write_row(name: &str, summary: &Summary, share: Option<Share>, out: &mut String) -> fmt::Result {
+pub(super) fn write_row(
+    name: &str,
+    summary: &Summary,
+    share: Option<Share>,
+    out: &mut String,
+) -> fmt::Result {
     let Summary { n, min, max, mean_ms, stddev_ms, p50, p95, p99, .. } = summary;
     write!(out, "{name:<16}{n:>7}{min:>10}{mean_ms:>10.1}{max:>10}")?;
     write!(out, "{:>10}", stddev_ms.map_or("-".to_owned(), |ms| format!("{ms:.1}")))?;
@@ -183,7 +188,7 @@ fn group_json(group: &Group) -> Value {
     })
 }
 
-fn summary_json(summary: &Summary, share: Option<Share>) -> Value {
+pub(super) fn summary_json(summary: &Summary, share: Option<Share>) -> Value {
     let ms = Micros::as_millis_f64;
     let percentile = |p: Percentile| json!({"value": ms(p.value), "interval": p.interval.map(|i| [ms(i.low), ms(i.high)])});
     json!({

@@ -9,4 +9,5 @@ mod faults;
 mod mock;
 mod read;
 mod support;
+mod updates;
 mod usage;

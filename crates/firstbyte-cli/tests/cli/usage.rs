@@ -1,10 +1,21 @@
 use crate::support::{run, stderr, stdout};
 
+const COMMANDS: [&str; 10] = [
+    "demo",
+    "mock",
+    "call",
+    "stats",
+    "slowest",
+    "trace",
+    "diagnose",
+    "compare",
+    "changepoint",
+    "updates",
+];
+
 #[test]
 fn every_help_has_examples_and_the_exit_codes() {
-    for command in
-        ["demo", "mock", "call", "stats", "slowest", "trace", "diagnose", "compare", "changepoint"]
-    {
+    for command in COMMANDS {
         let output = run(&[command, "--help"]);
         let help = stdout(&output);
         assert_eq!(output.status.code(), Some(0), "{command}");
@@ -12,9 +23,7 @@ fn every_help_has_examples_and_the_exit_codes() {
         assert!(help.contains("Exit codes:") && help.contains("130"), "{help}");
     }
     let help = stdout(&run(&["--help"]));
-    for command in
-        ["demo", "mock", "call", "stats", "slowest", "trace", "diagnose", "compare", "changepoint"]
-    {
+    for command in COMMANDS {
         assert!(help.contains(&format!("\n  {command}")), "{help}");
     }
 }
