@@ -3,6 +3,7 @@
 mod call;
 mod chain;
 mod clocks;
+mod generation;
 mod half;
 mod join;
 mod names;
@@ -18,6 +19,7 @@ use self::join::{Halves, Pair, Trace};
 pub use self::{
     call::Call,
     clocks::{Offset, offsets},
+    generation::Generation,
     half::{ClientEnd, ClientHalf, EngineHalf, Server, ServerHalf},
     names::{Name, Names},
     timeline::{Moment, Timeline, What},

@@ -1,11 +1,17 @@
 //! From calls to numbers: summaries, trends, correlations.
 
+mod amounts;
+mod beside;
+mod generating;
 mod metric;
 mod relation;
 mod stats;
 mod summary;
 
 pub use self::{
+    amounts::Amounts,
+    beside::Unit,
+    generating::ByGeneration,
     metric::Metric,
     relation::{Correlation, Trend},
     stats::{Group, GroupBy, Share, Stats, Window},

@@ -5,7 +5,10 @@ use firstbyte_core::{
     schema::{Field, FieldId, Millis},
 };
 
-use super::names::{Name, Names};
+use super::{
+    generation::Generation,
+    names::{Name, Names},
+};
 use crate::entry::Entry;
 
 /// A duration that may be unknown, in eight bytes.
@@ -113,6 +116,8 @@ pub struct ClientHalf {
     pub attempt: Option<u16>,
     /// Training step.
     pub step: Option<i64>,
+    /// What generation did when it was sent.
+    pub generation: Generation,
     wall: Known,
     rpc: Known,
     queue: Known,
@@ -133,6 +138,7 @@ impl ClientHalf {
             status: None,
             attempt: None,
             step: None,
+            generation: Generation::Unknown,
             wall: Known::NO,
             rpc: Known::NO,
             queue: Known::NO,

@@ -8,6 +8,7 @@ use foldhash::fast::RandomState;
 use super::{
     Log, Source,
     chain::{Arena, Chain},
+    generation::{Batches, Generation},
     half::{ClientHalf, EngineHalf, ServerHalf},
     names::{Name, Names},
     pairing,
@@ -73,6 +74,8 @@ pub(crate) struct Builder {
     max_traces: usize,
     names: Names,
     sources: Vec<Source>,
+    /// The generation batches of each file.
+    batches: Vec<Batches>,
     traces: Vec<Trace>,
     halves: Halves,
     usual: HashMap<u64, u32, RandomState>,
@@ -88,6 +91,7 @@ impl Builder {
             max_traces: options.max_traces.min(u32::MAX as usize),
             names: Names::new(),
             sources: Vec::new(),
+            batches: Vec::new(),
             traces: Vec::new(),
             halves: Halves::default(),
             usual: HashMap::default(),
@@ -100,6 +104,7 @@ impl Builder {
     /// A new file; what it returns goes with its lines.
     pub(crate) fn source(&mut self, name: String) -> u32 {
         self.sources.push(Source { name, ..Source::default() });
+        self.batches.push(Batches::default());
         (self.sources.len() - 1) as u32
     }
 
@@ -130,6 +135,7 @@ impl Builder {
                 entry,
                 source,
                 &mut self.names,
+                self.batches[source as usize].now(),
             )
         } else {
             take_server(
@@ -166,6 +172,7 @@ impl Builder {
     }
 
     fn take_other(&mut self, entry: &Entry<'_>, source: u32) -> Result<(), Reason> {
+        self.batches[source as usize].take(entry);
         if entry.is(&record::ENGINE_DONE) {
             self.engine.extend(EngineHalf::of(entry));
         } else if entry.is(&record::PROCESS_START) {
@@ -237,6 +244,7 @@ fn take_client(
     entry: &Entry<'_>,
     source: u32,
     names: &mut Names,
+    generation: Generation,
 ) -> Result<(), Reason> {
     // The usual case: a line about the only attempt that there is.
     if let Ok(Some(place)) = chain.single()
@@ -250,6 +258,7 @@ fn take_client(
     let mut line = ClientHalf::new(source);
     if entry.is(&record::CLIENT_SEND) {
         line.send(entry, names);
+        line.generation = generation;
         let is_known = |half: &ClientHalf| {
             same_moment(half.sent_at, line.sent_at)
                 && half.attempt == line.attempt

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use firstbyte_core::{Micros, Timestamp};
 
-use super::{Correlation, Metric, Summary, Trend};
-use crate::correlate::{Call, ClientEnd, Log, What};
+use super::{
+    Amounts, Correlation, Metric, Summary, Trend, Unit, beside,
+    generating::{ByGeneration, queue_and_generation},
+};
+use crate::correlate::{Call, ClientEnd, Log};
 
 /// What calls are put together by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,6 +75,10 @@ pub struct Group {
     pub rpc_trend: Option<Trend>,
     /// How queue goes along with the requests in progress on the server.
     pub queue_and_in_flight: Option<Correlation>,
+    /// How queue goes along with the generation requests in progress on the client.
+    pub queue_and_generation: Option<Correlation>,
+    /// queue while a generation batch was open, and while none was.
+    pub queue_by_generation: ByGeneration,
 }
 
 /// A part's share of wall: both sums over the calls that tell both.
@@ -93,6 +100,8 @@ pub struct Stats {
     /// Durations and sizes beside the calls, by name: `ckpt.write`, `ckpt.wait`, `gen.batch`, `step`,
     /// `infer.batch`, `queue.wait`.
     pub timeline: Vec<(&'static str, Summary)>,
+    /// What the lines beside the calls tell that is no duration, by name.
+    pub amounts: Vec<(&'static str, Unit, Amounts)>,
 }
 
 impl Stats {
@@ -111,7 +120,7 @@ impl Stats {
         let mut groups: Vec<Group> =
             groups.into_iter().map(|(name, calls)| Group::of(name, &calls)).collect();
         groups.sort_by_key(|group| std::cmp::Reverse(group.calls));
-        Self { groups, timeline: timeline(log) }
+        Self { groups, timeline: beside::durations(log), amounts: beside::amounts(log) }
     }
 }
 
@@ -141,6 +150,8 @@ impl Group {
             rows,
             rpc_trend: Trend::of(&rpc),
             queue_and_in_flight: Correlation::of(&queue),
+            queue_and_generation: queue_and_generation(calls),
+            queue_by_generation: ByGeneration::of(calls),
         }
     }
 }
@@ -192,23 +203,6 @@ impl Column {
         let share = Share { of_wall: self.part as f64 / self.wall as f64, n: self.n };
         Some((self.metric, Summary::of(self.values)?, is_share.then_some(share)))
     }
-}
-
-fn timeline(log: &Log) -> Vec<(&'static str, Summary)> {
-    let mut values: BTreeMap<&'static str, Vec<Micros>> = BTreeMap::new();
-    for moment in log.timeline().moments() {
-        let (name, duration) = match moment.what {
-            What::CkptWritten { write, .. } => ("ckpt write", write),
-            What::CkptWaited { wait, .. } => ("ckpt wait", wait),
-            What::Generated { duration, .. } => ("gen batch", duration),
-            What::Stepped { duration, .. } => ("step", duration),
-            What::Inferred { duration, .. } => ("infer batch", duration),
-            What::Flushed { wait, .. } => ("queue wait", wait),
-            What::Rollout { .. } | What::Other => continue,
-        };
-        values.entry(name).or_default().extend(duration);
-    }
-    values.into_iter().filter_map(|(name, values)| Some((name, Summary::of(values)?))).collect()
 }
 
 /// When a call was sent, or else received.

@@ -54,6 +54,14 @@ fn preface(log: &Log) -> String {
             log.tally().misfits
         );
     }
+    if log.timeline().over_limit() > 0 {
+        _ = writeln!(
+            text,
+            "NOTICE: {} lines beside the calls are beyond those that are kept and count nowhere below; read fewer files at a \
+             time.",
+            log.timeline().over_limit()
+        );
+    }
     for offset in offsets(log) {
         let name = |source: u32| plain(&log.sources()[source as usize].name);
         let ms = |nanos: Option<i128>| {

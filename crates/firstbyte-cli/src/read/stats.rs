@@ -1,11 +1,15 @@
 //! `firstbyte stats`: how long calls took, and which of their parts.
 
+mod beside;
+
 use std::fmt::{self, Write as _};
 
 use clap::ValueEnum;
 use firstbyte_analysis::{
     Log,
-    measure::{Group, GroupBy, Interval, Metric, Percentile, Share, Stats, Summary, Window},
+    measure::{
+        Correlation, Group, GroupBy, Interval, Metric, Percentile, Share, Stats, Summary, Window,
+    },
 };
 use firstbyte_core::Micros;
 use serde_json::{Value, json};
@@ -89,7 +93,7 @@ fn write_all(stats: &Stats, out: &mut String) -> fmt::Result {
             write_row(name, summary, None, out)?;
         }
     }
-    Ok(())
+    beside::write(&stats.amounts, out)
 }
 
 fn write_group(group: &Group, out: &mut String) -> fmt::Result {
@@ -130,7 +134,7 @@ fn write_group(group: &Group, out: &mut String) -> fmt::Result {
             relation.rho, relation.n, relation.p
         )?;
     }
-    Ok(())
+    beside::write_generation(group, out)
 }
 
 pub(super) fn write_head(name: &str, out: &mut String) -> fmt::Result {
@@ -167,10 +171,12 @@ fn to_json(log: &Log, stats: &Stats) -> Value {
     let tally = log.tally();
     json!({
         "lines": {"total": tally.total(), "parsed": tally.parsed, "skipped": tally.skipped(),
-                  "unknown": tally.unknown, "misfits": tally.misfits, "over_limit": log.over_limit()},
+                  "unknown": tally.unknown, "misfits": tally.misfits, "over_limit": log.over_limit(),
+                  "beside_over_limit": log.timeline().over_limit()},
         "groups": stats.groups.iter().map(group_json).collect::<Vec<_>>(),
         "timeline": stats.timeline.iter().map(|(name, summary)| (name.replace(' ', "_"), summary_json(summary, None)))
             .collect::<serde_json::Map<_, _>>(),
+        "amounts": beside::to_json(&stats.amounts),
     })
 }
 
@@ -184,8 +190,15 @@ fn group_json(group: &Group) -> Value {
         "server_only": group.server_only, "failed": group.failed, "open": group.open,
         "metrics": metrics.collect::<serde_json::Map<_, _>>(),
         "rpc_trend": group.rpc_trend.map(|t| json!({"n": t.n, "slope_ms_per_s": t.slope_per_s, "p": t.p})),
-        "queue_and_in_flight": group.queue_and_in_flight.map(|c| json!({"n": c.n, "rho": c.rho, "p": c.p})),
+        "queue_and_in_flight": group.queue_and_in_flight.map(correlation_json),
+        "queue_and_generation": group.queue_and_generation.map(correlation_json),
+        "queue_while_generating": group.queue_by_generation.generating.map(|queue| summary_json(&queue, None)),
+        "queue_while_not_generating": group.queue_by_generation.idle.map(|queue| summary_json(&queue, None)),
     })
+}
+
+fn correlation_json(correlation: Correlation) -> Value {
+    json!({"n": correlation.n, "rho": correlation.rho, "p": correlation.p})
 }
 
 pub(super) fn summary_json(summary: &Summary, share: Option<Share>) -> Value {

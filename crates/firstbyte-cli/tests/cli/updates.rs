@@ -21,6 +21,7 @@ fn json(args: &[&str]) -> Value {
 #[test]
 fn updates_of_the_corpus_are_known() {
     golden("updates", "loop.txt", &[&["updates"][..], &LOOP].concat());
+    golden("updates", "stats.txt", &[&["stats"][..], &LOOP].concat());
     golden("updates", "last.txt", &[&["updates", "--last", "1"][..], &LOOP].concat());
     golden("updates", "fleet.txt", &["updates", "fleet.log"]);
     golden("updates", "slowest.txt", &["updates", "--slowest", "2", "fleet.log"]);

@@ -1,0 +1,114 @@
+//! Whether a generation batch was open when a call began.
+
+use firstbyte_core::{field, record};
+
+use crate::entry::Entry;
+
+/// What generation did when a call began, by the order of the lines in its file: `[gen]` lines have no moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Generation {
+    /// The file has no `[gen]` line of this process in front of the call.
+    #[default]
+    Unknown,
+    /// No batch was open.
+    Idle,
+    /// A `batch.start` had come, and not yet its `batch.done`.
+    Batch {
+        /// Requests in progress, as the latest `batch.start` says.
+        in_flight: Option<u32>,
+    },
+}
+
+/// The batches of one file that are open.
+#[derive(Debug, Default)]
+pub(super) struct Batches {
+    open: u32,
+    now: Generation,
+}
+
+impl Batches {
+    pub(super) const fn now(&self) -> Generation {
+        self.now
+    }
+
+    /// Takes a line that is no call's.
+    pub(super) fn take(&mut self, entry: &Entry<'_>) {
+        if entry.is(&record::GEN_BATCH_START) {
+            self.open = self.open.saturating_add(1);
+            let in_flight = entry.count(field::INFLIGHT).and_then(|n| u32::try_from(n).ok());
+            self.now = Generation::Batch { in_flight };
+        } else if entry.is(&record::GEN_BATCH_DONE) {
+            self.open = self.open.saturating_sub(1);
+            if self.open == 0 {
+                self.now = Generation::Idle;
+            }
+        } else if entry.is(&record::PROCESS_START) {
+            // What was open in a process that was killed is so no longer.
+            *self = Self::default();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Log;
+
+    fn told(lines: &str) -> Vec<Generation> {
+        let log = Log::from_bytes(lines.as_bytes());
+        log.calls().map(|call| call.client.expect("a client's half").generation).collect()
+    }
+
+    fn call(id: u32) -> String {
+        format!("[weights][{id:016x}] client.send url=http://h/pause t={id}.000000\n")
+    }
+
+    #[test]
+    fn a_call_knows_whether_a_batch_was_open_when_it_was_sent() {
+        let start = "[gen] batch.start inflight=8 target_batch=16\n";
+        let done = "[gen] batch.done completions=16 dur_ms=700.0 inflight=0\n";
+        let restart =
+            "[firstbyte] process.start pid=1 boot=b host=h version=0 t=9.000000 unix=9.000000\n";
+        let second = "[gen] batch.start inflight=3 target_batch=16\n";
+        let end = "[weights][0000000000000002] client.done wall_ms=1.0 rpc_ms=0.5 queue_ms=0.5\n";
+        let lines = [
+            &call(1),
+            start,
+            &call(2),
+            done,
+            end,
+            &call(3),
+            start,
+            second,
+            &call(4),
+            done,
+            &call(5),
+            done,
+            &call(6),
+            start,
+            restart,
+            &call(7),
+        ]
+        .concat();
+        let batch = |n| Generation::Batch { in_flight: Some(n) };
+        assert_eq!(
+            told(&lines),
+            [
+                Generation::Unknown,
+                batch(8),
+                Generation::Idle,
+                batch(3),
+                batch(3),
+                Generation::Idle,
+                Generation::Unknown
+            ]
+        );
+    }
+
+    #[test]
+    fn a_number_that_is_none_is_unknown() {
+        let lines = format!("[gen] batch.start inflight=-1 target_batch=16\n{}", call(1));
+        assert_eq!(told(&lines), [Generation::Batch { in_flight: None }]);
+    }
+}
