@@ -21,6 +21,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod baselines;
 pub mod compare;
 pub mod correlate;
 pub mod diagnose;

@@ -1,12 +1,17 @@
 //! `firstbyte stats`: how long calls took, and which of their parts.
 
+mod baselines;
 mod beside;
 
-use std::fmt::{self, Write as _};
+use std::{
+    fmt::{self, Write as _},
+    path::PathBuf,
+};
 
 use clap::ValueEnum;
 use firstbyte_analysis::{
     Log,
+    baselines::Finding,
     measure::{
         Correlation, Group, GroupBy, Interval, Metric, Percentile, Share, Stats, Summary, Window,
     },
@@ -23,6 +28,7 @@ use crate::{
 const EXAMPLES: &str = "Examples:
   firstbyte stats orchestrator.log server.log
   firstbyte stats 'logs/*.log.gz' --by op
+  firstbyte stats run.log --baselines examples/baselines.toml
   kubectl logs vllm-0 | firstbyte stats orchestrator.log -
   firstbyte stats run.log --json | jq '.groups[0].metrics.queue.p50'
 
@@ -45,6 +51,9 @@ pub(crate) struct Args {
     /// Only calls that were sent before this second
     #[arg(long, value_name = "SECOND")]
     until: Option<f64>,
+    /// TOML file of numbers that were expected, each with its source, to compare with
+    #[arg(long, value_name = "FILE")]
+    baselines: Option<PathBuf>,
     /// Print one JSON object; durations in milliseconds
     #[arg(long)]
     json: bool,
@@ -57,25 +66,31 @@ enum By {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
+    let baselines = args.baselines.as_deref().map(baselines::read).transpose()?;
     let log = args.inputs.read()?;
     let by = match args.by {
         None => GroupBy::Nothing,
         Some(By::Op) => GroupBy::Op,
         Some(By::Target) => GroupBy::Target,
     };
-    let stats = Stats::of(&log, by, Window::new(args.since, args.until));
+    let window = Window::new(args.since, args.until);
+    let stats = Stats::of(&log, by, window);
+    let expected = baselines.as_ref().map_or(Vec::new(), |known| known.compare(&log, window));
     if args.json {
-        exit::print(format!("{:#}\n", to_json(&log, &stats)))?;
+        let mut json = to_json(&log, &stats);
+        json["baselines"] = baselines::to_json(&expected);
+        exit::print(format!("{json:#}\n"))?;
     } else {
-        exit::print(render(&log, &stats))?;
+        exit::print(render(&log, &stats, &expected))?;
     }
     Ok(Exit::Ok)
 }
 
-fn render(log: &Log, stats: &Stats) -> String {
+fn render(log: &Log, stats: &Stats, expected: &[Finding<'_>]) -> String {
     let mut out = preface(log);
     // Writing to a string cannot fail.
     _ = write_all(stats, &mut out);
+    _ = baselines::write(expected, &mut out);
     out
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what helps tests is a test")]
 
+mod baselines;
 mod call;
 mod demo;
 mod diagnose;

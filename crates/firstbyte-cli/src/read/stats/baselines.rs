@@ -1,0 +1,84 @@
+//! What was expected, beside what the lines say.
+
+use std::{
+    fmt::{self, Write as _},
+    fs,
+    path::Path,
+};
+
+use firstbyte_analysis::baselines::{Baselines, Finding};
+use serde_json::{Value, json};
+
+use crate::{bars::plain, exit::Error};
+
+pub(super) fn read(path: &Path) -> Result<Baselines, Error> {
+    let named = |error: &dyn fmt::Display| Error::usage(format!("{}: {error}", path.display()));
+    let text = fs::read_to_string(path).map_err(|error| named(&error))?;
+    Baselines::parse(&text).map_err(|error| named(&error))
+}
+
+pub(super) fn write(findings: &[Finding<'_>], out: &mut String) -> fmt::Result {
+    if !findings.is_empty() {
+        writeln!(out, "\nbaselines: what was expected")?;
+    }
+    for finding in findings {
+        write_one(finding, out)?;
+    }
+    Ok(())
+}
+
+fn write_one(finding: &Finding<'_>, out: &mut String) -> fmt::Result {
+    let baseline = finding.baseline;
+    let (statistic, unit, n) = (baseline.statistic.as_str(), &baseline.unit, finding.n);
+    write!(out, "{}: {} {statistic} ", plain(&baseline.name), baseline.metric)?;
+    match (finding.observed, finding.gap_percent()) {
+        (Some(value), Some(gap)) => write!(out, "{value:.2} {unit} (n {n}), {gap:+.1} % against ")?,
+        _ if n == 0 => write!(out, "unknown, no line tells it; ")?,
+        _ => write!(out, "unknown, n {n} is too few for it; ")?,
+    }
+    writeln!(out, "{} {unit} expected", baseline.value)?;
+    if let Some(share) = finding.of_step {
+        writeln!(
+            out,
+            "  {:.1} % of a step ({statistic} {:.1} ms, n {})",
+            share.percent, share.step_ms, share.n
+        )?;
+    } else if baseline.of.is_some() {
+        writeln!(out, "  share of a step unknown: it needs both this time and that of steps")?;
+    }
+    writeln!(out, "  source: {}", plain(&baseline.source))?;
+    if let Some(note) = &baseline.note {
+        writeln!(out, "  note: {}", plain(note))?;
+    }
+    if !finding.not_excluded.is_empty() {
+        writeln!(out, "  not excluded: {}", plain(&finding.not_excluded.join("; ")))?;
+    }
+    for (condition, value, n) in &finding.excluded {
+        let (metric, statistic) = (&condition.metric, condition.statistic.as_str());
+        let cause = plain(&condition.cause);
+        writeln!(out, "  excluded: {cause}, as {metric} {statistic} is {value:.1} (n {n})")?;
+    }
+    Ok(())
+}
+
+pub(super) fn to_json(findings: &[Finding<'_>]) -> Value {
+    let findings = findings.iter().map(|finding| {
+        let baseline = finding.baseline;
+        let excluded = finding.excluded.iter().map(|(condition, value, n)| {
+            json!({
+                "cause": condition.cause, "metric": condition.metric, "statistic": condition.statistic.as_str(),
+                "value": value, "n": n,
+            })
+        });
+        json!({
+            "name": baseline.name, "metric": baseline.metric, "statistic": baseline.statistic.as_str(),
+            "unit": baseline.unit, "expected": baseline.value, "observed": finding.observed, "n": finding.n,
+            "gap_percent": finding.gap_percent(), "source": baseline.source, "note": baseline.note,
+            "of_step": finding.of_step.map(|share| json!({
+                "percent": share.percent, "step_ms": share.step_ms, "n": share.n,
+            })),
+            "not_excluded": finding.not_excluded, "excluded": excluded.collect::<Vec<_>>(),
+        })
+    });
+    findings.collect()
+}
