@@ -5,7 +5,7 @@ use firstbyte_core::{Micros, Timestamp};
 use super::{Update, UpdateCall, between};
 
 /// A wall time is rounded to a tenth of a millisecond, so that a call may seem to end by so much later.
-const ROUNDING: u64 = 50_000;
+const ROUNDING: u128 = 50_000;
 
 /// The critical path of an update, from its begin to its end without a gap.
 ///
@@ -99,10 +99,11 @@ pub(super) fn critical<'a>(update: &Update<'a>) -> Option<CriticalPath<'a>> {
 
 /// For each call the one that had ended last when it was sent, and was sent before it.
 fn before(calls: &[(UpdateCall<'_>, Timestamp)]) -> Vec<Option<usize>> {
-    // From when on a call can be in front of another.
+    // From when on a call can be in front of another: never of itself, so that a path has an end.
     let since = |place: usize| {
         let (call, end) = &calls[place];
-        (call.sent_at.as_nanos() + 1).max(end.as_nanos().saturating_sub(ROUNDING))
+        let ended = u128::from(end.as_nanos()).saturating_sub(ROUNDING);
+        ended.max(u128::from(call.sent_at.as_nanos()) + 1)
     };
     let mut order: Vec<usize> = (0..calls.len()).collect();
     order.sort_by_key(|place| since(*place));
@@ -110,7 +111,9 @@ fn before(calls: &[(UpdateCall<'_>, Timestamp)]) -> Vec<Option<usize>> {
     let mut last: Option<usize> = None;
     let mut before = Vec::with_capacity(calls.len());
     for (call, _) in calls {
-        while let Some(place) = ended.next_if(|place| since(*place) <= call.sent_at.as_nanos()) {
+        while let Some(place) =
+            ended.next_if(|place| since(*place) <= u128::from(call.sent_at.as_nanos()))
+        {
             if last.is_none_or(|last| calls[last].1 <= calls[place].1) {
                 last = Some(place);
             }

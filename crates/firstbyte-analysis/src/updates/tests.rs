@@ -385,3 +385,43 @@ fn every_path_adds_up_whatever_the_calls_are() {
         }
     }
 }
+
+#[test]
+fn moments_and_times_at_the_end_of_their_range_do_no_harm() {
+    let mut lines = String::new();
+    for (n, (t_ns, wall_us)) in
+        [(0, 0), (u64::MAX, u64::MAX), (u64::MAX, 0), (0, u64::MAX), (u64::MAX - 1, 1)]
+            .into_iter()
+            .enumerate()
+    {
+        for (target, op) in
+            [("a", "pause"), ("b", "update_weights"), ("b", "resume"), ("a", "resume")]
+        {
+            for (name, time) in [
+                ("client.send", format!("\"t_ns\":{t_ns}")),
+                ("client.done", format!("\"wall_us\":{wall_us}")),
+            ] {
+                writeln!(
+                    lines,
+                    r#"{{"v":1,"tag":"weights","tid":"{n:016x}","name":"{name}","op":"{op}","target":"{target}",{time}}}"#
+                )
+                .unwrap();
+            }
+        }
+    }
+    let log = Log::from_bytes(lines.as_bytes());
+    let ledger = Ledger::of(&log);
+    assert!(!ledger.updates.is_empty());
+    for update in &ledger.updates {
+        _ = (
+            update.duration(),
+            update.at_least(),
+            update.straggler(),
+            update.barrier(),
+            update.state(),
+        );
+        if update.end().is_some() {
+            path_of(update);
+        }
+    }
+}
