@@ -69,7 +69,7 @@ pub struct LeftOut {
 ///
 /// Per server, calls follow each other from the first pause, start or load after the previous resume. An id that
 /// the application gave to calls of several kinds, and the step, separate what the order alone would join.
-/// Servers belong together if they have such an id in common, or else the step, or else if they overlap in time
+/// Servers belong together if they have an id in common, or else the step, or else if they overlap in time
 /// in one file. Moments of two clocks are never compared: across clocks only an id joins.
 #[derive(Debug)]
 #[non_exhaustive]

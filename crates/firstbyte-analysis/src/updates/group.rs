@@ -55,7 +55,7 @@ struct SoFar {
     has_finished: bool,
     has_resumed: bool,
     step: Option<i64>,
-    /// The last id that the application gave to several calls.
+    /// The last id that the application gave to calls of several kinds.
     id: Option<u32>,
     /// Of the last call: its operation, its id, and whether it was answered well.
     last: Option<(String, u32, bool)>,
@@ -72,7 +72,7 @@ impl SoFar {
             Kind::Other => {}
         }
         self.step = self.step.or(call.client.step);
-        if call.is_id_shared {
+        if call.is_id_of_update {
             self.id = Some(call.id);
         }
         self.last = Some((call.op.to_owned(), call.id, call.is_ok()));
@@ -90,7 +90,7 @@ impl SoFar {
         let differ = |known: Option<i64>, other: Option<i64>| {
             known.zip(other).is_some_and(|(known, other)| known != other)
         };
-        let is_other_id = call.is_id_shared && self.id.is_some_and(|known| known != call.id);
+        let is_other_id = call.is_id_of_update && self.id.is_some_and(|known| known != call.id);
         is_other_id || differ(self.step, call.client.step)
     }
 
@@ -106,7 +106,7 @@ impl SoFar {
         if self.is_retried_by(call) {
             return true;
         }
-        let has_same_id = call.is_id_shared && self.id == Some(call.id);
+        let has_same_id = call.is_id_of_update && self.id == Some(call.id);
         let has_same_step = self.step.is_some() && self.step == call.client.step;
         match call.kind {
             Kind::Finish => !self.has_finished && (!self.has_resumed || self.has_started),

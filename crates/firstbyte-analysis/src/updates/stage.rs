@@ -48,6 +48,8 @@ pub struct UpdateCall<'a> {
     pub(super) id: u32,
     /// The application gave this id to calls of several kinds or servers.
     pub(super) is_id_shared: bool,
+    /// To calls of several kinds: it is that of an update, and not of one fan-out.
+    pub(super) is_id_of_update: bool,
 }
 
 impl Kind {
@@ -140,12 +142,14 @@ pub(super) fn calls(log: &Log) -> (Vec<UpdateCall<'_>>, LeftOut) {
             is_retry: false,
             client,
             clock: clocks[client.source as usize],
-            id: ids.take(call.id(), (call.target(), kind)),
+            id: ids.take(call.id(), call.target(), kind),
             is_id_shared: false,
+            is_id_of_update: false,
         });
     }
     for call in &mut calls {
-        call.is_id_shared = ids.is_shared[call.id as usize];
+        let known = &ids.known[call.id as usize];
+        (call.is_id_shared, call.is_id_of_update) = (known.is_shared, known.has_kinds);
     }
     calls.sort_by_key(|call| (call.clock, call.sent_at));
     (calls, left_out)
@@ -176,19 +180,25 @@ fn clocks(log: &Log) -> Vec<u32> {
 #[derive(Default)]
 struct Ids<'a> {
     places: HashMap<String, u32>,
-    first: Vec<(Option<&'a str>, Kind)>,
-    is_shared: Vec<bool>,
+    known: Vec<Id<'a>>,
+}
+
+struct Id<'a> {
+    target: Option<&'a str>,
+    kind: Kind,
+    is_shared: bool,
+    has_kinds: bool,
 }
 
 impl<'a> Ids<'a> {
-    fn take(&mut self, id: String, what: (Option<&'a str>, Kind)) -> u32 {
-        let place = *self.places.entry(id).or_insert(self.first.len() as u32);
-        match self.first.get(place as usize) {
-            Some(first) => self.is_shared[place as usize] |= *first != what,
-            None => {
-                self.first.push(what);
-                self.is_shared.push(false);
+    fn take(&mut self, id: String, target: Option<&'a str>, kind: Kind) -> u32 {
+        let place = *self.places.entry(id).or_insert(self.known.len() as u32);
+        match self.known.get_mut(place as usize) {
+            Some(known) => {
+                known.has_kinds |= known.kind != kind;
+                known.is_shared |= known.has_kinds || known.target != target;
             }
+            None => self.known.push(Id { target, kind, is_shared: false, has_kinds: false }),
         }
         place
     }

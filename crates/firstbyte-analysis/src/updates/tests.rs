@@ -201,6 +201,20 @@ fn an_id_of_the_application_goes_before_the_order() {
 }
 
 #[test]
+fn an_id_of_one_fan_out_separates_nothing() {
+    let mut lines = Lines::default();
+    // First a, then b, so that only the ids say that they belong together.
+    for (server, at) in [("a", 0.0), ("b", 100.0)] {
+        lines.call(1, "pause", server, at, 1.0).call(2, "update_weights", server, at + 2.0, 1.0);
+        lines.call(3, "resume", server, at + 4.0, 1.0);
+    }
+    let log = lines.log();
+    let ledger = Ledger::of(&log);
+    let [update] = &ledger.updates[..] else { panic!("{} updates", ledger.updates.len()) };
+    assert_eq!((update.servers.len(), update.state()), (2, State::Complete));
+}
+
+#[test]
 fn retries_are_attempts_of_one_stage() {
     let mut lines = Lines::default();
     lines.call(1, "pause", "a", 0.0, 10.0);
