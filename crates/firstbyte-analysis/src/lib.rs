@@ -26,9 +26,14 @@ pub mod correlate;
 pub mod diagnose;
 mod entry;
 pub mod ingest;
+pub mod json;
 pub mod measure;
+mod notices;
+pub mod report;
+pub mod waterfall;
 
 pub use self::{
     correlate::{Call, Log},
     ingest::{Options, Tally},
+    notices::notices,
 };
