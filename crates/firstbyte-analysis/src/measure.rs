@@ -13,5 +13,6 @@ pub use self::{
 };
 pub(crate) use self::{
     relation::{thinned, two_sided},
+    stats::UNKNOWN,
     summary::Z95,
 };

@@ -8,6 +8,8 @@
 //! it is left out. Texts of the logs are in it as they are, only cut; each format escapes them.
 
 mod arms;
+#[cfg(test)]
+mod audit;
 mod captions;
 mod clocks;
 mod distribution;

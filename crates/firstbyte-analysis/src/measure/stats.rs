@@ -7,6 +7,9 @@ use firstbyte_core::{Micros, Timestamp};
 use super::{Correlation, Metric, Summary, Trend};
 use crate::correlate::{Call, ClientEnd, Log, What};
 
+/// The name of the group of those whose own is not told.
+pub(crate) const UNKNOWN: &str = "(unknown)";
+
 /// What calls are put together by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -28,9 +31,9 @@ impl GroupBy {
         let file = || call.client.map(|half| half.source).or(call.server.map(|half| half.source));
         match self {
             Self::Nothing => "",
-            Self::Op => call.operation().unwrap_or("(unknown)"),
-            Self::Target => call.target().unwrap_or("(unknown)"),
-            Self::File => file().map_or("(unknown)", |file| &log.sources()[file as usize].name),
+            Self::Op => call.operation().unwrap_or(UNKNOWN),
+            Self::Target => call.target().unwrap_or(UNKNOWN),
+            Self::File => file().map_or(UNKNOWN, |file| &log.sources()[file as usize].name),
         }
     }
 }

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use firstbyte_core::{Micros, Phase};
 use foldhash::fast::RandomState;
 
-use super::{Distribution, Shown, cut, distribution};
+use super::{Distribution, Shown, captions::counted, cut, distribution};
 use crate::{
     correlate::{Call, Log, Server},
-    measure::{Group, GroupBy, Metric},
+    measure::{Group, GroupBy, Metric, UNKNOWN},
     waterfall::{Side, pieces},
 };
 
@@ -59,10 +59,31 @@ impl Arm {
         if self.group.name.is_empty() { "all" } else { &self.group.name }
     }
 
-    /// The mean of wall in milliseconds, as the parts have it.
+    /// The mean of wall in milliseconds; `None` if no call tells it.
     #[must_use]
-    pub fn mean_ms(&self) -> f64 {
+    pub fn wall_ms(&self) -> Option<f64> {
+        let wall = self.group.rows.iter().find(|(metric, ..)| *metric == Metric::Wall);
+        wall.map(|(_, summary, _)| summary.mean_ms)
+    }
+
+    /// The sum of the parts' means in milliseconds.
+    #[must_use]
+    pub fn parts_ms(&self) -> f64 {
         self.parts.iter().map(|part| part.mean_ms).sum()
+    }
+
+    /// How many calls it has of which kind, in words.
+    pub(super) fn counts(&self) -> String {
+        let group = &self.group;
+        format!(
+            "{}: {} with both halves, {} with the client's only, {} with the server's only; {} failed, {} without an end",
+            counted(group.calls, "call"),
+            group.whole,
+            group.client_only,
+            group.server_only,
+            group.failed,
+            group.open
+        )
     }
 }
 
@@ -70,7 +91,8 @@ impl Arm {
 pub(super) fn telling(log: &Log, calls: &[Call<'_>]) -> GroupBy {
     let several = |by: &GroupBy| {
         let mut names: HashSet<&str, RandomState> = HashSet::default();
-        calls.iter().any(|call| names.insert(by.name(log, call)) && names.len() > 1)
+        let mut told = calls.iter().map(|call| by.name(log, call)).filter(|name| *name != UNKNOWN);
+        told.any(|name| names.insert(name) && names.len() > 1)
     };
     let by = [GroupBy::Op, GroupBy::Target, GroupBy::File];
     by.into_iter().find(several).unwrap_or(GroupBy::Op)

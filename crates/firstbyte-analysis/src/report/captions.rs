@@ -51,6 +51,11 @@ pub(super) const SLOWEST: &str = "The slowest calls by wall, each on an axis fro
 
 pub(super) const TIMELINE: &str = "Milliseconds, of all lines in the files.";
 
+/// A number of things.
+pub(super) fn counted(n: u64, thing: &str) -> String {
+    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
+}
+
 /// What is left out of a list, if anything is.
 pub(super) fn left_out(left_out: usize, what: &str) -> Option<String> {
     (left_out > 0).then(|| format!("{left_out} more {what} are not shown."))

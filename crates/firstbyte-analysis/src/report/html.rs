@@ -37,12 +37,12 @@ pub fn html(report: &Report) -> String {
     page.ours(PATTERNS);
     summary::write(report, &mut page);
     page.ours("<main>");
-    findings::write(report, &mut page);
     arms::write(report, &mut page);
     clocks::write(report, &mut page);
+    findings::write(report, &mut page);
+    slowest::write(report, &mut page);
     distribution::write(report, &mut page);
     tables::write(report, &mut page);
-    slowest::write(report, &mut page);
     page.ours("</main>\n<footer><p>firstbyte ");
     page.text(env!("CARGO_PKG_VERSION"));
     page.ours(": where did each millisecond of a control-plane call go? Definitions: docs/reader.md; what to do about a finding: docs/runbook.md.</p></footer>");

@@ -25,7 +25,12 @@ pub fn markdown(report: &Report) -> String {
 
 fn write_all(report: &Report, out: &mut String) -> fmt::Result {
     writeln!(out, "# {}\n\n**{}**\n", escape(&report.title), escape(&report.verdict.sentence()))?;
-    writeln!(out, "{} calls in {}\n", report.calls, escape(&report.lines.to_string()))?;
+    writeln!(
+        out,
+        "{} in {}\n",
+        captions::counted(report.calls as u64, "call"),
+        escape(&report.lines.to_string())
+    )?;
     for file in &report.files.list {
         writeln!(out, "- {}", escape(file))?;
     }
@@ -36,11 +41,11 @@ fn write_all(report: &Report, out: &mut String) -> fmt::Result {
         writeln!(out, "> NOTICE: {}\n", escape(notice))?;
     }
     note(captions::left_out(report.notices.left_out, "notices"), out)?;
-    write_findings(report, out)?;
     write_arms(report, out)?;
-    write_percentiles(report, out)?;
     write_clocks(report, out)?;
+    write_findings(report, out)?;
     write_slowest(report, out)?;
+    write_percentiles(report, out)?;
     if !report.timeline.is_empty() {
         writeln!(out, "## Beside the calls\n\n{}\n", captions::TIMELINE)?;
         write_head("", out)?;
@@ -99,7 +104,8 @@ fn write_arms(report: &Report, out: &mut String) -> fmt::Result {
     }
     writeln!(out, " |\n| :--- | ---: | ---:{} |", " | ---:".repeat(parts.len()))?;
     for arm in arms {
-        write!(out, "| {} | {} | {:.1}", escape(arm.name()), arm.n, arm.mean_ms())?;
+        let wall = captions::real(arm.wall_ms());
+        write!(out, "| {} | {} | {wall}", escape(arm.name()), arm.n)?;
         for part in &parts {
             let found = arm.parts.iter().find(|other| other.name == part.name);
             write!(out, " | {}", captions::real(found.map(|part| part.mean_ms)))?;
@@ -113,21 +119,13 @@ fn write_arms(report: &Report, out: &mut String) -> fmt::Result {
 fn write_percentiles(report: &Report, out: &mut String) -> fmt::Result {
     writeln!(out, "## Percentiles\n\n{}\n", captions::PERCENTILES)?;
     for arm in &report.arms.list {
-        let group = &arm.group;
-        writeln!(
-            out,
-            "**{}**: {} calls, {} with both halves, {} with the client's only, {} with the server's only; {} failed, {} \
-             without an end\n",
-            escape(arm.name()),
-            group.calls,
-            group.whole,
-            group.client_only,
-            group.server_only,
-            group.failed,
-            group.open
-        )?;
+        writeln!(out, "**{}**, {}\n", escape(arm.name()), arm.counts())?;
+        if arm.group.rows.is_empty() {
+            writeln!(out, "None of them tells a time.\n")?;
+            continue;
+        }
         write_head("of wall", out)?;
-        for (metric, summary, share) in &group.rows {
+        for (metric, summary, share) in &arm.group.rows {
             write_row(metric.as_str(), summary, *share, out)?;
         }
         writeln!(out)?;

@@ -8,5 +8,6 @@ mod diagnose;
 mod faults;
 mod mock;
 mod read;
+mod report;
 mod support;
 mod usage;

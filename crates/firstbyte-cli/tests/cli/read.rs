@@ -8,12 +8,12 @@ use std::{
 
 use crate::support::{firstbyte, run, stderr, stdout};
 
-fn corpus() -> PathBuf {
+pub(crate) fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus")
 }
 
 /// Compares with the file; with `UPDATE_GOLDEN=1` in the environment it is written anew.
-fn golden(folder: &str, file: &str, args: &[&str]) {
+pub(crate) fn golden(folder: &str, file: &str, args: &[&str]) {
     let folder = corpus().join(folder);
     let output = firstbyte(args).current_dir(&folder).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));

@@ -50,7 +50,7 @@ pub(super) fn class(part: &str) -> String {
 }
 
 fn bars(arms: &[Arm], kind: &str, page: &mut Page) {
-    let axis = Axis::linear(arms.iter().map(Arm::mean_ms).fold(0.0, f64::max));
+    let axis = Axis::linear(arms.iter().map(Arm::parts_ms).fold(0.0, f64::max));
     page.ours("<table class=\"bars\"><thead><tr>");
     page.element("th", &[("scope", &"col")], kind);
     page.ours("<th scope=\"col\" class=\"n\">n</th><th scope=\"col\" class=\"n\">wall ms</th><th scope=\"col\" class=\"bar\">mean, ms</th></tr></thead><tbody>");
@@ -60,9 +60,9 @@ fn bars(arms: &[Arm], kind: &str, page: &mut Page) {
         page.name(arm.name());
         page.ours("</th>");
         page.element("td", &[("class", &"n")], arm.n);
-        page.element("td", &[("class", &"n")], format_args!("{:.1}", arm.mean_ms()));
+        page.element("td", &[("class", &"n")], captions::real(arm.wall_ms()));
         page.ours("<td class=\"bar\">");
-        bar(arm, axis.place(arm.mean_ms()), 22, page);
+        bar(arm, axis.place(arm.parts_ms()), 22, page);
         bar(arm, 1.0, 6, page);
         page.ours("</td></tr>");
     }
@@ -87,7 +87,7 @@ fn bars(arms: &[Arm], kind: &str, page: &mut Page) {
 
 /// The parts of an arm beside each other, together so long.
 fn bar(arm: &Arm, length: f64, height: u32, page: &mut Page) {
-    let whole = arm.mean_ms();
+    let whole = arm.parts_ms();
     page.open("svg", &[("class", &"area"), ("height", &height), ("aria-hidden", &"true")]);
     let mut start = 0.0;
     for part in arm.parts.iter().filter(|part| part.mean_ms > 0.0) {
@@ -148,7 +148,7 @@ fn numbers(report: &Report, kind: &str, page: &mut Page) {
         page.name(arm.name());
         page.ours("</th>");
         page.element("td", &[("class", &"n")], arm.n);
-        page.element("td", &[("class", &"n")], format_args!("{:.1}", arm.mean_ms()));
+        page.element("td", &[("class", &"n")], captions::real(arm.wall_ms()));
         for part in &parts {
             let found = arm.parts.iter().find(|other| other.name == part.name);
             page.element("td", &[("class", &"n")], captions::real(found.map(|part| part.mean_ms)));

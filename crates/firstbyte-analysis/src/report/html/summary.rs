@@ -10,13 +10,13 @@ use crate::{
 /// The sections that a report has, by their ids.
 fn sections(report: &Report) -> Vec<(&'static str, &'static str)> {
     [
-        ("findings", "Findings", !report.findings.list.is_empty()),
         ("parts", "Where the time went", !report.arms.list.is_empty()),
         ("time", "Over time", !report.clocks.list.is_empty()),
+        ("findings", "Findings", !report.findings.list.is_empty()),
+        ("slowest", "Slowest calls", !report.slowest.is_empty()),
         ("distribution", "Distribution", !report.distributions.is_empty()),
         ("percentiles", "Percentiles", !report.arms.list.is_empty()),
         ("timeline", "Beside the calls", !report.timeline.is_empty()),
-        ("slowest", "Slowest calls", !report.slowest.is_empty()),
     ]
     .into_iter()
     .filter_map(|(id, name, is_there)| is_there.then_some((id, name)))

@@ -30,15 +30,7 @@ fn write_arm(place: usize, arm: &Arm, page: &mut Page) {
     page.ours("<h3>");
     page.name(arm.name());
     page.ours("</h3>");
-    page.element(
-        "p",
-        &[("class", &"note")],
-        format_args!(
-            "{} calls: {} with both halves, {} with the client's only, {} with the server's only; {} failed, {} without \
-             an end.",
-            group.calls, group.whole, group.client_only, group.server_only, group.failed, group.open
-        ),
-    );
+    page.note(Some(format!("{}.", arm.counts())));
     let rows = group.rows.iter().map(|(metric, summary, share)| (metric.as_str(), summary, *share));
     if group.rows.is_empty() {
         page.ours("<p class=\"note\">None of them tells a time.</p>");
