@@ -28,7 +28,7 @@ pub use self::{
     json::json,
     markdown::markdown,
     slowest::SlowCall,
-    text::{cut, visible},
+    text::{cut_name, cut_sentence, visible},
     verdict::Verdict,
 };
 use crate::{
@@ -145,15 +145,15 @@ impl Report {
         let slow = slowest::of(&calls, options.slowest);
         let (clocks, without_moment) = clocks::of(log, &calls, &slow);
         let (arms, distributions) = arms::of(log, &calls, by, stats.groups);
-        let files = log.sources().iter().map(|source| cut(&source.name)).collect();
+        let files = log.sources().iter().map(|source| cut_name(&source.name)).collect();
         Self {
-            title: cut(&options.title),
+            title: cut_name(&options.title),
             verdict,
             lines: *log.tally(),
             files: Shown::first(MOST_FILES, files),
             notices: Shown::first(
                 MOST_SENTENCES,
-                notices(log).iter().map(|notice| cut(notice)).collect(),
+                notices(log).iter().map(|notice| cut_sentence(notice)).collect(),
             ),
             window,
             calls: calls.len(),
@@ -182,7 +182,7 @@ impl Report {
 
 fn cut_finding(mut finding: Finding) -> Finding {
     for text in finding.numbers.iter_mut().chain(&mut finding.evidence) {
-        *text = cut(text);
+        *text = cut_sentence(text);
     }
     finding
 }

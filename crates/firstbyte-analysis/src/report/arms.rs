@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use firstbyte_core::{Micros, Phase};
 use foldhash::fast::RandomState;
 
-use super::{Distribution, Shown, captions::counted, cut, distribution};
+use super::{Distribution, Shown, captions::counted, cut_name, distribution};
 use crate::{
     correlate::{Call, Log, Server},
     measure::{Group, GroupBy, Metric, UNKNOWN},
@@ -147,7 +147,7 @@ impl Gathered {
     }
 
     fn arm(self, mut group: Group) -> Arm {
-        group.name = cut(&group.name);
+        group.name = cut_name(&group.name);
         let mean_ms = |sum: u128| sum as f64 / self.n as f64 / 1e3;
         let part = |(place, (name, side, sum, calls))| Part {
             name,

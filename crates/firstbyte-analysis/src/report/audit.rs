@@ -65,15 +65,15 @@ const ELEMENTS: [&str; 49] = [
 
 /// What a page has.
 #[derive(Debug, Default)]
-pub struct Page {
+pub(crate) struct Page {
     /// All text, and the values of attributes, one after the other.
-    pub text: String,
+    pub(crate) text: String,
     /// The content of its style elements.
-    pub styles: Vec<String>,
+    pub(crate) styles: Vec<String>,
     /// The content of its script elements.
-    pub scripts: Vec<String>,
+    pub(crate) scripts: Vec<String>,
     /// The content of its policy.
-    pub policy: String,
+    pub(crate) policy: String,
 }
 
 /// Reads a page.
@@ -82,7 +82,7 @@ pub struct Page {
 ///
 /// If it has an element or an attribute that no report has, a link out of itself, or elements that are not closed.
 #[must_use]
-pub fn audit(html: &str) -> Page {
+pub(crate) fn audit(html: &str) -> Page {
     let input = BufferQueue::default();
     input.push_back(StrTendril::from_slice(html));
     let tokenizer = Tokenizer::new(Reader::default(), Default::default());

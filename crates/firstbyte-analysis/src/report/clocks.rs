@@ -2,7 +2,7 @@
 
 use firstbyte_core::{Micros, Timestamp};
 
-use super::{Shown, cut};
+use super::{Shown, cut_name};
 use crate::{
     correlate::{Call, Log},
     measure::{Metric, thinned},
@@ -116,7 +116,7 @@ fn clock(
     let updates: Vec<_> = calls.iter().filter(|(_, call)| !call.is_admin()).collect();
     let stretches = updates.iter().map(|update| (since(update.0), end(update)));
     Some(Clock {
-        files: files.map(|(_, file)| cut(&file.name)).collect(),
+        files: files.map(|(_, file)| cut_name(&file.name)).collect(),
         start_s: start.as_nanos() as f64 / 1e9,
         length_s,
         calls: calls.len(),

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use firstbyte_core::Micros;
 
-use super::cut;
+use super::cut_name;
 use crate::{
     correlate::Call,
     measure::Metric,
@@ -51,9 +51,9 @@ impl SlowCall {
     pub(super) fn of(call: &Call<'_>) -> Self {
         Self {
             id: call.id(),
-            operation: call.operation().map(cut),
-            target: call.target().map(cut),
-            ending: cut(&call.ending()),
+            operation: call.operation().map(cut_name),
+            target: call.target().map(cut_name),
+            ending: cut_name(&call.ending()),
             wall: Metric::Wall.of(call).unwrap_or_default(),
             queue: call.queue(),
             rpc: call.rpc(),

@@ -2,7 +2,7 @@
 
 use crate::diagnose::{Finding, Severity, Thresholds};
 
-use super::cut;
+use super::cut_sentence;
 
 /// What is at fault.
 #[derive(Clone, Debug)]
@@ -32,8 +32,9 @@ impl Verdict {
         };
         Self {
             severity: Some(worst.severity),
-            fault: cut(&worst.rule.title),
-            grounds: cut(&worst.numbers.join(", ")) + &format!("; {}{more}", worst.confidence),
+            fault: cut_sentence(&worst.rule.title),
+            grounds: cut_sentence(&worst.numbers.join(", "))
+                + &format!("; {}{more}", worst.confidence),
         }
     }
 

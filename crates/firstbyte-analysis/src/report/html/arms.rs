@@ -6,6 +6,8 @@ use crate::report::{Arm, Part, Report, captions};
 /// Of a bar on a narrow screen, in pixels, and of a letter: a name stands in a piece that has room for it everywhere.
 const NARROW_BAR: f64 = 200.0;
 const LETTER: f64 = 6.5;
+/// More numbers do not fit below such a bar.
+const MOST_TICKS: usize = 4;
 
 pub(super) fn write(report: &Report, page: &mut Page) {
     let arms = &report.arms.list;
@@ -67,7 +69,7 @@ fn bars(arms: &[Arm], kind: &str, page: &mut Page) {
         page.ours("</td></tr>");
     }
     page.ours("</tbody><tfoot aria-hidden=\"true\"><tr><td></td><td></td><td></td><td class=\"bar\"><svg class=\"area\" height=\"18\">");
-    for (value, written) in axis.ticks() {
+    for (value, written) in axis.ticks(MOST_TICKS) {
         let place = axis.place(value);
         let anchor = if place > 0.9 {
             "end"

@@ -9,9 +9,6 @@ pub(super) enum Axis {
     Decades(i32, i32),
 }
 
-/// More numbers do not fit beside an axis on a narrow screen.
-const MOST_TICKS: usize = 6;
-
 impl Axis {
     /// From 0 to at least this.
     pub(super) fn linear(most: f64) -> Self {
@@ -37,17 +34,17 @@ impl Axis {
         .clamp(0.0, 1.0)
     }
 
-    /// Round values on it, and how they are written.
-    pub(super) fn ticks(self) -> Vec<(f64, String)> {
+    /// At most so many round values on it, and how they are written.
+    pub(super) fn ticks(self, count: usize) -> Vec<(f64, String)> {
         match self {
             Self::Linear(most) => {
-                let step = step(most / (MOST_TICKS - 1) as f64);
+                let step = step(most / (count - 1) as f64);
                 let decimals = (-step.log10().floor()).clamp(0.0, 9.0) as usize;
                 let values = (0..).map(|n| f64::from(n) * step).take_while(|value| *value <= most);
                 values.map(|value| (value, format!("{value:.decimals$}"))).collect()
             }
             Self::Decades(from, to) => {
-                let every = ((to - from) as usize).div_ceil(MOST_TICKS - 1);
+                let every = ((to - from) as usize).div_ceil(count - 1);
                 let written = |power: i32| match power {
                     ..0 => format!("{:.*}", power.unsigned_abs() as usize, 10_f64.powi(power)),
                     0..6 => format!("{:.0}", 10_f64.powi(power)),
@@ -71,7 +68,7 @@ mod tests {
     use super::*;
 
     fn written(axis: Axis) -> Vec<String> {
-        axis.ticks().into_iter().map(|(_, written)| written).collect()
+        axis.ticks(6).into_iter().map(|(_, written)| written).collect()
     }
 
     #[test]
@@ -82,8 +79,8 @@ mod tests {
         assert_eq!(written(Axis::decades(0.0, 3.0)), ["0.1", "1", "10"]);
         assert_eq!(written(Axis::decades(0.1, 1e9)), ["0.1", "10", "1000", "100000", "1e7", "1e9"]);
         for most in [1e-9, 0.0, 7.3, 123_456.0, 1.8e16, f64::INFINITY, f64::NAN] {
-            let ticks = Axis::linear(most).ticks();
-            assert!((2..=MOST_TICKS).contains(&ticks.len()), "{most}: {ticks:?}");
+            let ticks = Axis::linear(most).ticks(6);
+            assert!((2..=6).contains(&ticks.len()), "{most}: {ticks:?}");
         }
     }
 

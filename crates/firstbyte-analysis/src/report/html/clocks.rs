@@ -45,7 +45,10 @@ fn write_clock(clock: &Clock, page: &mut Page) {
         page.ours("<p class=\"unit\">requests in progress</p>");
         draw(clock, plot, in_flight, &label, page);
     }
-    page.ours("<p class=\"unit across\">seconds</p><figcaption>");
+    if clock.with_queue + clock.with_in_flight > 0 {
+        page.ours("<p class=\"unit across\">seconds</p>");
+    }
+    page.ours("<figcaption>");
     page.text(captions::queue(clock));
     if clock.with_in_flight > 0 {
         page.text(format_args!(" Below: {}", captions::in_flight(clock)));

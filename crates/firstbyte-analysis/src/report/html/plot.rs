@@ -7,6 +7,8 @@ use super::{axis::Axis, page::Page};
 
 /// Between the frame and the first and last place, in per cent.
 const MARGIN: f64 = 1.0;
+/// More numbers do not fit below a chart on a narrow screen.
+const MOST_TICKS: usize = 6;
 /// Above the chart.
 const TOP: f64 = 8.0;
 /// For the numbers below it.
@@ -41,7 +43,7 @@ impl Plot {
         let whole = TOP + self.height + BELOW;
         page.open("div", &[("class", &"plot"), ("role", &"group"), ("aria-label", &label)]);
         page.open("svg", &[("class", &"y"), ("height", &whole), ("aria-hidden", &"true")]);
-        for (value, written) in self.upwards.ticks() {
+        for (value, written) in self.upwards.ticks(MOST_TICKS) {
             page.element(
                 "text",
                 &[("x", &"100%"), ("dx", &-6), ("y", &self.y(value)), ("dy", &4)],
@@ -50,7 +52,7 @@ impl Plot {
         }
         page.close("svg");
         page.open("svg", &[("class", &"area"), ("height", &whole)]);
-        for (value, _) in self.upwards.ticks() {
+        for (value, _) in self.upwards.ticks(MOST_TICKS) {
             let y = self.y(value);
             page.empty("line", &[("class", &"grid"), ("x2", &"100%"), ("y1", &y), ("y2", &y)]);
         }
@@ -62,7 +64,7 @@ impl Plot {
 
     fn numbers_below(&self, page: &mut Page) {
         let y = TOP + self.height + BELOW - 6.0;
-        for (value, written) in self.across.ticks() {
+        for (value, written) in self.across.ticks(MOST_TICKS) {
             let place = self.across.place(value);
             // The outer ones stay within the frame.
             let anchor = if place < 0.04 {
