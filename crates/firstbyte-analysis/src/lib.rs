@@ -1,7 +1,7 @@
 //! Reads logs of firstbyte: from mixed lines to calls, and to where their time went.
 //!
 //! ```text
-//! files ─> ingest ─> Entry ─> correlate ─> Log ─> measure
+//! files ─> ingest ─> Entry ─> correlate ─> Log ─> measure, diagnose ─> report
 //! ```
 //!
 //! Everything here knows the wire formats only, through `firstbyte-core`; nothing prints.

@@ -2,9 +2,18 @@ use crate::support::{run, stderr, stdout};
 
 #[test]
 fn every_help_has_examples_and_the_exit_codes() {
-    for command in
-        ["demo", "mock", "call", "stats", "slowest", "trace", "diagnose", "compare", "changepoint"]
-    {
+    for command in [
+        "demo",
+        "mock",
+        "call",
+        "stats",
+        "slowest",
+        "trace",
+        "diagnose",
+        "compare",
+        "changepoint",
+        "report",
+    ] {
         let output = run(&[command, "--help"]);
         let help = stdout(&output);
         assert_eq!(output.status.code(), Some(0), "{command}");
@@ -12,9 +21,18 @@ fn every_help_has_examples_and_the_exit_codes() {
         assert!(help.contains("Exit codes:") && help.contains("130"), "{help}");
     }
     let help = stdout(&run(&["--help"]));
-    for command in
-        ["demo", "mock", "call", "stats", "slowest", "trace", "diagnose", "compare", "changepoint"]
-    {
+    for command in [
+        "demo",
+        "mock",
+        "call",
+        "stats",
+        "slowest",
+        "trace",
+        "diagnose",
+        "compare",
+        "changepoint",
+        "report",
+    ] {
         assert!(help.contains(&format!("\n  {command}")), "{help}");
     }
 }
