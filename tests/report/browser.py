@@ -1,4 +1,4 @@
-"""Reports in a real browser: nothing is loaded or complained about, scripts only add to the page, it is readable.
+"""Reports in a real browser: nothing is loaded or complained about, scripts only add, all can be read.
 
 usage: browser.py CHROMIUM CHROMEDRIVER FOLDER
 """

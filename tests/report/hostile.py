@@ -4,7 +4,7 @@ import json
 
 NASTY = [
     "<script>document.title='owned'</script>",
-    "\"><img src=x onerror=\"document.title='owned'\">",
+    '"><img src=x onerror="document.title=\'owned\'">',
     "</style></title></script><script>document.title='owned'</script>",
     "' onmouseover='document.title=1",
     "javascript:document.title='owned'",
@@ -23,5 +23,7 @@ for n, text in enumerate(NASTY):
         "op": text,
         "target": text,
     }
-    print(json.dumps(line | {"name": "client.send", "url": f"http://h/{text}"}))
-    print(json.dumps(line | {"name": "client.done", "wall_us": 900_000 * (n + 1), "pool_us": 800_000 * (n + 1)}))
+    begin = {"name": "client.send", "url": f"http://h/{text}"}
+    end = {"name": "client.done", "wall_us": 900_000 * (n + 1), "pool_us": 800_000 * (n + 1)}
+    print(json.dumps(line | begin))
+    print(json.dumps(line | end))

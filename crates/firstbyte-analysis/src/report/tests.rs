@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{audit::audit, *};
 
 /// Texts that mean something in HTML, in Markdown, or to a terminal.
-const NASTY: [&str; 12] = [
+pub(super) const NASTY: [&str; 12] = [
     "<script>alert(1)</script>",
     "\"><img src=x onerror=alert(1)>",
     "' onmouseover='alert(1)",
@@ -45,12 +45,19 @@ fn call(n: usize, second: f64, queue_ms: usize, op: &str) -> String {
     )
 }
 
-fn json_line(id: &str, op: &str, target: &str, wall_us: u64) -> String {
-    let line = serde_json::json!({
-        "v": 1, "tag": "weights", "tid": id, "name": "client.done", "t_ns": 5, "unix_ns": 6, "wall_us": wall_us,
-        "rpc_us": wall_us / 3, "queue_us": wall_us - wall_us / 3, "op": op, "target": target, "attempt": 1,
-    });
-    format!("{line}\n")
+/// A call as JSON lines, with its begin, so that it is on the axis of time.
+fn json_call(id: &str, op: &str, target: &str, wall_us: u64) -> String {
+    let line = |name: &str| {
+        serde_json::json!({
+            "v": 1, "tag": "weights", "tid": id, "name": name, "t_ns": 5, "unix_ns": 6, "op": op, "target": target,
+            "attempt": 1,
+        })
+    };
+    let (send, mut done) = (line("client.send"), line("client.done"));
+    done["wall_us"] = wall_us.into();
+    done["rpc_us"] = (wall_us / 3).into();
+    done["queue_us"] = (wall_us - wall_us / 3).into();
+    format!("{send}\n{done}\n")
 }
 
 /// Everything in a report that a log says.
@@ -91,13 +98,13 @@ fn check(report: &Report) {
 
 #[test]
 fn nasty_texts_are_texts_wherever_they_stand() {
-    for (n, nasty) in NASTY.iter().enumerate() {
-        let lines = json_line(&format!("{n:016x}"), nasty, nasty, 900_000)
-            + &json_line("00000000000000ff", "pause", nasty, 5_000_000);
+    for (n, nasty) in NASTY.into_iter().enumerate() {
+        let lines = json_call(&format!("{n:016x}"), nasty, nasty, 900_000)
+            + &json_call("00000000000000ff", "pause", nasty, 5_000_000);
         for by in [GroupBy::Op, GroupBy::Target, GroupBy::File] {
             let report = report_with(&lines, |options| {
                 options.by = Some(by);
-                options.title = (*nasty).to_owned();
+                options.title = nasty.to_owned();
             });
             assert_eq!(report.calls, 2);
             check(&report);
@@ -116,8 +123,8 @@ proptest! {
         let mut lines = String::from_utf8_lossy(&noise).into_owned();
         for (n, (id, op, target, wall, nasty)) in calls.iter().enumerate() {
             lines += "\n";
-            lines += &json_line(id, op, &format!("{target}{}", NASTY[*nasty]), *wall);
-            lines += &json_line(&format!("{n:016x}"), NASTY[*nasty], target, wall / 1000);
+            lines += &json_call(id, op, &format!("{target}{}", NASTY[*nasty]), *wall);
+            lines += &json_call(&format!("{n:016x}"), NASTY[*nasty], target, wall / 1000);
         }
         let report = report(&lines);
         check(&report);
@@ -130,7 +137,7 @@ proptest! {
 #[test]
 fn markdown_and_json_have_no_text_that_is_more_than_text() {
     let lines: String =
-        NASTY.iter().map(|nasty| json_line("00000000000000ff", nasty, "h", 10_000)).collect();
+        NASTY.iter().map(|nasty| json_call("00000000000000ff", nasty, "h", 10_000)).collect();
     let report = report(&lines);
     let text = markdown(&report);
     let table = text.lines().filter(|line| line.starts_with("| 00000000000000ff"));

@@ -100,3 +100,20 @@ impl Write for Escaping<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{audit::audit, tests::NASTY};
+
+    #[test]
+    fn a_text_comes_back_from_an_element_and_from_an_attribute() {
+        for nasty in NASTY {
+            let mut page = Page::default();
+            page.element("p", &[("class", &nasty)], nasty);
+            page.empty("rect", &[("class", &nasty)]);
+            let nasty = visible(nasty);
+            assert_eq!(audit(&page.finish()).text, [nasty.clone(), nasty.clone(), nasty].concat());
+        }
+    }
+}
