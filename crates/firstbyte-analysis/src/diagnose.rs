@@ -15,7 +15,10 @@ pub use self::{
     change::{ChangePoint, change_points},
     rules::{Kind, Rule, RuleError, Rules, Thresholds},
 };
-use crate::correlate::Log;
+use crate::{
+    correlate::{Call, Log},
+    measure::Window,
+};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,8 +87,20 @@ pub struct Finding {
 /// What is wrong in these logs, the worst first.
 #[must_use]
 pub fn diagnose(log: &Log, rules: &Rules, thresholds: Thresholds) -> Vec<Finding> {
-    let mut findings = calls::findings(log, rules, thresholds);
-    findings.extend(several::findings(log, rules, thresholds));
+    diagnose_within(log, Window::default(), rules, thresholds)
+}
+
+/// The same, of the calls within a window; what happens beside the calls is looked at whole.
+#[must_use]
+pub fn diagnose_within(
+    log: &Log,
+    window: Window,
+    rules: &Rules,
+    thresholds: Thresholds,
+) -> Vec<Finding> {
+    let calls: Vec<Call<'_>> = log.calls().filter(|call| window.has(call)).collect();
+    let mut findings = calls::findings(&calls, rules, thresholds);
+    findings.extend(several::findings(&calls, rules, thresholds));
     findings.extend(beside::findings(log, rules));
     findings.sort_by(|a, b| b.severity.cmp(&a.severity).then(b.weight.total_cmp(&a.weight)));
     findings

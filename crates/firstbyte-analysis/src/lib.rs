@@ -1,7 +1,7 @@
 //! Reads logs of firstbyte: from mixed lines to calls, and to where their time went.
 //!
 //! ```text
-//! files ─> ingest ─> Entry ─> correlate ─> Log ─> measure
+//! files ─> ingest ─> Entry ─> correlate ─> Log ─> measure, diagnose ─> report
 //! ```
 //!
 //! Everything here knows the wire formats only, through `firstbyte-core`; nothing prints.
@@ -27,10 +27,15 @@ pub mod correlate;
 pub mod diagnose;
 mod entry;
 pub mod ingest;
+pub mod json;
 pub mod measure;
+mod notices;
+pub mod report;
 pub mod updates;
+pub mod waterfall;
 
 pub use self::{
     correlate::{Call, Log},
     ingest::{Options, Tally},
+    notices::notices,
 };

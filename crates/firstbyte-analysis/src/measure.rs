@@ -19,5 +19,6 @@ pub use self::{
 };
 pub(crate) use self::{
     relation::{thinned, two_sided},
+    stats::UNKNOWN,
     summary::Z95,
 };

@@ -5,6 +5,7 @@ use std::{
     io::{self, IsTerminal},
 };
 
+use firstbyte_analysis::waterfall::{Row, Side};
 use firstbyte_core::Micros;
 
 /// How it may look.
@@ -20,20 +21,9 @@ pub(crate) const LABEL: usize = 28;
 const FEWEST_CELLS: usize = 8;
 const MOST_CELLS: usize = 60;
 
-pub(crate) const CLIENT: &str = "36";
-pub(crate) const SERVER: &str = "33";
-pub(crate) const UNKNOWN: &str = "90";
-
-/// A row of a waterfall.
-#[derive(Debug)]
-pub(crate) struct Bar {
-    pub(crate) name: &'static str,
-    /// Whether it is a part of the row before.
-    pub(crate) inner: bool,
-    pub(crate) start: Micros,
-    pub(crate) length: Micros,
-    pub(crate) colour: &'static str,
-}
+const CLIENT: &str = "36";
+const SERVER: &str = "33";
+const RESIDUAL: &str = "90";
 
 impl Style {
     /// That of the standard output.
@@ -45,24 +35,31 @@ impl Style {
 }
 
 /// Writes the rows on an axis from 0 to `wall`.
-pub(crate) fn write(bars: &[Bar], wall: Micros, style: &Style, out: &mut String) -> fmt::Result {
+pub(crate) fn write(rows: &[Row], wall: Micros, style: &Style, out: &mut String) -> fmt::Result {
     let cells = style.width.saturating_sub(LABEL + 1).clamp(FEWEST_CELLS, MOST_CELLS);
     let wall = wall.0.max(1) as f64;
     let cell = |at: Micros| ((at.0 as f64 / wall * cells as f64).round() as usize).min(cells);
-    for bar in bars {
-        let (from, to) = (cell(bar.start), cell(bar.start + bar.length));
+    for row in rows {
+        let (from, to) = (cell(row.start), cell(row.start + row.length));
         let drawn = if to > from { "█".repeat(to - from) } else { "▏".to_owned() };
-        let indent = if bar.inner { "  " } else { "" };
-        let name = format!("{indent}{}", bar.name);
-        write!(out, "{name:<14}{:>10} ms ", bar.length)?;
+        let name = "  ".repeat(row.depth.into()) + row.name;
+        write!(out, "{name:<14}{:>10} ms ", row.length)?;
         // A short last phase still shows inside the axis.
         let pad = " ".repeat(from.min(cells - 1));
         match style.colour {
-            true => writeln!(out, "{pad}\x1b[{}m{drawn}\x1b[0m", bar.colour)?,
+            true => writeln!(out, "{pad}\x1b[{}m{drawn}\x1b[0m", colour(row.side))?,
             false => writeln!(out, "{pad}{drawn}")?,
         }
     }
     Ok(())
+}
+
+const fn colour(side: Side) -> &'static str {
+    match side {
+        Side::Client => CLIENT,
+        Side::Server => SERVER,
+        _ => RESIDUAL,
+    }
 }
 
 /// Text of a log as one can show it: nothing that a terminal could take for a command.
@@ -76,15 +73,11 @@ mod tests {
 
     #[test]
     fn a_narrow_terminal_gets_narrow_bars() {
-        let bar = Bar {
-            name: "wait",
-            inner: false,
-            start: Micros(100),
-            length: Micros(900),
-            colour: CLIENT,
-        };
+        let line = b"[weights][00f067aa0ba902b7] client.done wall_ms=1.0 pool_ms=0.1 wait_ms=0.9\n";
+        let log = firstbyte_analysis::Log::from_bytes(line);
+        let rows = firstbyte_analysis::waterfall::rows(&log.calls().next().unwrap());
         let mut out = String::new();
-        write(&[bar], Micros(1000), &Style { colour: false, width: 20 }, &mut out).unwrap();
+        write(&rows[1..], Micros(1000), &Style { colour: false, width: 20 }, &mut out).unwrap();
         assert!(out.trim_end().chars().count() <= LABEL + FEWEST_CELLS, "{out}");
     }
 

@@ -36,6 +36,7 @@ enum Command {
     Compare(read::compare::Args),
     Changepoint(read::changepoint::Args),
     Updates(read::updates::Args),
+    Report(read::report::Args),
 }
 
 /// Runs a command to its end, on this process's standard streams, and returns its exit code.
@@ -64,5 +65,6 @@ pub fn run(program: Vec<OsString>, arguments: impl IntoIterator<Item = OsString>
         Command::Compare(args) => read::compare::run(&args),
         Command::Changepoint(args) => read::changepoint::run(&args),
         Command::Updates(args) => read::updates::run(&args),
+        Command::Report(args) => read::report::run(&args),
     })
 }

@@ -91,6 +91,21 @@ impl<'a> Call<'a> {
         Some(&self.log.engine[found])
     }
 
+    /// How it ended, in words.
+    #[must_use]
+    pub fn ending(&self) -> String {
+        match self.client.map(|half| (half.end, half.status)) {
+            None => "the client's half is missing".to_owned(),
+            Some((ClientEnd::Done, Some(status))) => format!("status {status}"),
+            Some((ClientEnd::Done, None)) => "done".to_owned(),
+            Some((ClientEnd::Failed { outcome, phase, error }, _)) => {
+                let word = |word: Option<Name>| word.map_or("unknown", |word| self.log.name(word));
+                format!("failed in {}: {}, outcome {}", word(phase), word(error), word(outcome))
+            }
+            Some((ClientEnd::Open, _)) => "it has no end in these logs".to_owned(),
+        }
+    }
+
     /// The text of a name of its halves.
     #[must_use]
     pub fn name(&self, name: Name) -> &'a str {

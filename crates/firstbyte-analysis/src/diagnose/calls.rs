@@ -6,7 +6,7 @@ use firstbyte_core::{Micros, Phase};
 
 use super::{Confidence, Finding, Rules, Severity, Thresholds};
 use crate::{
-    correlate::{Call, ClientHalf, Log, Server, ServerHalf},
+    correlate::{Call, ClientHalf, Server, ServerHalf},
     measure::{Metric, Summary},
 };
 
@@ -16,17 +16,17 @@ const SHOWN: usize = 3;
 /// A part of a call, by the name that rules know it by.
 type Part = (&'static str, Micros);
 
-pub(super) fn findings(log: &Log, rules: &Rules, thresholds: Thresholds) -> Vec<Finding> {
+pub(super) fn findings(calls: &[Call<'_>], rules: &Rules, thresholds: Thresholds) -> Vec<Finding> {
     let mut slow: BTreeMap<&'static str, Vec<(Micros, Call<'_>)>> = BTreeMap::new();
     let (mut judged, mut too_slow) = (0, 0);
-    for call in log.calls() {
+    for call in calls {
         if call.client.is_none() || !call.ended_well() {
             continue;
         }
         judged += 1;
-        if let Some((part, time)) = culprit(&call, thresholds) {
+        if let Some((part, time)) = culprit(call, thresholds) {
             too_slow += 1;
-            slow.entry(part).or_default().push((time, call));
+            slow.entry(part).or_default().push((time, *call));
         }
     }
     let found = slow.into_iter().filter_map(|(part, mut calls)| {

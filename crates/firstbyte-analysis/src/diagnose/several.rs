@@ -6,7 +6,7 @@ use firstbyte_core::Micros;
 
 use super::{Confidence, Finding, Kind, Rule, Rules, Severity, Thresholds};
 use crate::{
-    correlate::{Call, ClientEnd, Log},
+    correlate::{Call, ClientEnd},
     measure::{Metric, Summary, Trend},
 };
 
@@ -17,11 +17,11 @@ type ByServer<'a> = BTreeMap<(&'a str, &'a str), Vec<Call<'a>>>;
 const FEWEST: usize = 3;
 const SHOWN: usize = 3;
 
-pub(super) fn findings(log: &Log, rules: &Rules, thresholds: Thresholds) -> Vec<Finding> {
+pub(super) fn findings(all: &[Call<'_>], rules: &Rules, thresholds: Thresholds) -> Vec<Finding> {
     let mut calls: ByServer<'_> = BTreeMap::new();
-    for call in log.calls() {
+    for call in all {
         let key = (call.operation().unwrap_or(""), call.target().unwrap_or(""));
-        calls.entry(key).or_default().push(call);
+        calls.entry(key).or_default().push(*call);
     }
     for calls in calls.values_mut() {
         calls.sort_by_key(|call| call.client.and_then(|half| half.sent_at));

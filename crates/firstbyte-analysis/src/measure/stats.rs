@@ -10,6 +10,9 @@ use super::{
 };
 use crate::correlate::{Call, ClientEnd, Log};
 
+/// The name of the group of those whose own is not told.
+pub(crate) const UNKNOWN: &str = "(unknown)";
+
 /// What calls are put together by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -21,6 +24,21 @@ pub enum GroupBy {
     Op,
     /// The server.
     Target,
+    /// The file of the client's line, or of the server's where there is none.
+    File,
+}
+
+impl GroupBy {
+    /// The name of the group that a call is in.
+    pub(crate) fn name<'a>(self, log: &'a Log, call: &Call<'a>) -> &'a str {
+        let file = || call.client.map(|half| half.source).or(call.server.map(|half| half.source));
+        match self {
+            Self::Nothing => "",
+            Self::Op => call.operation().unwrap_or(UNKNOWN),
+            Self::Target => call.target().unwrap_or(UNKNOWN),
+            Self::File => file().map_or(UNKNOWN, |file| &log.sources()[file as usize].name),
+        }
+    }
 }
 
 /// Which calls: those that were sent within a stretch of the monotonic clock, in seconds.
@@ -110,12 +128,7 @@ impl Stats {
     pub fn of(log: &Log, by: GroupBy, window: Window) -> Self {
         let mut groups: BTreeMap<&str, Vec<Call<'_>>> = BTreeMap::new();
         for call in log.calls().filter(|call| window.has(call)) {
-            let name = match by {
-                GroupBy::Nothing => "",
-                GroupBy::Op => call.operation().unwrap_or("(unknown)"),
-                GroupBy::Target => call.target().unwrap_or("(unknown)"),
-            };
-            groups.entry(name).or_default().push(call);
+            groups.entry(by.name(log, &call)).or_default().push(call);
         }
         let mut groups: Vec<Group> =
             groups.into_iter().map(|(name, calls)| Group::of(name, &calls)).collect();

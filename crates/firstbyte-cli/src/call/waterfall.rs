@@ -2,10 +2,11 @@
 
 use std::fmt::{self, Write as _};
 
+use firstbyte_analysis::waterfall::rows_of_split;
 use firstbyte_client::{AdminResponse, ClientError};
-use firstbyte_core::{Micros, Phase, Split};
+use firstbyte_core::Split;
 
-use crate::bars::{self, Bar, CLIENT, SERVER, Style, UNKNOWN};
+use crate::bars::{self, Style};
 
 /// Characters of an error's body that are shown.
 const MOST_OF_A_BODY: usize = 300;
@@ -40,7 +41,7 @@ fn write_answer(
         }
         _ => writeln!(out, "wall {wall} ms, rpc and queue unknown\n")?,
     }
-    bars::write(&bars(split), split.wall(), style, out)?;
+    bars::write(&rows_of_split(split), split.wall(), style, out)?;
     if !response.status.is_success() && !response.body.is_empty() {
         writeln!(out, "\nanswer: {}", excerpt(&response.body))?;
     }
@@ -72,41 +73,6 @@ fn write_error(error: &ClientError, out: &mut String) -> fmt::Result {
         return writeln!(out);
     };
     writeln!(out, "{advice}\n")
-}
-
-fn bars(split: &Split) -> Vec<Bar> {
-    let mut bars = Vec::new();
-    let mut start = Micros(0);
-    for phase in Phase::ALL {
-        let Some(length) = split.phases.get(phase) else { continue };
-        bars.push(Bar { name: phase.as_str(), inner: false, start, length, colour: CLIENT });
-        if phase == Phase::Wait {
-            bars.extend(server_bars(split, start));
-        }
-        start = start + length;
-    }
-    bars
-}
-
-/// The parts of the wait. What is a residual comes first: nobody knows where it really was.
-fn server_bars(split: &Split, wait_start: Micros) -> Vec<Bar> {
-    let mut start = wait_start;
-    [
-        ("unattributed", split.unattributed, UNKNOWN),
-        ("network", split.network, UNKNOWN),
-        ("kernel", split.kernel, SERVER),
-        ("handler", split.handler, SERVER),
-        ("rpc", split.rpc, SERVER),
-        ("respond", split.respond, SERVER),
-    ]
-    .into_iter()
-    .filter_map(|(name, length, colour)| {
-        let length = length?;
-        let bar = Bar { name, inner: true, start, length, colour };
-        start = start + length;
-        Some(bar)
-    })
-    .collect()
 }
 
 /// What is not known, and why.
@@ -150,7 +116,7 @@ fn reasons(split: &Split) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use firstbyte_core::{PhaseTimer, ReportedRpc, Timestamp, header::ServerTiming};
+    use firstbyte_core::{Micros, Phase, PhaseTimer, ReportedRpc, Timestamp, header::ServerTiming};
 
     use super::*;
 
@@ -166,7 +132,8 @@ mod tests {
 
     fn drawn(split: &Split, width: usize) -> Vec<String> {
         let mut out = String::new();
-        bars::write(&bars(split), split.wall(), &Style { colour: false, width }, &mut out).unwrap();
+        bars::write(&rows_of_split(split), split.wall(), &Style { colour: false, width }, &mut out)
+            .unwrap();
         out.lines().map(str::to_owned).collect()
     }
 

@@ -6,8 +6,11 @@ use std::{
     path::PathBuf,
 };
 
-use firstbyte_analysis::diagnose::{Finding, Rules, diagnose};
-use serde_json::{Value, json};
+use firstbyte_analysis::{
+    diagnose::{Finding, Rules, Thresholds, diagnose},
+    json as to,
+};
+use serde_json::json;
 
 use super::{Inputs, preface};
 use crate::{
@@ -29,32 +32,47 @@ thresholds are in TOML; --rules adds yours. docs/runbook.md has a section for ea
 pub(crate) struct Args {
     #[command(flatten)]
     inputs: Inputs,
+    #[command(flatten)]
+    judging: Judging,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// From when on a call is slow, and what is looked for then.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Judging {
     /// Size of the model, which decides from when on a call is slow
     #[arg(long, value_name = "SIZE", default_value = "medium")]
     model: String,
     /// TOML file whose rules and thresholds are added to the built-in ones, or replace them
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
+}
+
+impl Judging {
+    pub(crate) fn rules(&self) -> Result<(Rules, Thresholds), Error> {
+        let mut rules = Rules::default();
+        if let Some(path) = &self.rules {
+            let named =
+                |error: &dyn fmt::Display| Error::usage(format!("{}: {error}", path.display()));
+            let text = fs::read_to_string(path).map_err(|error| named(&error))?;
+            rules = rules.extended(&text).map_err(|error| named(&error))?;
+        }
+        let thresholds = rules.thresholds(&self.model).ok_or_else(|| {
+            let sizes: Vec<_> = rules.sizes().collect();
+            Error::usage(format!("--model {}: not one of {}", self.model, sizes.join(", ")))
+        })?;
+        Ok((rules, thresholds))
+    }
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
-    let mut rules = Rules::default();
-    if let Some(path) = &args.rules {
-        let named = |error: &dyn fmt::Display| Error::usage(format!("{}: {error}", path.display()));
-        let text = fs::read_to_string(path).map_err(|error| named(&error))?;
-        rules = rules.extended(&text).map_err(|error| named(&error))?;
-    }
-    let thresholds = rules.thresholds(&args.model).ok_or_else(|| {
-        let sizes: Vec<_> = rules.sizes().collect();
-        Error::usage(format!("--model {}: not one of {}", args.model, sizes.join(", ")))
-    })?;
+    let (rules, thresholds) = args.judging.rules()?;
     let log = args.inputs.read()?;
     let findings = diagnose(&log, &rules, thresholds);
     if args.json {
-        let findings: Vec<_> = findings.iter().map(to_json).collect();
+        let findings: Vec<_> = findings.iter().map(to::finding).collect();
         exit::print(format!("{:#}\n", json!({ "findings": findings })))?;
     } else {
         exit::print(preface(&log) + &render(&findings, log.calls().count()))?;
@@ -90,12 +108,4 @@ fn write_all(findings: &[Finding], calls: usize, out: &mut String) -> fmt::Resul
         writeln!(out, "   next: {}", plain(&rule.next))?;
     }
     writeln!(out, "\ndocs/runbook.md has a section for each.")
-}
-
-fn to_json(finding: &Finding) -> Value {
-    json!({
-        "id": finding.rule.id, "title": finding.rule.title, "severity": finding.severity.as_str(),
-        "confidence": finding.confidence.to_string(), "numbers": finding.numbers, "evidence": finding.evidence,
-        "rivals": finding.rule.rivals, "next": finding.rule.next,
-    })
 }

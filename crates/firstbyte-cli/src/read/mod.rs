@@ -3,6 +3,7 @@
 pub(crate) mod changepoint;
 pub(crate) mod compare;
 pub(crate) mod diagnose;
+pub(crate) mod report;
 pub(crate) mod slowest;
 pub(crate) mod stats;
 pub(crate) mod trace;
@@ -10,7 +11,7 @@ pub(crate) mod updates;
 
 use std::{fmt::Write as _, path::PathBuf};
 
-use firstbyte_analysis::{Log, Options, correlate::offsets};
+use firstbyte_analysis::{Log, Options, notices};
 
 use crate::{bars::plain, exit::Error};
 
@@ -39,50 +40,9 @@ fn preface(log: &Log) -> String {
     let files = log.sources().len();
     let mut text =
         format!("{} {}: {}\n", files, if files == 1 { "file" } else { "files" }, log.tally());
-    // Writing to a string cannot fail.
-    if log.over_limit() > 0 {
-        _ = writeln!(
-            text,
-            "NOTICE: {} lines are of traces beyond those that are kept and count nowhere below; see --max-traces.",
-            log.over_limit()
-        );
-    }
-    if log.tally().misfits > 0 {
-        _ = writeln!(
-            text,
-            "NOTICE: a value that is none, such as NaN for a duration, is taken as unknown; lines with one: {}.",
-            log.tally().misfits
-        );
-    }
-    if log.timeline().over_limit() > 0 {
-        _ = writeln!(
-            text,
-            "NOTICE: {} lines beside the calls are beyond those that are kept and count nowhere below; read fewer files at a \
-             time.",
-            log.timeline().over_limit()
-        );
-    }
-    for offset in offsets(log) {
-        let name = |source: u32| plain(&log.sources()[source as usize].name);
-        let ms = |nanos: Option<i128>| {
-            nanos.map_or("unknown".to_owned(), |nanos| format!("{:.3} ms", nanos as f64 / 1e6))
-        };
-        let empty = offset.least.zip(offset.most).is_some_and(|(least, most)| least > most);
-        _ = writeln!(
-            text,
-            "NOTICE: {} and {} are not known to share a clock, so their moments are not compared. By causality \
-             the second is ahead by at least {} and at most {} (n {}).{}",
-            name(offset.client),
-            name(offset.server),
-            ms(offset.least),
-            ms(offset.most),
-            offset.calls,
-            if empty {
-                " That cannot be: a clock was set, or there are more than two."
-            } else {
-                ""
-            },
-        );
+    for notice in notices(log) {
+        // Writing to a string cannot fail.
+        _ = writeln!(text, "NOTICE: {}", plain(&notice));
     }
     text
 }

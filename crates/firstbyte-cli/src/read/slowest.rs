@@ -5,8 +5,8 @@ use std::{
     fmt::{self, Write as _},
 };
 
-use firstbyte_analysis::{Call, Log, measure::Metric};
-use firstbyte_core::{Micros, Phase};
+use firstbyte_analysis::{Call, Log, measure::Metric, waterfall::largest_part};
+use firstbyte_core::Micros;
 
 use super::{Inputs, preface};
 use crate::{
@@ -85,15 +85,4 @@ fn write_table(calls: &[(Micros, Call<'_>)], by: Metric, out: &mut String) -> fm
         )?;
     }
     Ok(())
-}
-
-/// The longest of the parts that wall is made of, as far as they are known: the wait by what it is made of.
-fn largest_part(call: &Call<'_>) -> Option<(Metric, Micros)> {
-    let is_part = |metric: &Metric| match metric {
-        Metric::Phase(phase) => *phase != Phase::Wait,
-        Metric::Server(_) | Metric::Rpc => true,
-        _ => false,
-    };
-    let parts = Metric::all().into_iter().filter(is_part);
-    parts.filter_map(|part| Some((part, part.of(call)?))).max_by_key(|(_, time)| *time)
 }

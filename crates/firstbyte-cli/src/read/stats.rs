@@ -12,11 +12,9 @@ use clap::ValueEnum;
 use firstbyte_analysis::{
     Log,
     baselines::Finding,
-    measure::{
-        Correlation, Group, GroupBy, Interval, Metric, Percentile, Share, Stats, Summary, Window,
-    },
+    json as to,
+    measure::{Group, GroupBy, Interval, Percentile, Share, Stats, Summary, Window},
 };
-use firstbyte_core::Micros;
 use serde_json::{Value, json};
 
 use super::{Inputs, preface};
@@ -183,45 +181,10 @@ pub(super) fn write_row(
 }
 
 fn to_json(log: &Log, stats: &Stats) -> Value {
-    let tally = log.tally();
     json!({
-        "lines": {"total": tally.total(), "parsed": tally.parsed, "skipped": tally.skipped(),
-                  "unknown": tally.unknown, "misfits": tally.misfits, "over_limit": log.over_limit(),
-                  "beside_over_limit": log.timeline().over_limit()},
-        "groups": stats.groups.iter().map(group_json).collect::<Vec<_>>(),
-        "timeline": stats.timeline.iter().map(|(name, summary)| (name.replace(' ', "_"), summary_json(summary, None)))
-            .collect::<serde_json::Map<_, _>>(),
+        "lines": to::lines(log),
+        "groups": stats.groups.iter().map(to::group).collect::<Vec<_>>(),
+        "timeline": to::timeline(&stats.timeline),
         "amounts": beside::to_json(&stats.amounts),
-    })
-}
-
-fn group_json(group: &Group) -> Value {
-    let metrics = group.rows.iter();
-    let metrics = metrics.map(|(metric, summary, share)| {
-        (Metric::as_str(*metric).to_owned(), summary_json(summary, *share))
-    });
-    json!({
-        "name": group.name, "calls": group.calls, "whole": group.whole, "client_only": group.client_only,
-        "server_only": group.server_only, "failed": group.failed, "open": group.open,
-        "metrics": metrics.collect::<serde_json::Map<_, _>>(),
-        "rpc_trend": group.rpc_trend.map(|t| json!({"n": t.n, "slope_ms_per_s": t.slope_per_s, "p": t.p})),
-        "queue_and_in_flight": group.queue_and_in_flight.map(correlation_json),
-        "queue_and_generation": group.queue_and_generation.map(correlation_json),
-        "queue_while_generating": group.queue_by_generation.generating.map(|queue| summary_json(&queue, None)),
-        "queue_while_not_generating": group.queue_by_generation.idle.map(|queue| summary_json(&queue, None)),
-    })
-}
-
-fn correlation_json(correlation: Correlation) -> Value {
-    json!({"n": correlation.n, "rho": correlation.rho, "p": correlation.p})
-}
-
-pub(super) fn summary_json(summary: &Summary, share: Option<Share>) -> Value {
-    let ms = Micros::as_millis_f64;
-    let percentile = |p: Percentile| json!({"value": ms(p.value), "interval": p.interval.map(|i| [ms(i.low), ms(i.high)])});
-    json!({
-        "n": summary.n, "min": ms(summary.min), "mean": summary.mean_ms, "max": ms(summary.max),
-        "stddev": summary.stddev_ms, "p50": percentile(summary.p50), "p95": summary.p95.map(percentile),
-        "p99": summary.p99.map(percentile), "of_wall": share.map(|share| share.of_wall),
     })
 }

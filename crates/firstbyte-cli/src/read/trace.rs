@@ -2,16 +2,11 @@
 
 use std::fmt::{self, Write as _};
 
-use firstbyte_analysis::{
-    Call, Log,
-    correlate::{ClientEnd, ClientHalf, Server},
-    measure::Metric,
-};
-use firstbyte_core::{Micros, Phase};
+use firstbyte_analysis::{Call, Log, measure::Metric, waterfall::rows};
 
 use super::{Inputs, preface};
 use crate::{
-    bars::{self, Bar, CLIENT, SERVER, Style, UNKNOWN, plain},
+    bars::{self, Style, plain},
     exit::{self, Error, Exit},
 };
 
@@ -60,7 +55,7 @@ fn write_call(call: &Call<'_>, style: &Style, out: &mut String) -> fmt::Result {
     if let Some(attempt) = call.client.and_then(|half| half.attempt) {
         write!(out, ", attempt {attempt}")?;
     }
-    writeln!(out, ": {}", ending(call))?;
+    writeln!(out, ": {}", plain(&call.ending()))?;
     let told = |metric: Metric| metric.of(call);
     match (told(Metric::Wall), told(Metric::Rpc), told(Metric::Queue)) {
         (Some(wall), Some(rpc), Some(queue)) => {
@@ -77,72 +72,6 @@ fn write_call(call: &Call<'_>, style: &Style, out: &mut String) -> fmt::Result {
         bars::write(&rows(call), wall, style, out)?;
     }
     write_server(call, out)
-}
-
-fn ending(call: &Call<'_>) -> String {
-    let name = |name| plain(call.name(name));
-    match call.client.map(|half| (half.end, half.status)) {
-        None => "the client's half is missing".to_owned(),
-        Some((ClientEnd::Done, Some(status))) => format!("status {status}"),
-        Some((ClientEnd::Done, None)) => "done".to_owned(),
-        Some((ClientEnd::Failed { outcome, phase, error }, _)) => {
-            let word = |word: Option<_>| word.map_or("unknown".to_owned(), name);
-            format!("failed in {}: {}, outcome {}", word(phase), word(error), word(outcome))
-        }
-        _ => "it has no end in these logs".to_owned(),
-    }
-}
-
-fn rows(call: &Call<'_>) -> Vec<Bar> {
-    let Some(client) = call.client else { return Vec::new() };
-    let mut rows = Vec::new();
-    let mut start = Micros(0);
-    for phase in Phase::ALL {
-        let Some(length) = client.phase(phase) else { continue };
-        rows.push(Bar { name: phase.as_str(), inner: false, start, length, colour: CLIENT });
-        if phase == Phase::Wait {
-            rows.extend(inside_the_wait(call, client, start));
-        }
-        start = start + length;
-    }
-    if rows.is_empty()
-        && let (Some(rpc), Some(queue)) = (Metric::Rpc.of(call), Metric::Queue.of(call))
-    {
-        // All that is known: where the queue really was, before the engine or after it, is not.
-        rows.push(Bar { name: "queue", inner: false, start, length: queue, colour: UNKNOWN });
-        rows.push(Bar { name: "rpc", inner: false, start: queue, length: rpc, colour: SERVER });
-    }
-    rows
-}
-
-/// The parts of the wait. What is a residual comes first: nobody knows where it really was.
-fn inside_the_wait(call: &Call<'_>, client: &ClientHalf, wait_start: Micros) -> Vec<Bar> {
-    let mut start = wait_start;
-    let engine = |metric: Metric| metric.of(call).filter(|_| client.rpc().is_some());
-    let parts = [
-        ("unattributed", client.server(Server::Unattributed), UNKNOWN),
-        ("network", client.server(Server::Network), UNKNOWN),
-        ("kernel", client.server(Server::Kernel), SERVER),
-        ("handler", client.server(Server::Handler), SERVER),
-        ("rpc", client.rpc(), SERVER),
-        ("respond", client.server(Server::Respond), SERVER),
-    ];
-    let mut bars = Vec::new();
-    for (name, length, colour) in parts {
-        let Some(length) = length else { continue };
-        bars.push(Bar { name, inner: true, start, length, colour });
-        if name == "rpc" {
-            let mut within = start;
-            for (name, metric) in [("  queue", Metric::EngineQueue), ("  exec", Metric::EngineExec)]
-            {
-                let Some(length) = engine(metric) else { continue };
-                bars.push(Bar { name, inner: true, start: within, length, colour: SERVER });
-                within = within + length;
-            }
-        }
-        start = start + length;
-    }
-    bars
 }
 
 /// What only the server's own lines say.

@@ -9,6 +9,7 @@ mod diagnose;
 mod faults;
 mod mock;
 mod read;
+mod report;
 mod support;
 mod updates;
 mod usage;

@@ -1,6 +1,6 @@
 use crate::support::{run, stderr, stdout};
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "demo",
     "mock",
     "call",
@@ -11,6 +11,7 @@ const COMMANDS: [&str; 10] = [
     "compare",
     "changepoint",
     "updates",
+    "report",
 ];
 
 #[test]

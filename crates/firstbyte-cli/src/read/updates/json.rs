@@ -1,20 +1,18 @@
 //! The ledger as one JSON object.
 
-use firstbyte_analysis::updates::{CriticalPath, Ledger, ServerUpdate, Update};
+use firstbyte_analysis::{
+    json as to,
+    updates::{CriticalPath, Ledger, ServerUpdate, Update},
+};
 use firstbyte_core::Micros;
 use serde_json::{Value, json};
 
 use super::{block::kind, summaries};
-use crate::read::stats::summary_json;
-
 pub(super) fn of(ledger: &Ledger<'_>, chosen: &[(usize, &Update<'_>)]) -> Value {
     let left_out = ledger.left_out;
-    let summaries = summaries(ledger).into_iter();
-    let summaries =
-        summaries.map(|(name, summary)| (name.replace(' ', "_"), summary_json(&summary, None)));
     json!({
         "updates": chosen.iter().map(|(number, update)| one(*number, update)).collect::<Vec<_>>(),
-        "summary": {"n": ledger.updates.len(), "ms": summaries.collect::<serde_json::Map<_, _>>()},
+        "summary": {"n": ledger.updates.len(), "ms": to::timeline(&summaries(ledger))},
         "left_out": {"server_only": left_out.server_only, "without_moment": left_out.without_moment,
                      "mixed_clocks": left_out.mixed_clocks, "stray": left_out.stray},
     })

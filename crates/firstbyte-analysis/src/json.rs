@@ -1,0 +1,71 @@
+//! Results as JSON, the same in every command: durations in milliseconds, what is unknown is null.
+
+use firstbyte_core::Micros;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    correlate::Log,
+    diagnose::Finding,
+    measure::{Correlation, Group, Percentile, Share, Summary},
+};
+
+/// What became of the lines.
+#[must_use]
+pub fn lines(log: &Log) -> Value {
+    let tally = log.tally();
+    json!({
+        "total": tally.total(), "parsed": tally.parsed, "skipped": tally.skipped(), "unknown": tally.unknown,
+        "misfits": tally.misfits, "over_limit": log.over_limit(),
+        "beside_over_limit": log.timeline().over_limit(),
+    })
+}
+
+/// The calls of one group.
+#[must_use]
+pub fn group(group: &Group) -> Value {
+    let metrics = group.rows.iter();
+    let metrics = metrics
+        .map(|(metric, values, share)| (metric.as_str().to_owned(), summary(values, *share)));
+    json!({
+        "name": group.name, "calls": group.calls, "whole": group.whole, "client_only": group.client_only,
+        "server_only": group.server_only, "failed": group.failed, "open": group.open,
+        "metrics": metrics.collect::<Map<_, _>>(),
+        "rpc_trend": group.rpc_trend.map(|t| json!({"n": t.n, "slope_ms_per_s": t.slope_per_s, "p": t.p})),
+        "queue_and_in_flight": group.queue_and_in_flight.map(correlation),
+        "queue_and_generation": group.queue_and_generation.map(correlation),
+        "queue_while_generating": group.queue_by_generation.generating.map(|queue| summary(&queue, None)),
+        "queue_while_not_generating": group.queue_by_generation.idle.map(|queue| summary(&queue, None)),
+    })
+}
+
+fn correlation(correlation: Correlation) -> Value {
+    json!({"n": correlation.n, "rho": correlation.rho, "p": correlation.p})
+}
+
+/// What happens beside the calls, by name.
+#[must_use]
+pub fn timeline(timeline: &[(&'static str, Summary)]) -> Value {
+    let rows = timeline.iter();
+    let rows = rows.map(|(name, values)| (name.replace(' ', "_"), summary(values, None)));
+    Value::Object(rows.collect())
+}
+
+/// A finding.
+#[must_use]
+pub fn finding(finding: &Finding) -> Value {
+    json!({
+        "id": finding.rule.id, "title": finding.rule.title, "severity": finding.severity.as_str(),
+        "confidence": finding.confidence.to_string(), "numbers": finding.numbers, "evidence": finding.evidence,
+        "rivals": finding.rule.rivals, "next": finding.rule.next,
+    })
+}
+
+fn summary(summary: &Summary, share: Option<Share>) -> Value {
+    let ms = Micros::as_millis_f64;
+    let percentile = |p: Percentile| json!({"value": ms(p.value), "interval": p.interval.map(|i| [ms(i.low), ms(i.high)])});
+    json!({
+        "n": summary.n, "min": ms(summary.min), "mean": summary.mean_ms, "max": ms(summary.max),
+        "stddev": summary.stddev_ms, "p50": percentile(summary.p50), "p95": summary.p95.map(percentile),
+        "p99": summary.p99.map(percentile), "of_wall": share.map(|share| share.of_wall),
+    })
+}

@@ -1,0 +1,140 @@
+//! What is said beside each part of a report, in every format: what it shows, its unit, its n.
+
+use firstbyte_core::Micros;
+
+use super::{Clock, Distribution, Report};
+use crate::{
+    measure::{GroupBy, Percentile},
+    waterfall::Side,
+};
+
+/// What an arm is.
+pub(super) const fn arm(by: GroupBy) -> &'static str {
+    match by {
+        GroupBy::Nothing => "calls",
+        GroupBy::Op => "operation",
+        GroupBy::Target => "server",
+        GroupBy::File => "file",
+    }
+}
+
+/// Whose time a part is.
+pub(super) const fn side(side: Side) -> &'static str {
+    match side {
+        Side::Client => "client",
+        Side::Server => "server",
+        Side::Residual => "residual",
+    }
+}
+
+/// Which calls the report is of, if not of all.
+pub(super) fn window(report: &Report) -> Option<String> {
+    let window = report.window;
+    if window.since.is_none() && window.until.is_none() {
+        return None;
+    }
+    let since = window.since.map_or(String::new(), |since| format!(" from second {since} on"));
+    let until = window.until.map_or(String::new(), |until| format!(" before second {until}"));
+    Some(format!(
+        "Of the calls only those that were sent{since}{until} of the monotonic clock; what happens beside the calls is whole."
+    ))
+}
+
+pub(super) const PARTS: &str = "Mean of each part of wall in milliseconds, over the n calls of the arm that ended well \
+    and tell their wall; the parts add up to the mean wall. A residual is what remains of a whole: nobody measured it.";
+
+pub(super) const PERCENTILES: &str = "Milliseconds, of calls that ended well and tell the time. Percentiles by nearest \
+    rank; p95 from 20 calls on, p99 from 100. The interval is one of 95 % for the median. Of wall: the part's share.";
+
+pub(super) const SLOWEST: &str = "The slowest calls by wall, each on an axis from 0 to its own wall. Where a residual \
+    really was within the wait is not known; it is drawn first.";
+
+pub(super) const TIMELINE: &str = "Milliseconds, of all lines in the files.";
+
+/// A number of things.
+pub(super) fn counted(n: u64, thing: &str) -> String {
+    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
+}
+
+/// What is left out of a list, if anything is.
+pub(super) fn left_out(left_out: usize, what: &str) -> Option<String> {
+    (left_out > 0).then(|| format!("{left_out} more {what} are not shown."))
+}
+
+pub(super) fn queue(clock: &Clock) -> String {
+    format!(
+        "Queue (wall - rpc) in milliseconds of each call at the moment it was sent, in seconds since t = {:.3} s of {}. \
+         {}; {} of {} calls tell their queue.",
+        clock.start_s,
+        on(clock),
+        points(clock),
+        clock.with_queue,
+        clock.calls,
+    )
+}
+
+pub(super) fn in_flight(clock: &Clock) -> String {
+    format!(
+        "Requests in progress on the server when the call arrived, at the moment the call was sent; {} of {} calls tell \
+         it.",
+        clock.with_in_flight, clock.calls
+    )
+}
+
+pub(super) fn bands(clock: &Clock) -> Option<String> {
+    (clock.updates > 0).then(|| {
+        format!(
+            "Shaded: one of the {} calls of the weight-update family was in progress.",
+            clock.updates
+        )
+    })
+}
+
+/// How many of the calls are drawn, and which.
+fn points(clock: &Clock) -> String {
+    match clock.points.len() {
+        all if all == clock.calls => format!("All {all} calls"),
+        some => {
+            format!("{some} of {} calls, evenly chosen, and the slowest among them", clock.calls)
+        }
+    }
+}
+
+/// The clock, by its files.
+fn on(clock: &Clock) -> String {
+    match clock.files.as_slice() {
+        [file] => format!("the clock of {file}"),
+        files => format!("the clock that {} share", files.join(", ")),
+    }
+}
+
+pub(super) fn without_moment(report: &Report) -> Option<String> {
+    (report.without_moment > 0).then(|| {
+        format!(
+            "{} calls are on no axis of time: their moment is unknown, or their file is of several boots.",
+            report.without_moment
+        )
+    })
+}
+
+pub(super) fn distribution(distribution: &Distribution) -> String {
+    format!(
+        "Share of calls whose {} took at most so long, on a logarithmic axis of milliseconds.",
+        distribution.metric.as_str()
+    )
+}
+
+/// A duration with one decimal, or a dash where it is unknown.
+pub(super) fn ms(time: Option<Micros>) -> String {
+    time.map_or("-".to_owned(), |time| time.to_string())
+}
+
+/// A mean or a spread with one decimal, or a dash where there is none.
+pub(super) fn real(ms: Option<f64>) -> String {
+    ms.map_or("-".to_owned(), |ms| format!("{ms:.1}"))
+}
+
+/// The ends of a percentile's interval, or nothing.
+pub(super) fn interval(percentile: Percentile) -> String {
+    percentile.interval.map_or(String::new(), |ends| format!("[{}, {}]", ends.low, ends.high))
+}

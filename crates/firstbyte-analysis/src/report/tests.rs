@@ -1,0 +1,284 @@
+use std::fmt::Write as _;
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use firstbyte_core::Micros;
+use proptest::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::{audit::audit, *};
+
+/// Texts that mean something in HTML, in Markdown, or to a terminal.
+pub(super) const NASTY: [&str; 12] = [
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror=alert(1)>",
+    "' onmouseover='alert(1)",
+    "</title></style></script><script>x</script>",
+    "<!-- ",
+    "]]>",
+    "&lt;&#60;&amp",
+    "a|b`c*d_e[f](http://g)",
+    "\u{202e}txt.exe\u{2066}",
+    "\x1b[2J\x07\x7f\u{9b}",
+    "\u{0}\u{feff}\u{ffff}\r\n\t",
+    "javascript:alert(1)",
+];
+
+fn report_with(lines: &str, change: impl FnOnce(&mut Options)) -> Report {
+    let rules = Rules::default();
+    let mut options = Options::default();
+    change(&mut options);
+    let log = Log::from_bytes(lines.as_bytes());
+    Report::of(&log, &rules, rules.thresholds("small").unwrap(), &options)
+}
+
+fn report(lines: &str) -> Report {
+    report_with(lines, |_| {})
+}
+
+/// A call of this number, sent at this second, with this queue, on a server that has an rpc of 100 ms.
+fn call(n: usize, second: f64, queue_ms: usize, op: &str) -> String {
+    let wall = queue_ms + 100;
+    format!(
+        "[weights][{n:016x}] client.send url=http://h/{op} t={second:.6} op={op} target=h:80\n\
+         [weights][{n:016x}] client.done wall_ms={wall}.0 rpc_ms=100.0 queue_ms={queue_ms}.0 pool_ms={queue_ms}.0 \
+         wait_ms=100.0 op={op} target=h:80\n"
+    )
+}
+
+/// A call as JSON lines, with its begin, so that it is on the axis of time.
+fn json_call(id: &str, op: &str, target: &str, wall_us: u64) -> String {
+    let line = |name: &str| {
+        serde_json::json!({
+            "v": 1, "tag": "weights", "tid": id, "name": name, "t_ns": 5, "unix_ns": 6, "op": op, "target": target,
+            "attempt": 1,
+        })
+    };
+    let (send, mut done) = (line("client.send"), line("client.done"));
+    done["wall_us"] = wall_us.into();
+    done["rpc_us"] = (wall_us / 3).into();
+    done["queue_us"] = (wall_us - wall_us / 3).into();
+    format!("{send}\n{done}\n")
+}
+
+/// Everything in a report that a log says.
+fn texts(report: &Report) -> Vec<&str> {
+    let mut texts: Vec<&str> = report.arms.list.iter().map(Arm::name).collect();
+    for call in &report.slowest {
+        texts.extend([call.id.as_str(), &call.ending]);
+        texts.extend(call.operation.as_deref());
+        texts.extend(call.target.as_deref());
+    }
+    texts.extend(report.clocks.list.iter().flat_map(|clock| &clock.points).map(|p| p.id.as_str()));
+    texts.extend(
+        report.findings.list.iter().flat_map(|finding| &finding.evidence).map(String::as_str),
+    );
+    texts.extend(report.files.list.iter().chain(&report.notices.list).map(String::as_str));
+    texts.push(&report.title);
+    texts
+}
+
+/// Holds a page to its own policy, and to say what the report says.
+fn check(report: &Report) {
+    let page = audit(&html(report));
+    assert_eq!((page.styles.len(), page.scripts.len()), (1, 1));
+    let hash = |text: &str| BASE64_STANDARD.encode(Sha256::digest(text));
+    assert_eq!(
+        page.policy,
+        format!(
+            "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; img-src data:; base-uri 'none'; \
+             form-action 'none'",
+            hash(&page.styles[0]),
+            hash(&page.scripts[0])
+        )
+    );
+    for text in texts(report) {
+        assert!(page.text.contains(&visible(text)), "{text:?} is not there");
+    }
+}
+
+#[test]
+fn nasty_texts_are_texts_wherever_they_stand() {
+    for (n, nasty) in NASTY.into_iter().enumerate() {
+        let lines = json_call(&format!("{n:016x}"), nasty, nasty, 900_000)
+            + &json_call("00000000000000ff", "pause", nasty, 5_000_000);
+        for by in [GroupBy::Op, GroupBy::Target, GroupBy::File] {
+            let report = report_with(&lines, |options| {
+                options.by = Some(by);
+                options.title = nasty.to_owned();
+            });
+            assert_eq!(report.calls, 2);
+            check(&report);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_log_makes_a_page_of_its_own(
+        calls in prop::collection::vec((".{0,20}", ".{0,20}", ".{0,20}", 0_u64..u64::MAX, 0..NASTY.len()), 0..6),
+        noise in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let mut lines = String::from_utf8_lossy(&noise).into_owned();
+        for (n, (id, op, target, wall, nasty)) in calls.iter().enumerate() {
+            lines += "\n";
+            lines += &json_call(id, op, &format!("{target}{}", NASTY[*nasty]), *wall);
+            lines += &json_call(&format!("{n:016x}"), NASTY[*nasty], target, wall / 1000);
+        }
+        let report = report(&lines);
+        check(&report);
+        let json: serde_json::Value = serde_json::from_str(&json(&report)).unwrap();
+        prop_assert_eq!(json["calls"].as_u64(), Some(report.calls as u64));
+        prop_assert!(!markdown(&report).contains(|c: char| c.is_control() && c != '\n'));
+    }
+}
+
+#[test]
+fn markdown_and_json_have_no_text_that_is_more_than_text() {
+    let lines: String =
+        NASTY.iter().map(|nasty| json_call("00000000000000ff", nasty, "h", 10_000)).collect();
+    let report = report(&lines);
+    let text = markdown(&report);
+    let table = text.lines().filter(|line| line.starts_with("| 00000000000000ff"));
+    let cells: Vec<usize> =
+        table.map(|line| line.matches('|').count() - line.matches("\\|").count()).collect();
+    assert_eq!(cells, [9; 10], "{text}");
+    assert!(!text.contains("<script") && text.contains("\\[f\\](http:&#47;/g)"), "{text}");
+    assert!(json(&report).bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)));
+}
+
+#[test]
+fn parts_add_up_to_the_wall_of_their_arm() {
+    let lines = call(1, 1.0, 50, "a") + &call(2, 2.0, 150, "a") + &call(3, 3.0, 7, "b");
+    let report = report(&lines);
+    let told: Vec<_> =
+        report.arms.list.iter().map(|arm| (arm.name(), arm.n, arm.wall_ms())).collect();
+    assert_eq!(told, [("a", 2, Some(200.0)), ("b", 1, Some(107.0))]);
+    let parts: Vec<_> = report.arms.list[0].parts.iter().map(|p| (p.name, p.mean_ms)).collect();
+    assert_eq!(parts, [("pool", 100.0), ("rpc", 100.0)]);
+}
+
+#[test]
+fn a_failed_call_is_no_part_of_the_means_and_is_among_the_slowest() {
+    let lines = call(1, 1.0, 50, "a")
+        + "[weights][00000000000000aa] client.fail wall_ms=60000.0 error=timeout outcome=unknown phase=wait op=a\n";
+    let report = report(&lines);
+    assert_eq!(report.arms.list[0].wall_ms(), Some(150.0));
+    assert_eq!(report.slowest[0].ending, "failed in wait: timeout, outcome unknown");
+    assert_eq!(report.distributions[0].arms[0].n, 1);
+}
+
+#[test]
+fn what_is_unknown_is_said_to_be() {
+    let verdict = |lines: &str| report(lines).verdict.sentence();
+    assert_eq!(verdict(""), "Nothing can be said: there is no call in these lines.");
+    let open = "[weights][00000000000000aa] client.send url=http://h/a t=1.000000\n\
+                [weights][00000000000000aa] server.recv path=/a t=1.100000\n";
+    assert!(
+        verdict("[weights][00000000000000aa] server.recv path=/a t=1.100000\n")
+            .starts_with("Nothing can be said: none of 1 calls")
+    );
+    assert!(verdict(open).starts_with("Calls have no end"), "{}", verdict(open));
+    assert_eq!(
+        verdict(&call(1, 1.0, 5, "a")),
+        "No fault found: of 1 calls none is over its threshold (queue 100 ms, rpc 500 ms; without rpc, wall 1000 ms)."
+    );
+    let pool = verdict(&call(1, 1.0, 2000, "a"));
+    assert!(
+        pool.starts_with(
+            "The client's connection pool has no free connection: 1 of 1 calls are slow"
+        ),
+        "{pool}"
+    );
+    assert!(pool.ends_with("; measured."), "{pool}");
+    check(&report(""));
+}
+
+fn files(files: &[String]) -> Log {
+    let folder = tempfile::tempdir().unwrap();
+    let paths: Vec<_> = (0..files.len()).map(|n| folder.path().join(format!("{n}.log"))).collect();
+    for (path, lines) in paths.iter().zip(files) {
+        std::fs::write(path, lines).unwrap();
+    }
+    Log::read(&paths, &crate::Options::default()).unwrap()
+}
+
+fn clocks_of(log: &Log) -> (Vec<usize>, usize) {
+    let rules = Rules::default();
+    let report = Report::of(log, &rules, rules.thresholds("small").unwrap(), &Options::default());
+    (report.clocks.list.iter().map(|clock| clock.calls).collect(), report.without_moment)
+}
+
+#[test]
+fn clocks_that_do_not_compare_have_charts_of_their_own() {
+    let boot = |boot: &str| {
+        format!("[firstbyte] process.start pid=1 boot={boot} host=h version=0.1.0 t=1.0 unix=2.0\n")
+    };
+    let (one, two) = (call(1, 1.0, 5, "a") + &call(2, 2.0, 5, "a"), call(3, 3.0, 5, "a"));
+    assert_eq!(clocks_of(&files(&[one.clone(), two.clone()])), (vec![2, 1], 0));
+    let same = [boot("x") + &one, boot("x") + &two];
+    assert_eq!(clocks_of(&files(&same)), (vec![3], 0));
+    let other = [boot("x") + &one, boot("y") + &two];
+    assert_eq!(clocks_of(&files(&other)), (vec![2, 1], 0));
+    let mixed = [boot("x") + &boot("y") + &one, two];
+    assert_eq!(clocks_of(&files(&mixed)), (vec![1], 2));
+}
+
+#[test]
+fn many_calls_are_thinned_and_it_is_said() {
+    let mut lines = String::new();
+    for n in 0..5000 {
+        lines += &call(n, n as f64, if n == 3333 { 9000 } else { n % 7 }, ["a", "b"][n % 2]);
+    }
+    let report = report(&lines);
+    let clock = &report.clocks.list[0];
+    assert!((1000..=1010).contains(&clock.points.len()), "{}", clock.points.len());
+    let slowest = clock.points.iter().find(|point| point.slowest == Some(0)).unwrap();
+    assert_eq!((slowest.at_s, slowest.queue), (3333.0, Some(Micros(9_000_000))));
+    let html = html(&report);
+    assert!(html.contains(&format!(
+        "{} of 5000 calls, evenly chosen, and the slowest",
+        clock.points.len()
+    )));
+    assert!(html.len() < 1_000_000, "{}", html.len());
+    for arm in &report.distributions[0].arms {
+        assert_eq!((arm.n, arm.steps.len()), (2500, 200));
+        assert_eq!(arm.steps.last().map(|step| step.1), Some(1.0));
+    }
+}
+
+#[test]
+fn an_arm_too_many_is_counted() {
+    let lines: String = (0..30).map(|n| call(n, n as f64, 5, &format!("op{n}"))).collect();
+    let report = report(&lines);
+    assert_eq!((report.arms.list.len(), report.arms.left_out), (12, 18));
+    assert!(html(&report).contains("18 more arms are not shown."));
+    assert!(markdown(&report).contains("18 more arms are not shown."));
+}
+
+#[test]
+fn updates_in_progress_are_bands() {
+    let mut lines = call(1, 0.0, 900, "a") + &call(2, 0.5, 900, "a") + &call(3, 9.0, 900, "a");
+    lines += &call(4, 5.0, 900, "pause").replace("[weights]", "[admin]");
+    let clock = &report(&lines).clocks.list[0];
+    assert_eq!((clock.updates, clock.length_s), (3, 10.0));
+    let bands: Vec<String> = clock.bands.iter().fold(Vec::new(), |mut all, (from, to)| {
+        let mut band = String::new();
+        _ = write!(band, "{from:.2}-{to:.2}");
+        all.push(band);
+        all
+    });
+    assert_eq!(bands, ["0.00-1.52", "9.00-10.00"]);
+}
+
+#[test]
+fn a_window_is_of_calls_and_findings() {
+    let lines = call(1, 1.0, 5, "a") + &call(2, 8.0, 5000, "a");
+    let early = report_with(&lines, |options| options.window = Window::new(None, Some(5.0)));
+    assert_eq!((early.calls, early.findings.list.len(), early.slowest.len()), (1, 0, 1));
+    assert!(
+        html(&early).contains("only those that were sent before second 5 of the monotonic clock")
+    );
+    assert_eq!(report(&lines).findings.list.len(), 1);
+}

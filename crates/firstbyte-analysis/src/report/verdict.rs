@@ -1,0 +1,67 @@
+//! The first sentence: what is at fault, how sure that is, and by which n.
+
+use crate::diagnose::{Finding, Severity, Thresholds};
+
+use super::cut_sentence;
+
+/// What is at fault.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Verdict {
+    /// That of the worst finding; `None` if there is no finding.
+    pub severity: Option<Severity>,
+    /// What is wrong, or that nothing is, or that nothing can be said.
+    pub fault: String,
+    /// How many calls, against which threshold, how sure.
+    pub grounds: String,
+}
+
+impl Verdict {
+    /// Of findings in their order; `calls` are all calls, `judged` those whose wall is known.
+    pub(super) fn of(
+        findings: &[Finding],
+        calls: usize,
+        judged: usize,
+        limits: Thresholds,
+    ) -> Self {
+        let Some(worst) = findings.first() else { return Self::without(calls, judged, limits) };
+        let more = match findings.len() - 1 {
+            0 => String::new(),
+            1 => "; one more finding".to_owned(),
+            more => format!("; {more} more findings"),
+        };
+        Self {
+            severity: Some(worst.severity),
+            fault: cut_sentence(&worst.rule.title),
+            grounds: cut_sentence(&worst.numbers.join(", "))
+                + &format!("; {}{more}", worst.confidence),
+        }
+    }
+
+    fn without(calls: usize, judged: usize, limits: Thresholds) -> Self {
+        let (fault, grounds) = match (calls, judged) {
+            (0, _) => ("Nothing can be said", "there is no call in these lines".to_owned()),
+            (_, 0) => ("Nothing can be said", format!("none of {calls} calls tells its wall")),
+            _ => (
+                "No fault found",
+                format!(
+                    "of {judged} calls none is over its threshold (queue {} ms, rpc {} ms; without rpc, wall {} ms){}",
+                    limits.queue,
+                    limits.rpc,
+                    limits.wall,
+                    match calls - judged {
+                        0 => String::new(),
+                        others => format!("; {others} more have no wall to judge"),
+                    }
+                ),
+            ),
+        };
+        Self { severity: None, fault: fault.to_owned(), grounds }
+    }
+
+    /// It as one sentence.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        format!("{}: {}.", self.fault, self.grounds)
+    }
+}
