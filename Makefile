@@ -61,8 +61,9 @@ fmt: ## format all code
 docs: ## API documentation, warnings are errors
 	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked --workspace --no-deps --all-features
 
-reference: ## write the tables of docs/wire.md anew from the schema
+reference: ## write the tables of docs/wire.md and docs/reader.md anew from what they describe
 	FIRSTBYTE_WRITE_REFERENCE=1 $(CARGO) test --locked -p firstbyte-core --test reference
+	FIRSTBYTE_WRITE_REFERENCE=1 $(CARGO) test --locked -p firstbyte-analysis --test columns
 
 # The peers cost minutes to build, so this is a workspace of its own with its own folder.
 bench: ## measure against the peers; writes target/bench/*.json

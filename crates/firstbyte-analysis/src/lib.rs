@@ -25,6 +25,7 @@ pub mod compare;
 pub mod correlate;
 pub mod diagnose;
 mod entry;
+pub mod export;
 pub mod ingest;
 pub mod measure;
 

@@ -35,6 +35,7 @@ enum Command {
     Diagnose(read::diagnose::Args),
     Compare(read::compare::Args),
     Changepoint(read::changepoint::Args),
+    Export(read::export::Args),
 }
 
 /// Runs a command to its end, on this process's standard streams, and returns its exit code.
@@ -62,5 +63,6 @@ pub fn run(program: Vec<OsString>, arguments: impl IntoIterator<Item = OsString>
         Command::Diagnose(args) => read::diagnose::run(&args),
         Command::Compare(args) => read::compare::run(&args),
         Command::Changepoint(args) => read::changepoint::run(&args),
+        Command::Export(args) => read::export::run(&args),
     })
 }

@@ -5,6 +5,7 @@
 mod call;
 mod demo;
 mod diagnose;
+mod export;
 mod faults;
 mod mock;
 mod read;

@@ -8,7 +8,7 @@ use std::{
 
 use crate::support::{firstbyte, run, stderr, stdout};
 
-fn corpus() -> PathBuf {
+pub(crate) fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus")
 }
 

@@ -1,0 +1,60 @@
+//! What other tools take: tables as CSV, JSON lines and Parquet, traces for Perfetto and OpenTelemetry.
+//!
+//! Writers take any [`Write`](std::io::Write) and go through the log once; nothing of it is copied but what an
+//! axis of time needs to be sorted.
+//!
+//! ```
+//! use firstbyte_analysis::{Log, export::{self, Table}};
+//!
+//! let log = Log::from_bytes(b"[weights][00f067aa0ba902b7] client.done wall_ms=3556.1 rpc_ms=233.2 queue_ms=3322.9\n");
+//! let mut out = Vec::new();
+//! let report = export::csv(&log, Table::Calls, &mut out)?;
+//! assert_eq!(report.written, 1);
+//! assert!(String::from_utf8_lossy(&out).starts_with("trace_id,"));
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+mod csv;
+mod events;
+mod json;
+mod jsonl;
+mod table;
+
+use std::collections::BTreeMap;
+
+pub use self::{
+    csv::csv,
+    jsonl::jsonl,
+    table::{Column, Kind, Row, Table, Value},
+};
+
+/// Why something of the log is not in an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum LeftOut {
+    /// No line tells when it was.
+    NoMoment,
+}
+
+impl LeftOut {
+    /// What is missing, to be said after the count.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoMoment => "whose lines do not tell when it was",
+        }
+    }
+}
+
+/// What an export has, and what it has not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// Rows, slices or spans, whichever the format has.
+    pub written: u64,
+    /// How many calls, halves of calls or events are missing, by why.
+    pub left_out: BTreeMap<LeftOut, u64>,
+}
+
+#[cfg(test)]
+mod tests;
