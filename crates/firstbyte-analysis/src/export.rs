@@ -18,6 +18,7 @@ mod csv;
 mod events;
 mod json;
 mod jsonl;
+mod perfetto;
 mod table;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use std::collections::BTreeMap;
 pub use self::{
     csv::csv,
     jsonl::jsonl,
+    perfetto::perfetto,
     table::{Column, Kind, Row, Table, Value},
 };
 
@@ -34,14 +36,17 @@ pub use self::{
 pub enum LeftOut {
     /// No line tells when it was.
     NoMoment,
+    /// It is of a file that processes of several boots have written: its moments compare with no other.
+    SeveralClocks,
 }
 
 impl LeftOut {
-    /// What is missing, to be said after the count.
+    /// The reason, as a sentence ends.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::NoMoment => "whose lines do not tell when it was",
+            Self::NoMoment => "no line tells when they were",
+            Self::SeveralClocks => "their file is of several boots; give a file for each",
         }
     }
 }
@@ -50,9 +55,9 @@ impl LeftOut {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// Rows, slices or spans, whichever the format has.
+    /// Rows, or halves of calls and events, or spans: whichever the format has.
     pub written: u64,
-    /// How many calls, halves of calls or events are missing, by why.
+    /// How many halves of calls, or events, are missing, by why.
     pub left_out: BTreeMap<LeftOut, u64>,
 }
 

@@ -6,6 +6,7 @@ use super::*;
 use crate::{correlate::Log, ingest::Options, measure::Metric};
 
 mod tables;
+mod traces;
 
 /// A log of the corpus.
 fn corpus(files: &[&str]) -> Log {

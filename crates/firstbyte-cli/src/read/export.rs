@@ -20,6 +20,7 @@ use crate::{
 const EXAMPLES: &str = "Examples:
   firstbyte export orchestrator.log server.log --to csv -o calls.csv
   firstbyte export 'logs/*.log' --to jsonl -o - | jq 'select(.pool_us > 1000000)'
+  firstbyte export 'logs/*.log' --to perfetto -o calls.json     # open it at ui.perfetto.dev
   firstbyte export trainer.log --to csv --table events -o steps.csv
 
 docs/reader.md describes every column. FILE is written whole or not at all.";
@@ -33,7 +34,7 @@ pub(crate) struct Args {
     /// Format of the file
     #[arg(long, value_enum)]
     to: Format,
-    /// What there is a row for
+    /// What there is a row for, in csv and jsonl
     #[arg(long, value_enum)]
     table: Option<Table>,
     /// File to write; - is the standard output
@@ -47,6 +48,8 @@ enum Format {
     Csv,
     /// A JSON object per line
     Jsonl,
+    /// A trace for ui.perfetto.dev and chrome://tracing
+    Perfetto,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -58,15 +61,23 @@ enum Table {
 }
 
 impl Format {
+    const fn is_table(self) -> bool {
+        matches!(self, Self::Csv | Self::Jsonl)
+    }
+
     fn write(self, log: &Log, table: export::Table, out: &mut dyn Write) -> io::Result<Report> {
         match self {
             Self::Csv => export::csv(log, table, out),
             Self::Jsonl => export::jsonl(log, table, out),
+            Self::Perfetto => export::perfetto(log, out),
         }
     }
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
+    if args.table.is_some() && !args.to.is_table() {
+        return Err(Error::usage("--table is for csv and jsonl: a trace has both"));
+    }
     let table = match args.table {
         None | Some(Table::Calls) => export::Table::Calls,
         Some(Table::Events) => export::Table::Events,
@@ -100,7 +111,8 @@ fn write(log: &Log, args: &Args, table: export::Table) -> Result<Report, Error> 
 fn summary(log: &Log, report: &Report, output: &Path) -> String {
     let mut text = preface(log);
     for (why, count) in &report.left_out {
-        text += &format!("NOTICE: left out: {count} {}.\n", why.as_str());
+        let why = why.as_str();
+        text += &format!("NOTICE: {count} halves of calls or events are left out: {why}.\n");
     }
     text + &format!("{}: {} written\n", output.display(), report.written)
 }

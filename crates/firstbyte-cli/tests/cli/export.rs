@@ -27,6 +27,7 @@ fn golden(file: &str, args: &[&str]) {
 #[test]
 fn exports_of_the_corpus_are_known() {
     golden("calls.csv", &["--to", "csv"]);
+    golden("perfetto.json", &["--to", "perfetto"]);
     golden("events.jsonl", &["--to", "jsonl", "--table", "events"]);
 }
 
@@ -50,6 +51,13 @@ fn a_file_is_written_whole_and_its_old_self_is_replaced() {
         fs::write(&any, "").unwrap();
         assert_eq!(mode(&file), mode(&any), "the permissions of any new file");
     }
+}
+
+#[test]
+fn what_is_left_out_is_said() {
+    let output = export(&["--to", "perfetto", "-o", "-"]);
+    let expected = "NOTICE: 3 halves of calls or events are left out: no line tells when they were.\n-: 36 written\n";
+    assert!(stderr(&output).ends_with(expected), "{}", stderr(&output));
 }
 
 #[test]
@@ -86,6 +94,10 @@ fn what_cannot_be_written_is_named_and_leaves_nothing() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("/dev/full: cannot be written: No space left"));
     assert_eq!(export(&["--to", "csv", "-o", "/dev/null"]).status.code(), Some(0));
+    assert_eq!(
+        export(&["--to", "perfetto", "--table", "events", "-o", "-"]).status.code(),
+        Some(2)
+    );
     assert_eq!(export(&["--to", "csv"]).status.code(), Some(2));
     assert_eq!(export(&["--to", "nothing", "-o", "-"]).status.code(), Some(2));
 }
