@@ -18,6 +18,7 @@ mod csv;
 mod events;
 mod json;
 mod jsonl;
+mod otlp;
 mod perfetto;
 mod table;
 
@@ -26,6 +27,7 @@ use std::collections::BTreeMap;
 pub use self::{
     csv::csv,
     jsonl::jsonl,
+    otlp::otlp,
     perfetto::perfetto,
     table::{Column, Kind, Row, Table, Value},
 };
@@ -38,6 +40,12 @@ pub enum LeftOut {
     NoMoment,
     /// It is of a file that processes of several boots have written: its moments compare with no other.
     SeveralClocks,
+    /// Of a format that needs the wall clock: no `process.start` of its file tells it.
+    NoWallClock,
+    /// Of a format that needs an end: none is in these logs.
+    NoEnd,
+    /// Of a format with ids of its own: this one cannot be one.
+    NoTraceId,
 }
 
 impl LeftOut {
@@ -47,6 +55,9 @@ impl LeftOut {
         match self {
             Self::NoMoment => "no line tells when they were",
             Self::SeveralClocks => "their file is of several boots; give a file for each",
+            Self::NoWallClock => "no 'process.start' line tells their file's wall clock",
+            Self::NoEnd => "they have no end in these logs",
+            Self::NoTraceId => "their trace id is not of 16 or 32 hexadecimal digits",
         }
     }
 }

@@ -1,10 +1,14 @@
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use firstbyte_core::Micros;
 
 use super::*;
 use crate::{correlate::Log, ingest::Options, measure::Metric};
 
+mod spans;
 mod tables;
 mod traces;
 

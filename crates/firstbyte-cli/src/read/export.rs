@@ -50,6 +50,8 @@ enum Format {
     Jsonl,
     /// A trace for ui.perfetto.dev and chrome://tracing
     Perfetto,
+    /// Spans of OpenTelemetry as OTLP/JSON, a batch per line
+    Otlp,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -70,13 +72,14 @@ impl Format {
             Self::Csv => export::csv(log, table, out),
             Self::Jsonl => export::jsonl(log, table, out),
             Self::Perfetto => export::perfetto(log, out),
+            Self::Otlp => export::otlp(log, out),
         }
     }
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     if args.table.is_some() && !args.to.is_table() {
-        return Err(Error::usage("--table is for csv and jsonl: a trace has both"));
+        return Err(Error::usage("--table is for csv and jsonl"));
     }
     let table = match args.table {
         None | Some(Table::Calls) => export::Table::Calls,

@@ -28,6 +28,7 @@ fn golden(file: &str, args: &[&str]) {
 fn exports_of_the_corpus_are_known() {
     golden("calls.csv", &["--to", "csv"]);
     golden("perfetto.json", &["--to", "perfetto"]);
+    golden("otlp.jsonl", &["--to", "otlp"]);
     golden("events.jsonl", &["--to", "jsonl", "--table", "events"]);
 }
 

@@ -1,6 +1,6 @@
 //! What Perfetto is given, by the documented rules of its format: its own reader is a download.
 
-use std::{collections::BTreeMap, fs};
+use std::fs;
 
 use serde_json::Value as Json;
 
