@@ -16,7 +16,7 @@ PYTHON_CODE := python benches/python examples tests
 TOOLS := $(or $(CARGO_TARGET_DIR),target)/python-tools
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-python python-lint wheel sdist lint fmt docs reference bench bench-check bench-python fuzz fuzz-check deny test-uvicorn test-vllm clean
+.PHONY: help demo test test-python python-lint wheel sdist lint fmt docs reference bench bench-check bench-python fuzz fuzz-check deny test-export test-uvicorn test-vllm clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -95,6 +95,9 @@ fuzz-check: ## do the fuzz targets compile
 deny: ## licences, advisories and banned crates
 	$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny
 	$(CARGO) deny --locked check
+
+test-export: ## opt-in: exports read by DuckDB, Polars, PyArrow and OpenTelemetry's protobuf
+	tests/export/run
 
 test-uvicorn: ## opt-in: `firstbyte call` against a real uvicorn + FastAPI server
 	tests/uvicorn/run

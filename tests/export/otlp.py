@@ -1,4 +1,4 @@
-"""Reads an export of spans by OpenTelemetry's own protobuf: OTLP/JSON differs from protobuf's JSON in ids alone."""
+"""Reads an export of spans by OpenTelemetry's own protobuf, whose JSON differs from OTLP/JSON in ids."""
 
 from __future__ import annotations
 
@@ -31,18 +31,21 @@ def main(path: str) -> None:
             # Unknown fields are an error.
             json_format.ParseDict(base64_ids(json.loads(line)), data)
             spans.extend(
-                span for resource in data.resource_spans for scope in resource.scope_spans for span in scope.spans
+                span
+                for resource in data.resource_spans
+                for scope in resource.scope_spans
+                for span in scope.spans
             )
     assert spans
     by_id = {span.span_id: span for span in spans}
     assert len(by_id) == len(spans), "ids are unique"
     for span in spans:
-        assert len(span.trace_id) == 16 and len(span.span_id) == 8, span
+        assert (len(span.trace_id), len(span.span_id)) == (16, 8), span
         assert 0 < span.start_time_unix_nano <= span.end_time_unix_nano, span
         if span.parent_span_id:
             assert by_id[span.parent_span_id].trace_id == span.trace_id, span
-    kinds = [sum(span.kind == kind for span in spans) for kind in (Span.SPAN_KIND_CLIENT, Span.SPAN_KIND_SERVER)]
-    assert kinds == [18, 18], kinds
+    for kind in (Span.SPAN_KIND_CLIENT, Span.SPAN_KIND_SERVER):
+        assert sum(span.kind == kind for span in spans) == 18, kind
     print(f"otlp: {len(spans)} spans are those of OpenTelemetry")
 
 

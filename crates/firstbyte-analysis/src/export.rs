@@ -19,6 +19,7 @@ mod events;
 mod json;
 mod jsonl;
 mod otlp;
+mod parquet;
 mod perfetto;
 mod table;
 
@@ -28,6 +29,7 @@ pub use self::{
     csv::csv,
     jsonl::jsonl,
     otlp::otlp,
+    parquet::parquet,
     perfetto::perfetto,
     table::{Column, Kind, Row, Table, Value},
 };

@@ -8,6 +8,7 @@ use firstbyte_core::Micros;
 use super::*;
 use crate::{correlate::Log, ingest::Options, measure::Metric};
 
+mod columnar;
 mod spans;
 mod tables;
 mod traces;

@@ -21,6 +21,7 @@ const EXAMPLES: &str = "Examples:
   firstbyte export orchestrator.log server.log --to csv -o calls.csv
   firstbyte export 'logs/*.log' --to jsonl -o - | jq 'select(.pool_us > 1000000)'
   firstbyte export 'logs/*.log' --to perfetto -o calls.json     # open it at ui.perfetto.dev
+  firstbyte export 'logs/*.log' --to parquet -o calls.parquet
   firstbyte export trainer.log --to csv --table events -o steps.csv
 
 docs/reader.md describes every column. FILE is written whole or not at all.";
@@ -34,7 +35,7 @@ pub(crate) struct Args {
     /// Format of the file
     #[arg(long, value_enum)]
     to: Format,
-    /// What there is a row for, in csv and jsonl
+    /// What there is a row for, in csv, jsonl and parquet
     #[arg(long, value_enum)]
     table: Option<Table>,
     /// File to write; - is the standard output
@@ -48,6 +49,8 @@ enum Format {
     Csv,
     /// A JSON object per line
     Jsonl,
+    /// Apache Parquet, compressed by Snappy
+    Parquet,
     /// A trace for ui.perfetto.dev and chrome://tracing
     Perfetto,
     /// Spans of OpenTelemetry as OTLP/JSON, a batch per line
@@ -64,13 +67,19 @@ enum Table {
 
 impl Format {
     const fn is_table(self) -> bool {
-        matches!(self, Self::Csv | Self::Jsonl)
+        matches!(self, Self::Csv | Self::Jsonl | Self::Parquet)
     }
 
-    fn write(self, log: &Log, table: export::Table, out: &mut dyn Write) -> io::Result<Report> {
+    fn write(
+        self,
+        log: &Log,
+        table: export::Table,
+        out: &mut (dyn Write + Send),
+    ) -> io::Result<Report> {
         match self {
             Self::Csv => export::csv(log, table, out),
             Self::Jsonl => export::jsonl(log, table, out),
+            Self::Parquet => export::parquet(log, table, out),
             Self::Perfetto => export::perfetto(log, out),
             Self::Otlp => export::otlp(log, out),
         }
@@ -79,7 +88,10 @@ impl Format {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     if args.table.is_some() && !args.to.is_table() {
-        return Err(Error::usage("--table is for csv and jsonl"));
+        return Err(Error::usage("--table is for csv, jsonl and parquet"));
+    }
+    if args.to == Format::Parquet && args.output == Path::new("-") && io::stdout().is_terminal() {
+        return Err(Error::usage("parquet is nothing for a terminal; name a file with -o FILE"));
     }
     let table = match args.table {
         None | Some(Table::Calls) => export::Table::Calls,

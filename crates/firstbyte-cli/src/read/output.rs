@@ -15,10 +15,10 @@ use tempfile::NamedTempFile;
 pub(super) fn write<R>(
     path: &Path,
     inputs: &[String],
-    write: impl FnOnce(&mut dyn Write) -> io::Result<R>,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<R>,
 ) -> io::Result<R> {
     if path == Path::new("-") {
-        return buffered(io::stdout().lock(), write);
+        return buffered(io::stdout(), write);
     }
     let path = target(path)?;
     if inputs.iter().any(|input| fs::canonicalize(input).is_ok_and(|input| input == path)) {
@@ -52,8 +52,8 @@ fn beside(path: &Path) -> io::Result<NamedTempFile> {
 }
 
 fn buffered<R>(
-    out: impl Write,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<R>,
+    out: impl Write + Send,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<R>,
 ) -> io::Result<R> {
     let mut out = BufWriter::new(out);
     let result = write(&mut out)?;

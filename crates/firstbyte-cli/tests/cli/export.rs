@@ -55,6 +55,17 @@ fn a_file_is_written_whole_and_its_old_self_is_replaced() {
 }
 
 #[test]
+fn parquet_is_written_to_a_file_or_a_pipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("calls.parquet");
+    let output = export(&["--to", "parquet", "-o", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let written = fs::read(&file).unwrap();
+    assert!(written.starts_with(b"PAR1") && written.ends_with(b"PAR1"));
+    assert_eq!(export(&["--to", "parquet", "-o", "-"]).stdout, written);
+}
+
+#[test]
 fn what_is_left_out_is_said() {
     let output = export(&["--to", "perfetto", "-o", "-"]);
     let expected = "NOTICE: 3 halves of calls or events are left out: no line tells when they were.\n-: 36 written\n";
