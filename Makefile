@@ -96,7 +96,7 @@ deny: ## licences, advisories and banned crates
 	$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny
 	$(CARGO) deny --locked check
 
-test-export: ## opt-in: exports read by DuckDB, Polars, PyArrow and OpenTelemetry's protobuf
+test-export: ## opt-in: exports and firstbyte.read against DuckDB, Polars, PyArrow, pandas and OpenTelemetry
 	tests/export/run
 
 test-uvicorn: ## opt-in: `firstbyte call` against a real uvicorn + FastAPI server

@@ -14,6 +14,8 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+#[cfg(feature = "arrow")]
+mod arrow;
 mod csv;
 mod events;
 mod json;
@@ -25,6 +27,8 @@ mod table;
 
 use std::collections::BTreeMap;
 
+#[cfg(feature = "arrow")]
+pub use self::arrow::Batches;
 pub use self::{
     csv::csv,
     jsonl::jsonl,

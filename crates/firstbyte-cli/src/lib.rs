@@ -12,6 +12,11 @@ mod progress;
 mod read;
 mod signal;
 
+/// What `--json` prints, for the Python package.
+pub mod json {
+    pub use crate::read::{diagnose::to_json as finding, stats::to_json as stats};
+}
+
 use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};

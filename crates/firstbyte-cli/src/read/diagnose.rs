@@ -92,7 +92,9 @@ fn write_all(findings: &[Finding], calls: usize, out: &mut String) -> fmt::Resul
     writeln!(out, "\ndocs/runbook.md has a section for each.")
 }
 
-fn to_json(finding: &Finding) -> Value {
+/// A finding as a JSON object.
+#[must_use]
+pub fn to_json(finding: &Finding) -> Value {
     json!({
         "id": finding.rule.id, "title": finding.rule.title, "severity": finding.severity.as_str(),
         "confidence": finding.confidence.to_string(), "numbers": finding.numbers, "evidence": finding.evidence,

@@ -158,7 +158,9 @@ fn write_row(name: &str, summary: &Summary, share: Option<Share>, out: &mut Stri
     }
 }
 
-fn to_json(log: &Log, stats: &Stats) -> Value {
+/// The tables of a log as one JSON object, durations in milliseconds.
+#[must_use]
+pub fn to_json(log: &Log, stats: &Stats) -> Value {
     let tally = log.tally();
     json!({
         "lines": {"total": tally.total(), "parsed": tally.parsed, "skipped": tally.skipped(),
