@@ -6,10 +6,10 @@ mod spans;
 
 use std::io::{self, Write};
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use self::{
-    span::{Span, attribute},
+    span::{Attribute, Span, attribute},
     spans::{client_spans, server_spans},
 };
 use super::{Report, json};
@@ -17,6 +17,37 @@ use crate::correlate::Log;
 
 /// So many spans are in a line, or a few more.
 const BATCH: usize = 512;
+
+/// A batch, as one line.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line<'a> {
+    resource_spans: [ResourceSpans<'a>; 1],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ResourceSpans<'a> {
+    resource: Resource,
+    scope_spans: [ScopeSpans<'a>; 1],
+}
+
+#[derive(Debug, Serialize)]
+struct Resource {
+    attributes: [Attribute; 2],
+}
+
+#[derive(Debug, Serialize)]
+struct ScopeSpans<'a> {
+    scope: Scope,
+    spans: &'a [Span],
+}
+
+#[derive(Debug, Serialize)]
+struct Scope {
+    name: &'static str,
+    version: &'static str,
+}
 
 /// Writes the calls as spans: the client's with its phases as children, the server's as a child of it.
 ///
@@ -59,21 +90,20 @@ fn write(log: &Log, source: u32, spans: &mut Vec<Span>, mut out: impl Write) -> 
     if spans.is_empty() {
         return Ok(0);
     }
-    let line = json!({ "resourceSpans": [{
-        "resource": { "attributes": resource(&log.sources()[source as usize].name) },
-        "scopeSpans": [{
-            "scope": { "name": "firstbyte", "version": env!("CARGO_PKG_VERSION") },
-            "spans": spans,
-        }],
-    }] });
+    let file = &log.sources()[source as usize].name;
+    let scope = Scope { name: "firstbyte", version: env!("CARGO_PKG_VERSION") };
+    let resource = Resource { attributes: attributes_of(file) };
+    let line = Line {
+        resource_spans: [ResourceSpans { resource, scope_spans: [ScopeSpans { scope, spans }] }],
+    };
     json::write(&mut out, &line)?;
     out.write_all(b"\n")?;
     Ok(std::mem::take(spans).len() as u64)
 }
 
 /// What wrote the spans, as far as a log tells: its file. The service's name is that of the file up to the first dot.
-fn resource(path: &str) -> Vec<Value> {
+fn attributes_of(path: &str) -> [Attribute; 2] {
     let name = path.rsplit('/').next().unwrap_or(path);
     let service = name.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or(name);
-    vec![attribute("service.name", service.into()), attribute("log.file.path", path.into())]
+    [attribute("service.name", service.into()), attribute("log.file.path", path.into())]
 }

@@ -1,11 +1,10 @@
 //! The spans of a call. Names of attributes are those of OpenTelemetry's conventions for HTTP, where it has one.
 
 use firstbyte_core::{Micros, Phase, Timestamp};
-use serde_json::Value as Json;
 
 use super::{
     ids,
-    span::{CLIENT, Event, INTERNAL, SERVER, Span, attribute, failed, ours},
+    span::{Attribute, CLIENT, Event, INTERNAL, SERVER, Span, attribute, failed, ours},
 };
 use crate::{
     correlate::{Call, ClientHalf, Log, ServerHalf},
@@ -146,7 +145,7 @@ impl Span {
 }
 
 /// What both sides know of a request. Its method is in no line.
-fn common(call: &Call<'_>) -> Vec<Json> {
+fn common(call: &Call<'_>) -> Vec<Attribute> {
     let path = table::path(call).map(|path| attribute("url.path", path.into()));
     let status = table::status(call)
         .map(|status| attribute("http.response.status_code", Value::int(status)));
@@ -154,7 +153,7 @@ fn common(call: &Call<'_>) -> Vec<Json> {
 }
 
 /// Host and port of a target.
-fn address(target: &str) -> Vec<Json> {
+fn address(target: &str) -> Vec<Attribute> {
     let (host, port) = match target.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>()))
     {
         Some((host, Ok(port))) => (host, Some(port)),
