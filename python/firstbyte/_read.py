@@ -29,6 +29,8 @@ class Tally(TypedDict):
     skipped: int
     #: How many were skipped, by reason.
     reasons: dict[str, int]
+    #: Of the parsed ones: events beyond the million that is kept.
+    events_over_limit: int
 
 
 @dataclass(slots=True)

@@ -101,6 +101,7 @@ impl NativeLog {
             reasons.set_item(reason.as_str(), tally.skipped_by(reason))?;
         }
         counts.set_item("reasons", reasons)?;
+        counts.set_item("events_over_limit", self.log.timeline().over_limit())?;
         Ok(counts)
     }
 

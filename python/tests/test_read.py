@@ -67,6 +67,7 @@ def test_events_tally_and_findings():
     tally = log.tally
     assert tally["total"] == 20 == tally["parsed"] + tally["skipped"]
     assert tally["skipped"] == sum(tally["reasons"].values())
+    assert tally["events_over_limit"] == 0
     assert repr(log) == f"<firstbyte.Log: {len(log.calls)} calls of {tally['parsed']} of 20 lines>"
     findings = log.findings(model="small")
     assert {finding.severity for finding in findings} <= {"notice", "warning", "critical"}

@@ -38,6 +38,8 @@ pub use self::{
     table::{Column, Kind, Row, Table, Value},
 };
 
+use crate::correlate::Log;
+
 /// Why something of the log is not in an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -52,6 +54,8 @@ pub enum LeftOut {
     NoEnd,
     /// Of a format with ids of its own: this one cannot be one.
     NoTraceId,
+    /// The log keeps no more events: see [`Timeline::over_limit`](crate::correlate::Timeline::over_limit).
+    OverLimit,
 }
 
 impl LeftOut {
@@ -64,6 +68,7 @@ impl LeftOut {
             Self::NoWallClock => "no 'process.start' line tells their file's wall clock",
             Self::NoEnd => "they have no end in these logs",
             Self::NoTraceId => "their trace id is not of 16 or 32 hexadecimal digits",
+            Self::OverLimit => "a log keeps no more events than a million",
         }
     }
 }
@@ -76,6 +81,17 @@ pub struct Report {
     pub written: u64,
     /// How many halves of calls, or events, are missing, by why.
     pub left_out: BTreeMap<LeftOut, u64>,
+}
+
+impl Report {
+    /// One that has nothing yet, of an export that has the events of a log.
+    fn with_events(log: &Log) -> Self {
+        let mut report = Self::default();
+        if log.timeline().over_limit() > 0 {
+            report.left_out.insert(LeftOut::OverLimit, log.timeline().over_limit());
+        }
+        report
+    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 ///
 /// Those of `out`.
 pub fn csv(log: &Log, table: Table, out: impl Write) -> io::Result<Report> {
-    let mut report = Report::default();
+    let mut report = table.report(log);
     let mut out = csv::Writer::from_writer(out);
     out.write_record(table.columns().iter().map(|column| column.name))?;
     for row in table.rows(log) {

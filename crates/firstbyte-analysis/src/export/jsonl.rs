@@ -14,7 +14,7 @@ use crate::correlate::Log;
 ///
 /// Those of `out`.
 pub fn jsonl(log: &Log, table: Table, mut out: impl Write) -> io::Result<Report> {
-    let mut report = Report::default();
+    let mut report = table.report(log);
     for row in table.rows(log) {
         let columns = table.columns().iter();
         json::write(&mut out, &Members(columns.map(|column| (column.name, column.of(&row)))))?;

@@ -43,7 +43,7 @@ fn write(log: &Log, table: Table, out: impl Write + Send) -> Result<Report> {
         .set_created_by(concat!("firstbyte version ", env!("CARGO_PKG_VERSION")).to_owned())
         .build();
     let mut file = SerializedFileWriter::new(out, schema(table)?, properties.into())?;
-    let mut report = Report::default();
+    let mut report = table.report(log);
     let mut rows = table.rows(log);
     loop {
         let group: Vec<_> = rows.by_ref().take(GROUP).collect();

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use firstbyte_core::{Micros, Phase, Timestamp};
 
-use super::events;
+use super::{Report, events};
 use crate::{
     correlate::{Call, ClientEnd, ClientHalf, Log, Moment, Name, Server, ServerHalf},
     measure::Metric,
@@ -105,6 +105,14 @@ impl Table {
         match self {
             Self::Calls => CALLS,
             Self::Events => events::EVENTS,
+        }
+    }
+
+    /// What is to be said of it before it has a row.
+    pub(super) fn report(self, log: &Log) -> Report {
+        match self {
+            Self::Calls => Report::default(),
+            Self::Events => Report::with_events(log),
         }
     }
 

@@ -104,19 +104,21 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     say("writing");
     let written = log.and_then(|log| Ok((write(&log, args, table)?, log)));
     progress.iter().for_each(Progress::clear);
-    let (report, log) = written?;
-    // There is no one left to tell if this fails.
-    _ = io::stderr().write_all(summary(&log, &report, &args.output).as_bytes());
+    if let (Some(report), log) = written? {
+        // There is no one left to tell if this fails.
+        _ = io::stderr().write_all(summary(&log, &report, &args.output).as_bytes());
+    }
     Ok(Exit::Ok)
 }
 
-fn write(log: &Log, args: &Args, table: export::Table) -> Result<Report, Error> {
+/// `None` if the reader went away.
+fn write(log: &Log, args: &Args, table: export::Table) -> Result<Option<Report>, Error> {
     let inputs: Vec<_> = log.sources().iter().map(|source| source.name.clone()).collect();
     let written = output::write(&args.output, &inputs, |out| args.to.write(log, table, out));
     match written {
         // The reader has seen enough, as `head` does.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Report::default()),
-        result => result.map_err(|error| {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(None),
+        result => result.map(Some).map_err(|error| {
             Error::new(format!("{}: cannot be written: {error}", args.output.display()))
         }),
     }

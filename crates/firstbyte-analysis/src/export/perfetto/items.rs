@@ -38,7 +38,7 @@ pub(super) enum What<'a> {
 /// Everything that has a moment, the earliest first, and a report that counts the rest.
 pub(super) fn items<'a>(log: &'a Log, axis: &Axis) -> (Vec<Item<'a>>, Report) {
     let mut items = Vec::new();
-    let mut report = Report::default();
+    let mut report = Report::with_events(log);
     let mut arrows = 0;
     let mut take = |source: u32, item: Option<Item<'a>>| {
         let why = match item {

@@ -59,6 +59,19 @@ fn a_row_says_what_its_lines_say() {
 }
 
 #[test]
+fn a_file_of_several_boots_has_no_wall_clock() {
+    let lines = |boot: &str| {
+        let started = "[firstbyte] process.start pid=1 boot=a host=h version=1 t=1.0 unix=1000.0\n";
+        let other = started.replace("boot=a", &format!("boot={boot}"));
+        let sent = "[weights][00f067aa0ba902b7] client.send url=http://h/a t=3.0\n";
+        rows(&Log::from_bytes(format!("{started}{other}{sent}").as_bytes()), Table::Calls)
+    };
+    assert_eq!(lines("a")[0]["sent_unix_ns"], 1_002_000_000_000_i64);
+    assert!(lines("b")[0]["sent_unix_ns"].is_null());
+    assert_eq!(lines("b")[0]["sent_t_ns"], 3_000_000_000_i64);
+}
+
+#[test]
 fn csv_has_the_same_rows_as_json() {
     let log = corpus(&["demo/client.log", "demo/server.log", "seed/checkpoint.log"]);
     for table in [Table::Calls, Table::Events] {
@@ -132,7 +145,25 @@ fn a_full_disk_is_an_error() {
         }
     }
     let log = corpus(&["demo/client.log"]);
-    for error in [csv(&log, Table::Calls, Full), jsonl(&log, Table::Calls, Full)] {
+    for error in [
+        csv(&log, Table::Calls, Full),
+        jsonl(&log, Table::Calls, Full),
+        parquet(&log, Table::Calls, Full),
+        perfetto(&log, Full),
+        otlp(&log, Full),
+    ] {
         assert_eq!(error.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
     }
+}
+
+#[test]
+fn events_beyond_those_that_are_kept_are_counted() {
+    let log =
+        Log::from_bytes("[queue] batch.flush size=1 wait_ms=1.0\n".repeat(1_000_002).as_bytes());
+    let expected = BTreeMap::from([(LeftOut::OverLimit, 2)]);
+    let report = csv(&log, Table::Events, std::io::sink()).unwrap();
+    assert_eq!((report.written, report.left_out), (1_000_000, expected));
+    assert_eq!(csv(&log, Table::Calls, std::io::sink()).unwrap(), Report::default());
+    let traced = perfetto(&log, std::io::sink()).unwrap();
+    assert_eq!(traced.left_out.get(&LeftOut::OverLimit), Some(&2));
 }
