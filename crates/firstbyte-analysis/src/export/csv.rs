@@ -17,6 +17,13 @@ const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 ///
 /// Those of `out`.
 pub fn csv(log: &Log, table: Table, out: impl Write) -> io::Result<Report> {
+    write(log, table, out).map_err(|error| match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        kind => io::Error::other(format!("{kind:?}")),
+    })
+}
+
+fn write(log: &Log, table: Table, out: impl Write) -> csv::Result<Report> {
     let mut report = table.report(log);
     let mut out = csv::Writer::from_writer(out);
     out.write_record(table.columns().iter().map(|column| column.name))?;

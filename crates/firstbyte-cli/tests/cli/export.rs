@@ -66,6 +66,21 @@ fn parquet_is_written_to_a_file_or_a_pipe() {
 }
 
 #[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = "client.done wall_ms=5.0 rpc_ms=2.0 queue_ms=3.0\n";
+    let lines: String = (1..=9999).map(|n| format!("[weights][{n:016x}] {line}")).collect();
+    fs::write(folder.path().join("run.log"), lines).unwrap();
+    for format in ["csv", "jsonl", "parquet", "perfetto"] {
+        let mut command = firstbyte(&["export", "run.log", "--to", format, "-o", "-"]);
+        let (gone, stdout) = std::io::pipe().unwrap();
+        drop(gone);
+        let output = command.current_dir(&folder).stdout(stdout).output().unwrap();
+        assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""), "{format}");
+    }
+}
+
+#[test]
 fn what_is_left_out_is_said() {
     let output = export(&["--to", "perfetto", "-o", "-"]);
     let expected = "NOTICE: 3 halves of calls or events are left out: no line tells when they were.\n-: 36 written\n";
