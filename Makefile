@@ -16,7 +16,7 @@ PYTHON_CODE := python benches/python examples tests
 TOOLS := $(or $(CARGO_TARGET_DIR),target)/python-tools
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-python python-lint wheel sdist lint fmt docs reference bench bench-check bench-python fuzz fuzz-check deny test-report test-uvicorn test-vllm clean
+.PHONY: help demo test test-python python-lint wheel sdist lint fmt docs reference bench bench-check bench-python fuzz fuzz-check deny test-export test-report test-uvicorn test-vllm clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -61,8 +61,9 @@ fmt: ## format all code
 docs: ## API documentation, warnings are errors
 	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked --workspace --no-deps --all-features
 
-reference: ## write the tables of docs/wire.md anew from the schema
+reference: ## write the tables of docs/wire.md and docs/reader.md anew from what they describe
 	FIRSTBYTE_WRITE_REFERENCE=1 $(CARGO) test --locked -p firstbyte-core --test reference
+	FIRSTBYTE_WRITE_REFERENCE=1 $(CARGO) test --locked -p firstbyte-analysis --test columns
 
 # The peers cost minutes to build, so this is a workspace of its own with its own folder.
 bench: ## measure against the peers; writes target/bench/*.json
@@ -94,6 +95,9 @@ fuzz-check: ## do the fuzz targets compile
 deny: ## licences, advisories and banned crates
 	$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deny
 	$(CARGO) deny --locked check
+
+test-export: ## opt-in: exports and firstbyte.read against DuckDB, Polars, PyArrow, pandas and OpenTelemetry
+	tests/export/run
 
 test-report: ## opt-in: `firstbyte report` in a real Chromium; screenshots in target/report
 	tests/report/run

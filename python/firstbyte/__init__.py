@@ -24,6 +24,7 @@ from ._errors import (
 from ._firstbyte import __version__
 from ._instrument import instrument, uninstrument
 from ._process import accounting, configure, flush, shutdown
+from ._read import Call, Event, Finding, Log, read
 from ._rpc import current_trace_id, rpc, trace
 from ._timers import ckpt_wait, ckpt_write, gen_batch, infer_batch, rollout, step
 
@@ -32,9 +33,13 @@ __all__ = [
     "AdminResponse",
     "AsyncAdminClient",
     "BodyError",
+    "Call",
     "ConfigError",
+    "Event",
+    "Finding",
     "FirstByteError",
     "FirstByteMiddleware",
+    "Log",
     "NotSent",
     "OutcomeUnknown",
     "OverlapError",
@@ -49,6 +54,7 @@ __all__ = [
     "gen_batch",
     "infer_batch",
     "instrument",
+    "read",
     "rollout",
     "rpc",
     "shutdown",

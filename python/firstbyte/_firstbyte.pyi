@@ -7,6 +7,7 @@ from typing import Any, final
 from typing_extensions import Self, disjoint_base
 
 from ._process import Accounting
+from ._read import Tally
 from ._types import Call, CallState
 
 __all__ = [
@@ -19,12 +20,14 @@ __all__ = [
     "Mailbox",
     "Middleware",
     "NativeClient",
+    "NativeLog",
     "NativeResponse",
     "PendingCall",
     "Replaced",
     "RpcTimer",
     "ServerCall",
     "ServerSend",
+    "Table",
     "__version__",
     "accounting",
     "after_fork_in_child",
@@ -218,3 +221,21 @@ class Mailbox:
     def __new__(cls) -> Self: ...
     def fileno(self) -> int: ...
     def drain(self) -> list[tuple[int, NativeResponse | BaseException]]: ...
+
+@final
+class NativeLog:
+    def __new__(cls, paths: list[str], max_traces: int | None) -> Self: ...
+    @property
+    def calls(self) -> int: ...
+    @property
+    def events(self) -> int: ...
+    def call(self, n: int) -> dict[str, Any]: ...
+    def event(self, n: int) -> dict[str, Any]: ...
+    def tally(self) -> Tally: ...
+    def findings(self, model: str) -> str: ...
+    def stats(self, by: str | None) -> str: ...
+    def table(self, name: str) -> Table: ...
+
+@final
+class Table:
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...

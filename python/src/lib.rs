@@ -12,6 +12,7 @@ mod fuse;
 mod httpx;
 mod logger;
 mod process;
+mod read;
 mod record;
 mod replaced;
 mod routes;
@@ -34,6 +35,7 @@ mod _firstbyte {
             accounting, after_fork_in_child, configure, flush, generation, now_ns, prepare,
             shutdown,
         },
+        read::{NativeLog, Table},
         record::{RpcTimer, new_trace_id, record},
         replaced::Replaced,
         routes::find_route,

@@ -40,6 +40,13 @@ pub struct Log {
     timeline: Timeline,
 }
 
+/// Where a call is in its [`Log`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    trace: u32,
+    halves: Pair,
+}
+
 /// A file that lines came from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -64,18 +71,33 @@ impl Log {
 
     /// Every call, in the order in which their ids were first seen: a client's half, a server's, or both.
     pub fn calls(&self) -> impl Iterator<Item = Call<'_>> {
-        (0..).zip(&self.traces).flat_map(move |(place, trace)| {
+        self.places().map(|place| self.call(place))
+    }
+
+    /// The places of [`calls`](Self::calls), for those who cannot keep a [`Call`] beside the log itself.
+    pub fn places(&self) -> impl Iterator<Item = Place> {
+        (0..).zip(&self.traces).flat_map(|(place, trace)| {
             let one = trace.pair();
             let more = if one.is_none() { self.several.get(&place) } else { None };
-            one.into_iter().chain(more.into_iter().flatten().copied()).map(
-                move |(client, server)| Call {
-                    log: self,
-                    trace,
-                    client: client.map(|place| self.halves.clients.get(place)),
-                    server: server.map(|place| self.halves.servers.get(place)),
-                },
-            )
+            let pairs = one.into_iter().chain(more.into_iter().flatten().copied());
+            pairs.map(move |halves| Place { trace: place, halves })
         })
+    }
+
+    /// The call at a place of this log.
+    ///
+    /// # Panics
+    ///
+    /// If the place is of another log, unless that one happens to have a call there too.
+    #[must_use]
+    pub fn call(&self, place: Place) -> Call<'_> {
+        let (client, server) = place.halves;
+        Call {
+            log: self,
+            trace: &self.traces[place.trace as usize],
+            client: client.map(|place| self.halves.clients.get(place)),
+            server: server.map(|place| self.halves.servers.get(place)),
+        }
     }
 
     /// Everything that is no call, in the order of the lines.

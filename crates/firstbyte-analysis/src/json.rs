@@ -6,8 +6,19 @@ use serde_json::{Map, Value, json};
 use crate::{
     correlate::Log,
     diagnose::Finding,
-    measure::{Correlation, Group, Percentile, Share, Summary},
+    measure::{Amounts, Correlation, Group, Percentile, Share, Stats, Summary, Unit},
 };
+
+/// All tables of a log.
+#[must_use]
+pub fn stats(log: &Log, stats: &Stats) -> Value {
+    json!({
+        "lines": lines(log),
+        "groups": stats.groups.iter().map(group).collect::<Vec<_>>(),
+        "timeline": timeline(&stats.timeline),
+        "amounts": amounts(&stats.amounts),
+    })
+}
 
 /// What became of the lines.
 #[must_use]
@@ -47,6 +58,18 @@ fn correlation(correlation: Correlation) -> Value {
 pub fn timeline(timeline: &[(&'static str, Summary)]) -> Value {
     let rows = timeline.iter();
     let rows = rows.map(|(name, values)| (name.replace(' ', "_"), summary(values, None)));
+    Value::Object(rows.collect())
+}
+
+/// What lines beside the calls tell that is no duration, by name.
+fn amounts(rows: &[(&'static str, Unit, Amounts)]) -> Value {
+    let rows = rows.iter().map(|(name, unit, amounts)| {
+        let Amounts { n, min, mean, max, stddev, p50, p95, .. } = amounts;
+        let value = json!({
+            "unit": unit.as_str(), "n": n, "min": min, "mean": mean, "max": max, "stddev": stddev, "p50": p50, "p95": p95,
+        });
+        (name.replace(' ', "_"), value)
+    });
     Value::Object(rows.collect())
 }
 

@@ -26,6 +26,7 @@ pub mod compare;
 pub mod correlate;
 pub mod diagnose;
 mod entry;
+pub mod export;
 pub mod ingest;
 pub mod json;
 pub mod measure;

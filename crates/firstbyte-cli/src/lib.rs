@@ -37,6 +37,7 @@ enum Command {
     Changepoint(read::changepoint::Args),
     Updates(read::updates::Args),
     Report(read::report::Args),
+    Export(read::export::Args),
 }
 
 /// Runs a command to its end, on this process's standard streams, and returns its exit code.
@@ -66,5 +67,6 @@ pub fn run(program: Vec<OsString>, arguments: impl IntoIterator<Item = OsString>
         Command::Changepoint(args) => read::changepoint::run(&args),
         Command::Updates(args) => read::updates::run(&args),
         Command::Report(args) => read::report::run(&args),
+        Command::Export(args) => read::export::run(&args),
     })
 }

@@ -68,3 +68,14 @@ async def timers() -> None:
     firstbyte.rollout(trunc_pct=0.5, current_step=3, ckpt_step=2)
     offered: int = firstbyte.accounting()["offered"]
     print(rpc_ms, trace_id, offered)
+
+
+def logs() -> float:
+    log = firstbyte.read(["orchestrator.log", "server.log"], max_traces=1000)
+    walls = [call.wall_ms for call in log.calls if call.wall_ms is not None]
+    first: firstbyte.Call = log.calls[0]
+    some: list[firstbyte.Call] = log.calls[:10]
+    finding: firstbyte.Finding = log.findings(model="small")[0]
+    steps = [event.duration_ms for event in log.events if event.event == "step"]
+    print(first.phases.get("pool"), some, finding.next, steps, log.stats("op"), log.tally["reasons"])
+    return max(walls)

@@ -29,6 +29,25 @@ enum Why {
     NothingMatches,
 }
 
+impl IngestError {
+    /// The file, or the pattern.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What kind of error it is: `InvalidInput` for a pattern that is none, `NotFound` also for one that no file
+    /// matches.
+    #[must_use]
+    pub fn kind(&self) -> io::ErrorKind {
+        match &self.why {
+            Why::Io(error) => error.kind(),
+            Why::Pattern(_) => io::ErrorKind::InvalidInput,
+            Why::NothingMatches => io::ErrorKind::NotFound,
+        }
+    }
+}
+
 impl fmt::Display for IngestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.path.display())?;

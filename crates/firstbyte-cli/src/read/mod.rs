@@ -3,6 +3,8 @@
 pub(crate) mod changepoint;
 pub(crate) mod compare;
 pub(crate) mod diagnose;
+pub(crate) mod export;
+mod output;
 pub(crate) mod report;
 pub(crate) mod slowest;
 pub(crate) mod stats;

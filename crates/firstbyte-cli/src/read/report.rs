@@ -1,9 +1,6 @@
 //! `firstbyte report`: everything that can be said of a run, as one file to show around.
 
-use std::{
-    io::Write as _,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use firstbyte_analysis::{
@@ -11,7 +8,7 @@ use firstbyte_analysis::{
     report::{Options, Report, html, json, markdown},
 };
 
-use super::{Inputs, diagnose::Judging};
+use super::{Inputs, diagnose::Judging, output};
 use crate::{
     bars::plain,
     exit::{self, Error, Exit},
@@ -92,9 +89,12 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
         return Ok(Exit::Ok);
     }
     let path = args.output.display();
-    replace(&args.output, &text).map_err(|error| {
-        Error::new(format!("{path}: cannot be written: {error}; name another file with -o"))
-    })?;
+    let inputs: Vec<_> = log.sources().iter().map(|source| source.name.clone()).collect();
+    output::write(&args.output, &inputs, |out| out.write_all(text.as_bytes())).map_err(
+        |error| {
+            Error::new(format!("{path}: cannot be written: {error}; name another file with -o"))
+        },
+    )?;
     let path = plain(&path.to_string());
     exit::print(format!("{path}: {}\n", plain(&report.verdict.sentence())))?;
     Ok(Exit::Ok)
@@ -109,17 +109,4 @@ fn format(args: &Args) -> Result<Format, Error> {
             args.output.display()
         ))
     })
-}
-
-/// Writes a file whole, or leaves what is there as it is.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut builder = tempfile::Builder::new();
-    // As any other new file: the process's mask decides who may read it.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
-    file.write_all(text.as_bytes())?;
-    file.persist(path)?;
-    Ok(())
 }

@@ -15,7 +15,6 @@ use firstbyte_analysis::{
     json as to,
     measure::{Group, GroupBy, Interval, Percentile, Share, Stats, Summary, Window},
 };
-use serde_json::{Value, json};
 
 use super::{Inputs, preface};
 use crate::{
@@ -75,7 +74,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     let stats = Stats::of(&log, by, window);
     let expected = baselines.as_ref().map_or(Vec::new(), |known| known.compare(&log, window));
     if args.json {
-        let mut json = to_json(&log, &stats);
+        let mut json = to::stats(&log, &stats);
         json["baselines"] = baselines::to_json(&expected);
         exit::print(format!("{json:#}\n"))?;
     } else {
@@ -178,13 +177,4 @@ pub(super) fn write_row(
         Some(share) => writeln!(out, "{:>7.1} %", share.of_wall * 100.0),
         None => writeln!(out),
     }
-}
-
-fn to_json(log: &Log, stats: &Stats) -> Value {
-    json!({
-        "lines": to::lines(log),
-        "groups": stats.groups.iter().map(to::group).collect::<Vec<_>>(),
-        "timeline": to::timeline(&stats.timeline),
-        "amounts": beside::to_json(&stats.amounts),
-    })
 }

@@ -6,6 +6,7 @@ mod baselines;
 mod call;
 mod demo;
 mod diagnose;
+mod export;
 mod faults;
 mod mock;
 mod read;

@@ -1,6 +1,6 @@
 use crate::support::{run, stderr, stdout};
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "demo",
     "mock",
     "call",
@@ -12,6 +12,7 @@ const COMMANDS: [&str; 11] = [
     "changepoint",
     "updates",
     "report",
+    "export",
 ];
 
 #[test]

@@ -3,7 +3,6 @@
 use std::fmt::{self, Write as _};
 
 use firstbyte_analysis::measure::{Amounts, Group, Summary, Unit};
-use serde_json::{Map, Value, json};
 
 type Row = (&'static str, Unit, Amounts);
 
@@ -47,15 +46,4 @@ pub(super) fn write_generation(group: &Group, out: &mut String) -> fmt::Result {
         })
     };
     writeln!(out, "queue while generating: {}; while not: {}", told(by.generating), told(by.idle))
-}
-
-pub(super) fn to_json(rows: &[Row]) -> Value {
-    let rows = rows.iter().map(|(name, unit, amounts)| {
-        let Amounts { n, min, mean, max, stddev, p50, p95, .. } = amounts;
-        let value = json!({
-            "unit": unit.as_str(), "n": n, "min": min, "mean": mean, "max": max, "stddev": stddev, "p50": p50, "p95": p95,
-        });
-        (name.replace(' ', "_"), value)
-    });
-    Value::Object(rows.collect::<Map<_, _>>())
 }

@@ -1,0 +1,407 @@
+//! The columns of a call, declared once: every table is written from this.
+
+use std::borrow::Cow;
+
+use firstbyte_core::{Micros, Phase, Timestamp};
+
+use super::{Report, events};
+use crate::{
+    correlate::{Call, ClientEnd, ClientHalf, Log, Moment, Name, Server, ServerHalf},
+    measure::Metric,
+};
+
+/// What a table has its rows of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Table {
+    /// A row for each call.
+    #[default]
+    Calls,
+    /// A row for each line beside the calls: checkpoints, batches, steps.
+    Events,
+}
+
+/// What the values of a column are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// UTF-8.
+    Text,
+    /// A whole number.
+    Count,
+    /// A number.
+    Real,
+    /// A duration in whole microseconds.
+    Micros,
+    /// Nanoseconds of the monotonic clock of the line's host: they compare within one boot only.
+    MonotonicNanos,
+    /// Nanoseconds since 1970, UTC.
+    UnixNanos,
+}
+
+impl Kind {
+    /// Its name in the documentation.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Count => "integer",
+            Self::Real => "number",
+            Self::Micros => "integer, microseconds",
+            Self::MonotonicNanos => "integer, nanoseconds, monotonic",
+            Self::UnixNanos => {
+                "integer, nanoseconds since 1970; in Parquet and Arrow timestamp[ns, UTC]"
+            }
+        }
+    }
+}
+
+/// A column of a table.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Column {
+    /// Its name, with the unit.
+    pub name: &'static str,
+    /// What its values are.
+    pub kind: Kind,
+    /// What it means, in one sentence.
+    pub doc: &'static str,
+    get: Get,
+}
+
+/// How a value is taken from its row.
+#[derive(Clone, Copy, Debug)]
+enum Get {
+    Call(for<'a> fn(&'a Log, &Call<'a>) -> Option<Value<'a>>),
+    Event(for<'a> fn(&'a Log, &'a Moment) -> Option<Value<'a>>),
+}
+
+/// A known value. An unknown one is none: empty in CSV, `null` elsewhere, and never 0.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Value<'a> {
+    /// Of [`Kind::Text`]. It may hold whatever a log holds.
+    Text(Cow<'a, str>),
+    /// Of any kind but text and real.
+    Int(i64),
+    /// Of [`Kind::Real`]; finite.
+    Real(f64),
+}
+
+/// One row.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Row<'a> {
+    /// Of [`Table::Calls`].
+    Call(&'a Log, Call<'a>),
+    /// Of [`Table::Events`].
+    Event(&'a Log, &'a Moment),
+}
+
+impl Table {
+    /// Its columns, in order.
+    #[must_use]
+    pub const fn columns(self) -> &'static [Column] {
+        match self {
+            Self::Calls => CALLS,
+            Self::Events => events::EVENTS,
+        }
+    }
+
+    /// What is to be said of it before it has a row.
+    pub(super) fn report(self, log: &Log) -> Report {
+        match self {
+            Self::Calls => Report::default(),
+            Self::Events => Report::with_events(log),
+        }
+    }
+
+    /// Its rows, in the order of the log.
+    pub fn rows<'a>(self, log: &'a Log) -> Box<dyn Iterator<Item = Row<'a>> + 'a> {
+        match self {
+            Self::Calls => Box::new(log.calls().map(move |call| Row::Call(log, call))),
+            Self::Events => {
+                Box::new(log.timeline().moments().iter().map(move |moment| Row::Event(log, moment)))
+            }
+        }
+    }
+}
+
+impl Column {
+    /// The value that a row of its table has in it, if the lines tell it.
+    #[must_use]
+    pub fn of<'a>(&self, row: &Row<'a>) -> Option<Value<'a>> {
+        match (self.get, row) {
+            (Get::Call(get), Row::Call(log, call)) => get(log, call),
+            (Get::Event(get), Row::Event(log, moment)) => get(log, moment),
+            _ => None,
+        }
+    }
+
+    const fn call(
+        name: &'static str,
+        kind: Kind,
+        doc: &'static str,
+        get: for<'a> fn(&'a Log, &Call<'a>) -> Option<Value<'a>>,
+    ) -> Self {
+        Self { name, kind, doc, get: Get::Call(get) }
+    }
+
+    pub(super) const fn event(
+        name: &'static str,
+        kind: Kind,
+        doc: &'static str,
+        get: for<'a> fn(&'a Log, &'a Moment) -> Option<Value<'a>>,
+    ) -> Self {
+        Self { name, kind, doc, get: Get::Event(get) }
+    }
+}
+
+impl<'a> Value<'a> {
+    pub(super) const fn word(word: &'a str) -> Option<Self> {
+        Some(Self::Text(Cow::Borrowed(word)))
+    }
+
+    pub(super) fn int(int: impl Into<i64>) -> Self {
+        Self::Int(int.into())
+    }
+
+    /// A number beyond 63 bits (292 years of nanoseconds) is a broken line's, and so unknown.
+    pub(super) fn wide<T: TryInto<i64>>(int: T) -> Option<Self> {
+        int.try_into().ok().map(Self::Int)
+    }
+
+    pub(super) fn micros(duration: Option<Micros>) -> Option<Self> {
+        Self::wide(duration?.0)
+    }
+
+    pub(super) fn monotonic(at: Option<Timestamp>) -> Option<Self> {
+        Self::wide(at?.as_nanos())
+    }
+
+    pub(super) fn unix(log: &Log, source: u32, at: Option<Timestamp>) -> Option<Self> {
+        Self::wide(unix_nanos(log, source, at?)?)
+    }
+}
+
+/// The wall clock's time of a moment of this file, if its process told the difference of its clocks. Of a file
+/// of several boots nobody knows which process a moment is of.
+pub(super) fn unix_nanos(log: &Log, source: u32, at: Timestamp) -> Option<i128> {
+    let source = &log.sources()[source as usize];
+    let offset = source.unix_offset.filter(|_| !source.is_mixed)?;
+    Some(i128::from(at.as_nanos()) + offset)
+}
+
+/// How a call ended, as a word. Without the client's half nobody knows what became of it.
+pub(super) fn outcome<'a>(call: &Call<'a>) -> Option<&'a str> {
+    Some(match call.client?.end {
+        ClientEnd::Done => "ok",
+        ClientEnd::Open => "open",
+        ClientEnd::Failed { outcome, .. } => outcome.map_or("failed", |word| call.name(word)),
+    })
+}
+
+/// The phase in which it failed, and the class of the error.
+pub(super) fn failure(call: &Call<'_>) -> (Option<Name>, Option<Name>) {
+    match call.client.map(|half| half.end) {
+        Some(ClientEnd::Failed { phase, error, .. }) => (phase, error),
+        _ => (None, None),
+    }
+}
+
+/// The status that the client was told, or else that the server says.
+pub(super) fn status(call: &Call<'_>) -> Option<u16> {
+    call.client.and_then(|half| half.status).or(call.server.and_then(|half| half.status))
+}
+
+/// The path of the request: as the client says, or else the server.
+pub(super) fn path<'a>(call: &Call<'a>) -> Option<&'a str> {
+    let path = call.client.and_then(|half| half.path).or(call.server.and_then(|half| half.path));
+    path.map(|path| call.name(path))
+}
+
+fn named<'a>(call: &Call<'a>, name: Option<Name>) -> Option<Value<'a>> {
+    Value::word(call.name(name?))
+}
+
+macro_rules! metric {
+    ($name:literal, $metric:expr, $doc:literal) => {
+        Column::call($name, Kind::Micros, $doc, |_, call| Value::micros($metric.of(call)))
+    };
+}
+
+macro_rules! moment {
+    ($name:literal, $half:ident.$moment:ident, $doc:literal) => {
+        Column::call($name, Kind::MonotonicNanos, $doc, |_, call| {
+            Value::monotonic(call.$half?.$moment)
+        })
+    };
+}
+
+const CALLS: &[Column] = &[
+    Column::call("trace_id", Kind::Text, "Trace id, as it stands in the lines.", |_, call| {
+        Some(Value::Text(call.id().into()))
+    }),
+    Column::call("tag", Kind::Text, "`weights`, or `admin` for other control calls.", |_, call| {
+        Value::word(if call.is_admin() { "admin" } else { "weights" })
+    }),
+    Column::call(
+        "halves",
+        Kind::Text,
+        "Whose lines are there: `both`, `client` or `server`.",
+        |_, call| {
+            Value::word(match (call.client, call.server) {
+                (Some(_), Some(_)) => "both",
+                (Some(_), None) => "client",
+                (None, _) => "server",
+            })
+        },
+    ),
+    Column::call(
+        "op",
+        Kind::Text,
+        "Operation; of lines without it the end of the path.",
+        |_, call| Value::word(call.operation()?),
+    ),
+    Column::call("path", Kind::Text, "Path of the request.", |_, call| Value::word(path(call)?)),
+    Column::call("target", Kind::Text, "Host and port, as the client says.", |_, call| {
+        Value::word(call.target()?)
+    }),
+    Column::call("attempt", Kind::Count, "Number of the attempt, from 1.", |_, call| {
+        call.client?.attempt.map(Value::int)
+    }),
+    Column::call("step", Kind::Count, "Training step.", |_, call| {
+        call.client?.step.map(Value::int)
+    }),
+    Column::call(
+        "status",
+        Kind::Count,
+        "HTTP status code: as the client was told, or else as the server says.",
+        |_, call| status(call).map(Value::int),
+    ),
+    Column::call(
+        "outcome",
+        Kind::Text,
+        "`ok`, `open` (no end in these logs), or the `outcome=` of `client.fail`; null without the client's half.",
+        |_, call| Value::word(outcome(call)?),
+    ),
+    Column::call("failed_in", Kind::Text, "Phase in which it failed.", |_, call| {
+        named(call, failure(call).0)
+    }),
+    Column::call("error", Kind::Text, "Class of the client's error.", |_, call| {
+        named(call, failure(call).1)
+    }),
+    Column::call("server_outcome", Kind::Text, "The `outcome=` of `server.done`.", |_, call| {
+        named(call, call.server?.outcome)
+    }),
+    Column::call("server_error", Kind::Text, "Class of the engine call's error.", |_, call| {
+        named(call, call.server?.error)
+    }),
+    moment!("sent_t_ns", client.sent_at, "`client.send`."),
+    Column::call("sent_unix_ns", Kind::UnixNanos, "`client.send`.", |log, call| {
+        let client = call.client?;
+        Value::unix(log, client.source, client.sent_at)
+    }),
+    moment!("recv_t_ns", server.recv_at, "`server.recv`."),
+    Column::call("recv_unix_ns", Kind::UnixNanos, "`server.recv`.", |log, call| {
+        let server = call.server?;
+        Value::unix(log, server.source, server.recv_at)
+    }),
+    moment!("rpc_start_t_ns", server.rpc_started_at, "The first `rpc.start`."),
+    moment!("rpc_done_t_ns", server.rpc_done_at, "The last `rpc.done`."),
+    moment!("first_byte_t_ns", server.first_byte_at, "`server.first_byte`."),
+    moment!("server_done_t_ns", server.done_at, "`server.done`."),
+    metric!(
+        "wall_us",
+        Metric::Wall,
+        "From the call of the client to the last byte of the response, or to the failure."
+    ),
+    metric!("queue_us", Metric::Queue, "wall - rpc: everything that was not the engine."),
+    metric!("rpc_us", Metric::Rpc, "The engine's work: from `rpc.start` to `rpc.done`."),
+    metric!("setup_us", Metric::Phase(Phase::Setup), "Building the client and the request."),
+    metric!(
+        "pool_us",
+        Metric::Phase(Phase::Pool),
+        "Waiting for a connection of the client's pool."
+    ),
+    metric!("dns_us", Metric::Phase(Phase::Dns), "Resolving the host name."),
+    metric!("connect_us", Metric::Phase(Phase::Connect), "TCP handshake."),
+    metric!("tls_us", Metric::Phase(Phase::Tls), "TLS handshake."),
+    metric!(
+        "send_us",
+        Metric::Phase(Phase::Send),
+        "From the connection being ready to the last request byte in the kernel."
+    ),
+    metric!(
+        "wait_us",
+        Metric::Phase(Phase::Wait),
+        "From the last request byte to the first response byte."
+    ),
+    metric!(
+        "receive_us",
+        Metric::Phase(Phase::Receive),
+        "From the first to the last response byte."
+    ),
+    metric!(
+        "kernel_us",
+        Metric::Server(Server::Kernel),
+        "From the request's arrival at the server's kernel to `server.recv`."
+    ),
+    metric!("handler_us", Metric::Server(Server::Handler), "From `server.recv` to `rpc.start`."),
+    metric!("respond_us", Metric::Server(Server::Respond), "From `rpc.done` to the response head."),
+    metric!(
+        "network_us",
+        Metric::Server(Server::Network),
+        "A residual: what remains of wait when kernel and server time are known."
+    ),
+    metric!(
+        "unattributed_us",
+        Metric::Server(Server::Unattributed),
+        "A residual: what remains of wait without a name."
+    ),
+    metric!(
+        "resume_us",
+        Metric::Resume,
+        "From the end of the call to the caller's code going on; no part of wall."
+    ),
+    metric!(
+        "loop_lag_us",
+        Metric::LoopLag,
+        "How late the server's event loop was at `server.recv`."
+    ),
+    metric!(
+        "engine_queue_us",
+        Metric::EngineQueue,
+        "From the call being sent to the engine beginning with it; part of rpc."
+    ),
+    metric!(
+        "engine_exec_us",
+        Metric::EngineExec,
+        "The engine's work on the call itself; part of rpc."
+    ),
+    Column::call("server_us", Kind::Micros, "From `server.recv` to `server.done`.", |_, call| {
+        Value::micros(call.server.and_then(ServerHalf::duration))
+    }),
+    Column::call(
+        "until_received_us",
+        Kind::Micros,
+        "From `client.send` to `server.recv`, if both are on one clock.",
+        |_, call| Value::micros(call.until_received()),
+    ),
+    Column::call(
+        "in_flight",
+        Kind::Count,
+        "Requests in progress on the server at `server.recv`, this one not counted.",
+        |_, call| call.server?.in_flight.map(Value::int),
+    ),
+    Column::call("client_file", Kind::Text, "File of the client's half.", |log, call| {
+        Value::word(file(log, call.client.map(|half: &ClientHalf| half.source)?))
+    }),
+    Column::call("server_file", Kind::Text, "File of the server's half.", |log, call| {
+        Value::word(file(log, call.server?.source))
+    }),
+];
+
+pub(super) fn file(log: &Log, source: u32) -> &str {
+    &log.sources()[source as usize].name
+}

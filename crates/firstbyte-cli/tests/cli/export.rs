@@ -1,0 +1,135 @@
+//! Exports of the corpus, to the letter, and files that are whole or not there.
+
+use std::{fs, path::Path};
+
+use crate::{
+    read::corpus,
+    support::{firstbyte, stderr, stdout},
+};
+
+/// Exports both sides of the demo's logs.
+fn export(args: &[&str]) -> std::process::Output {
+    let all = [&["export", "client.log", "server.log"], args].concat();
+    firstbyte(&all).current_dir(corpus().join("demo")).output().unwrap()
+}
+
+/// Compares with the file; with `UPDATE_GOLDEN=1` in the environment it is written anew.
+fn golden(file: &str, args: &[&str]) {
+    let output = export(&[args, &["-o", "-"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let (path, out) = (corpus().join("demo").join(file), stdout(&output));
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, &out).unwrap();
+    }
+    assert_eq!(out, fs::read_to_string(&path).unwrap(), "{}", path.display());
+}
+
+#[test]
+fn exports_of_the_corpus_are_known() {
+    golden("calls.csv", &["--to", "csv"]);
+    golden("perfetto.json", &["--to", "perfetto"]);
+    golden("otlp.jsonl", &["--to", "otlp"]);
+    golden("events.jsonl", &["--to", "jsonl", "--table", "events"]);
+}
+
+#[test]
+fn a_file_is_written_whole_and_its_old_self_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("calls.csv");
+    fs::write(&file, "old").unwrap();
+    let output = export(&["--to", "csv", "-o", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output), "");
+    assert!(stderr(&output).contains("calls.csv: 18 written"), "{}", stderr(&output));
+    let golden = corpus().join("demo/calls.csv");
+    assert_eq!(fs::read(&file).unwrap(), fs::read(golden).unwrap());
+    assert_eq!(names(folder.path()), ["calls.csv"]);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        let any = folder.path().join("any");
+        fs::write(&any, "").unwrap();
+        assert_eq!(mode(&file), mode(&any), "the permissions of any new file");
+    }
+}
+
+#[test]
+fn parquet_is_written_to_a_file_or_a_pipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("calls.parquet");
+    let output = export(&["--to", "parquet", "-o", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let written = fs::read(&file).unwrap();
+    assert!(written.starts_with(b"PAR1") && written.ends_with(b"PAR1"));
+    assert_eq!(export(&["--to", "parquet", "-o", "-"]).stdout, written);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = "client.done wall_ms=5.0 rpc_ms=2.0 queue_ms=3.0\n";
+    let lines: String = (1..=9999).map(|n| format!("[weights][{n:016x}] {line}")).collect();
+    fs::write(folder.path().join("run.log"), lines).unwrap();
+    for format in ["csv", "jsonl", "parquet", "perfetto"] {
+        let mut command = firstbyte(&["export", "run.log", "--to", format, "-o", "-"]);
+        let (gone, stdout) = std::io::pipe().unwrap();
+        drop(gone);
+        let output = command.current_dir(&folder).stdout(stdout).output().unwrap();
+        assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""), "{format}");
+    }
+}
+
+#[test]
+fn what_is_left_out_is_said() {
+    let output = export(&["--to", "perfetto", "-o", "-"]);
+    let expected = "NOTICE: 3 halves of calls or events are left out: no line tells when they were.\n-: 36 written\n";
+    assert!(stderr(&output).ends_with(expected), "{}", stderr(&output));
+}
+
+#[test]
+fn a_log_is_never_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("run.log");
+    let line = "[weights][00f067aa0ba902b7] client.done wall_ms=5.0 rpc_ms=2.0 queue_ms=3.0\n";
+    fs::write(&log, line).unwrap();
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(&log, &link).unwrap();
+    for file in ["run.log", "./run.log", "link"] {
+        let output = firstbyte(&["export", "run.log", "--to", "csv", "-o", file])
+            .current_dir(&folder)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains("is one of the logs"), "{}", stderr(&output));
+        assert_eq!(fs::read_to_string(&log).unwrap(), line);
+    }
+}
+
+#[test]
+fn what_cannot_be_written_is_named_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("no/such/calls.csv");
+    let output = export(&["--to", "csv", "-o", missing.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("no/such/calls.csv: cannot be written: "));
+    let output = export(&["--to", "csv", "-o", folder.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(names(folder.path()), [""; 0]);
+    // A device is written to as it is, and stays one.
+    let output = export(&["--to", "csv", "-o", "/dev/full"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("/dev/full: cannot be written: No space left"));
+    assert_eq!(export(&["--to", "csv", "-o", "/dev/null"]).status.code(), Some(0));
+    assert_eq!(
+        export(&["--to", "perfetto", "--table", "events", "-o", "-"]).status.code(),
+        Some(2)
+    );
+    assert_eq!(export(&["--to", "csv"]).status.code(), Some(2));
+    assert_eq!(export(&["--to", "nothing", "-o", "-"]).status.code(), Some(2));
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    names.map(|name| name.into_string().unwrap()).collect()
+}
