@@ -11,13 +11,14 @@ use std::{
 
 use firstbyte_core::{Skipped, json, text};
 
+use self::lines::Piece;
 pub use self::{
     source::{IngestError, Input, inputs},
     tally::{Reason, Tally},
 };
 use crate::{
     correlate::{Builder, Log},
-    entry::{Entry, may_hold_record, quick},
+    entry::{Candidate, Entry, candidate, quick},
 };
 
 /// What to read, and how much of it to keep.
@@ -64,24 +65,45 @@ impl Log {
 }
 
 fn take(reader: impl Read, source: u32, builder: &mut Builder) -> io::Result<()> {
-    lines::each(reader, |line| match line {
-        Some(line) => take_line(line, source, builder),
-        None => builder.tally.skip(Reason::TooLong),
+    lines::each(reader, |piece| match piece {
+        Piece::Lines(lines) => take_lines(lines, source, builder),
+        Piece::TooLong => builder.tally.skip(Reason::TooLong),
     })
 }
 
+fn take_lines(mut lines: &[u8], source: u32, builder: &mut Builder) {
+    let mut entry = Entry::new();
+    while let Some(first) = lines.first() {
+        if *first == b'['
+            && let Some(length) = quick(lines, &mut entry)
+        {
+            builder.take(&entry, source);
+            lines = &lines[length..];
+            continue;
+        }
+        // White space may be all that there is, or stand in front of JSON.
+        let candidate = if matches!(first, b'!'..=b'z') { candidate(lines) } else { Candidate::Somewhere };
+        let end = match candidate {
+            Candidate::Nowhere(end) => {
+                builder.tally.skip(Reason::NoRecord);
+                end
+            }
+            Candidate::At(at) if let Some(length) = quick(&lines[at..], &mut entry) => {
+                builder.take(&entry, source);
+                at + length - 1
+            }
+            Candidate::At(_) | Candidate::Somewhere => {
+                let end = memchr::memchr(b'\n', lines).unwrap_or(lines.len());
+                take_line(&lines[..end], source, builder);
+                end
+            }
+        };
+        lines = lines.get(end + 1..).unwrap_or_default();
+    }
+}
+
+/// Takes a line that is not what firstbyte writes by itself.
 fn take_line(line: &[u8], source: u32, builder: &mut Builder) {
-    if line.first() == Some(&b'[')
-        && let Some(entry) = quick(line)
-    {
-        builder.take(&entry, source);
-        return;
-    }
-    if !may_hold_record(line) {
-        let is_empty = line.iter().all(u8::is_ascii_whitespace);
-        builder.tally.skip(if is_empty { Reason::Empty } else { Reason::NoRecord });
-        return;
-    }
     let is_json = line.trim_ascii_start().first() == Some(&b'{');
     let parsed = if is_json { json::parse(line) } else { text::parse(line) };
     match parsed {

@@ -2,7 +2,7 @@
 
 use firstbyte_core::{
     Micros, Phase, Timestamp, field, record,
-    schema::{Field, FieldId, Millis},
+    schema::{Field, Millis},
 };
 
 use super::{
@@ -62,14 +62,12 @@ impl Server {
 }
 
 /// The phases of the client, then the parts of the server.
-const PARTS: [FieldId; Phase::ALL.len() + Server::ALL.len()] = {
-    let mut parts = [field::WALL.id(); Phase::ALL.len() + Server::ALL.len()];
+const PARTS: [Field<Millis>; Phase::ALL.len() + Server::ALL.len()] = {
+    let mut parts = [field::WALL; Phase::ALL.len() + Server::ALL.len()];
     let mut n = 0;
     while n < parts.len() {
         let phases = Phase::ALL.len();
-        let field =
-            if n < phases { Phase::ALL[n].field() } else { Server::ALL[n - phases].field() };
-        parts[n] = field.id();
+        parts[n] = if n < phases { Phase::ALL[n].field() } else { Server::ALL[n - phases].field() };
         n += 1;
     }
     parts
@@ -189,7 +187,7 @@ impl ClientHalf {
 
     /// What every line of a client may say.
     pub(super) fn label(&mut self, entry: &Entry<'_>, names: &mut Names) {
-        let mut word = |field| entry.text(field).map(|word| names.intern(&word));
+        let mut word = |field| entry.word(field).map(|word| names.take(word));
         self.op = self.op.or_else(|| word(field::OP));
         self.target = self.target.or_else(|| word(field::TARGET));
         let small = |field| entry.count(field).and_then(|count| u16::try_from(count).ok());
@@ -200,35 +198,25 @@ impl ClientHalf {
 
     pub(super) fn send(&mut self, entry: &Entry<'_>, names: &mut Names) {
         self.sent_at = entry.at;
-        if let Some(url) = entry.text(field::URL) {
-            self.path = Some(names.intern(path_of(&url)));
-        }
+        self.path = entry.word(field::URL).map(|url| names.path_of(url));
         self.label(entry, names);
     }
 
     pub(super) fn done(&mut self, entry: &Entry<'_>, names: &mut Names) {
         self.end = ClientEnd::Done;
-        for (field, duration) in entry.durations() {
-            let duration = Known(duration.0);
-            match field {
-                field if field == field::WALL.id() => self.wall = duration,
-                field if field == field::RPC.id() => self.rpc = duration,
-                field if field == field::QUEUE.id() => self.queue = duration,
-                field if field == field::RESUME.id() => self.resume = duration,
-                field => {
-                    if let Some(part) = PARTS.iter().position(|part| *part == field) {
-                        let parts =
-                            self.parts.get_or_insert_with(|| Box::new([Known::NO; PARTS.len()]));
-                        parts[part] = duration;
-                    }
-                }
-            }
+        self.wall = entry.millis(field::WALL).into();
+        self.rpc = entry.millis(field::RPC).into();
+        self.queue = entry.millis(field::QUEUE).into();
+        self.resume = entry.millis(field::RESUME).into();
+        let parts = PARTS.map(|part| Known::from(entry.millis(part)));
+        if parts.iter().any(|part| *part != Known::NO) {
+            self.parts = Some(Box::new(parts));
         }
         self.label(entry, names);
     }
 
     pub(super) fn fail(&mut self, entry: &Entry<'_>, names: &mut Names) {
-        let mut word = |field| entry.text(field).map(|word| names.intern(&word));
+        let mut word = |field| entry.word(field).map(|word| names.take(word));
         self.end = ClientEnd::Failed {
             outcome: word(field::OUTCOME),
             phase: word(field::PHASE),
@@ -237,12 +225,6 @@ impl ClientHalf {
         self.wall = entry.millis(field::WALL).into();
         self.label(entry, names);
     }
-}
-
-fn path_of(url: &str) -> &str {
-    let rest = url.split_once(':').and_then(|(_, rest)| rest.strip_prefix("//")).unwrap_or(url);
-    let path = rest.find('/').map_or("/", |slash| &rest[slash..]);
-    path.split(['?', '#']).next().unwrap_or(path)
 }
 
 /// A call as its server saw it.
@@ -338,7 +320,7 @@ impl ServerHalf {
 
     /// Takes a line of the server.
     pub(super) fn take(&mut self, entry: &Entry<'_>, names: &mut Names) {
-        let mut word = |field| entry.text(field).map(|word| names.intern(&word));
+        let mut word = |field| entry.word(field).map(|word| names.take(word));
         if entry.is(&record::SERVER_RECV) {
             self.recv_at = entry.at;
             self.path = word(field::PATH);

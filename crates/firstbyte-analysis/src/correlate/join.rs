@@ -15,7 +15,7 @@ use super::{
     timeline::Timeline,
 };
 use crate::{
-    entry::Entry,
+    entry::{Entry, Id as EntryId, Kind},
     ingest::{Options, Reason, Tally},
 };
 
@@ -67,6 +67,10 @@ impl Trace {
     }
 }
 
+const RECENT: usize = 1024;
+/// Of a place among the recent traces that nobody has taken.
+const NOWHERE: u32 = u32::MAX;
+
 /// A [`Log`] in the making.
 #[derive(Debug)]
 pub(crate) struct Builder {
@@ -80,6 +84,8 @@ pub(crate) struct Builder {
     halves: Halves,
     usual: HashMap<u64, u32, RandomState>,
     other: HashMap<Box<str>, u32, RandomState>,
+    /// Traces of the latest lines, where they are found sooner.
+    recent: Box<[(u64, u32); RECENT]>,
     engine: Vec<EngineHalf>,
     timeline: Timeline,
 }
@@ -96,6 +102,7 @@ impl Builder {
             halves: Halves::default(),
             usual: HashMap::default(),
             other: HashMap::default(),
+            recent: Box::new([(0, NOWHERE); RECENT]),
             engine: Vec::new(),
             timeline: Timeline::default(),
         }
@@ -112,8 +119,8 @@ impl Builder {
         if let Some(boot) = entry.boot {
             self.take_boot(boot, source);
         }
-        let taken = match entry.id {
-            Some(id) if is_call(entry) => self.take_call(entry, id, source),
+        let taken = match (entry.kind, entry.id) {
+            (Kind::Client | Kind::Server, Some(id)) => self.take_call(entry, id, source),
             _ => self.take_other(entry, source),
         };
         match taken {
@@ -125,10 +132,10 @@ impl Builder {
         }
     }
 
-    fn take_call(&mut self, entry: &Entry<'_>, id: &str, source: u32) -> Result<(), Reason> {
+    fn take_call(&mut self, entry: &Entry<'_>, id: EntryId<'_>, source: u32) -> Result<(), Reason> {
         let index = self.place(id, entry.is_admin).ok_or(Reason::OverLimit)?;
         let trace = &mut self.traces[index as usize];
-        if is_client(entry) {
+        if entry.kind == Kind::Client {
             take_client(
                 &mut self.halves.clients,
                 &mut trace.clients,
@@ -149,36 +156,54 @@ impl Builder {
     }
 
     /// The place of a trace, made if there is room.
-    fn place(&mut self, id: &str, is_admin: bool) -> Option<u32> {
-        let id = match usual(id) {
-            Some(usual) => Id::Usual(usual),
-            None => Id::Other(id.into()),
-        };
-        let known = match &id {
-            Id::Usual(id) => self.usual.get(id),
-            Id::Other(id) => self.other.get(id),
-        };
-        if known.is_some() || self.traces.len() >= self.max_traces {
-            return known.copied();
+    #[inline]
+    fn place(&mut self, id: EntryId<'_>, is_admin: bool) -> Option<u32> {
+        // Lines of one call mostly follow each other.
+        if let EntryId::Usual(id) = id
+            && let (recent, place) = self.recent[recent(id)]
+            && recent == id
+            && place != NOWHERE
+        {
+            return Some(place);
         }
+        let known = match id {
+            EntryId::Usual(id) => self.usual.get(&id),
+            EntryId::Other(id) => self.other.get(id),
+        };
+        let place = match known {
+            Some(place) => *place,
+            None if self.traces.len() >= self.max_traces => return None,
+            None => self.new_trace(id, is_admin),
+        };
+        if let EntryId::Usual(id) = id {
+            self.recent[recent(id)] = (id, place);
+        }
+        Some(place)
+    }
+
+    fn new_trace(&mut self, id: EntryId<'_>, is_admin: bool) -> u32 {
         let place = self.traces.len() as u32;
-        match &id {
-            Id::Usual(id) => self.usual.insert(*id, place),
-            Id::Other(id) => self.other.insert(id.clone(), place),
+        let id = match id {
+            EntryId::Usual(id) => {
+                self.usual.insert(id, place);
+                Id::Usual(id)
+            }
+            EntryId::Other(id) => {
+                self.other.insert(id.into(), place);
+                Id::Other(id.into())
+            }
         };
         let (clients, servers) = (Chain::EMPTY, Chain::EMPTY);
         self.traces.push(Trace { id, is_admin, clients, servers });
-        Some(place)
+        place
     }
 
     fn take_other(&mut self, entry: &Entry<'_>, source: u32) -> Result<(), Reason> {
         self.batches[source as usize].take(entry);
-        if entry.is(&record::ENGINE_DONE) {
-            self.engine.extend(EngineHalf::of(entry));
-        } else if entry.is(&record::PROCESS_START) {
-            self.take_process(entry, source);
-        } else {
-            self.timeline.take(entry, source);
+        match entry.kind {
+            Kind::Engine => self.engine.extend(EngineHalf::of(entry)),
+            Kind::Process => self.take_process(entry, source),
+            _ => self.timeline.take(entry, source),
         }
         Ok(())
     }
@@ -222,20 +247,9 @@ impl Builder {
     }
 }
 
-fn is_client(entry: &Entry<'_>) -> bool {
-    entry.is(&record::CLIENT_DONE)
-        || entry.is(&record::CLIENT_SEND)
-        || entry.is(&record::CLIENT_FAIL)
-        || entry.is(&record::CLIENT_WAITING)
-}
-
-fn is_call(entry: &Entry<'_>) -> bool {
-    is_client(entry)
-        || entry.is(&record::SERVER_RECV)
-        || entry.is(&record::RPC_START)
-        || entry.is(&record::RPC_DONE)
-        || entry.is(&record::SERVER_FIRST_BYTE)
-        || entry.is(&record::SERVER_DONE)
+/// The place of an id among the recent ones.
+fn recent(id: u64) -> usize {
+    id as usize % RECENT
 }
 
 fn take_client(
@@ -357,17 +371,4 @@ fn same_moment(a: Option<Timestamp>, b: Option<Timestamp>) -> bool {
 /// The same of durations, which a text line rounds to a tenth of a millisecond.
 fn same_duration(a: Option<Micros>, b: Option<Micros>) -> bool {
     a == b || a.zip(b).is_some_and(|(a, b)| a.0.abs_diff(b.0) <= 50)
-}
-
-/// The number that 16 lower-case hexadecimal digits write.
-fn usual(id: &str) -> Option<u64> {
-    let digits: &[u8; 16] = id.as_bytes().try_into().ok()?;
-    digits.iter().try_fold(0, |number, digit| {
-        let value = match digit {
-            b'0'..=b'9' => digit - b'0',
-            b'a'..=b'f' => digit - b'a' + 10,
-            _ => return None,
-        };
-        Some(number << 4 | u64::from(value))
-    })
 }

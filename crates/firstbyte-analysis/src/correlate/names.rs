@@ -1,26 +1,71 @@
 //! Words that come again and again, each stored once.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, num::NonZeroU16};
 
 use foldhash::fast::RandomState;
 
+use crate::entry::Word;
+
 /// The most different words that are kept; further ones are one word, `(other)`.
-const MOST: usize = u16::MAX as usize;
+const MOST: usize = u16::MAX as usize - 1;
+
+/// So many of the latest words are found sooner.
+const RECENT: usize = 8;
 
 /// A word of a [`Names`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Name(u16);
+pub struct Name(NonZeroU16);
+
+impl Name {
+    const OTHER: Self = Self(NonZeroU16::MIN);
+}
 
 /// Operations, targets, paths, outcomes.
 #[derive(Debug)]
 pub struct Names {
     words: Vec<Box<str>>,
     places: HashMap<Box<str>, Name, RandomState>,
+    recent: Recent,
+    recent_urls: Recent,
+}
+
+/// Words as they stood in lines, by their lengths: with one operation and one server, that is enough.
+type Recent = [(Box<[u8]>, Name); RECENT];
+
+fn none_recent() -> Recent {
+    std::array::from_fn(|_| (Box::default(), Name::OTHER))
 }
 
 impl Names {
     pub(super) fn new() -> Self {
-        Self { words: vec!["(other)".into()], places: HashMap::default() }
+        Self {
+            words: vec!["(other)".into()],
+            places: HashMap::default(),
+            recent: none_recent(),
+            recent_urls: none_recent(),
+        }
+    }
+
+    /// The name of a word.
+    #[inline]
+    pub(super) fn take(&mut self, word: Word<'_>) -> Name {
+        if let Some(name) = find(&self.recent, word) {
+            return name;
+        }
+        let name = self.intern(&word.text());
+        remember(&mut self.recent, word, name);
+        name
+    }
+
+    /// The name of the path of a URL.
+    #[inline]
+    pub(super) fn path_of(&mut self, url: Word<'_>) -> Name {
+        if let Some(name) = find(&self.recent_urls, url) {
+            return name;
+        }
+        let name = self.intern(path_of(&url.text()));
+        remember(&mut self.recent_urls, url, name);
+        name
     }
 
     pub(super) fn intern(&mut self, word: &str) -> Name {
@@ -28,10 +73,11 @@ impl Names {
             return *name;
         }
         if self.words.len() >= MOST {
-            return Name(0);
+            return Name::OTHER;
         }
-        let name = Name(self.words.len() as u16);
         self.words.push(word.into());
+        let number = u16::try_from(self.words.len()).ok().and_then(NonZeroU16::new);
+        let name = number.map_or(Name::OTHER, Name);
         self.places.insert(word.into(), name);
         name
     }
@@ -39,6 +85,25 @@ impl Names {
     /// The word.
     #[must_use]
     pub fn get(&self, name: Name) -> &str {
-        &self.words[name.0 as usize]
+        &self.words[name.0.get() as usize - 1]
     }
+}
+
+#[inline]
+fn find(recent: &Recent, word: Word<'_>) -> Option<Name> {
+    let bytes = word.plain()?;
+    let (known, name) = &recent[bytes.len() % RECENT];
+    (**known == *bytes && !bytes.is_empty()).then_some(*name)
+}
+
+fn remember(recent: &mut Recent, word: Word<'_>, name: Name) {
+    if let Some(bytes) = word.plain() {
+        recent[bytes.len() % RECENT] = (bytes.into(), name);
+    }
+}
+
+fn path_of(url: &str) -> &str {
+    let rest = url.split_once(':').and_then(|(_, rest)| rest.strip_prefix("//")).unwrap_or(url);
+    let path = rest.find('/').map_or("/", |slash| &rest[slash..]);
+    path.split(['?', '#']).next().unwrap_or(path)
 }

@@ -5,189 +5,308 @@
 use std::sync::LazyLock;
 
 use firstbyte_core::{
-    Micros, Tag, Timestamp,
-    schema::{FieldId, RECORDS, Record, Unit},
+    Tag, Timestamp,
+    schema::{RECORDS, Record, Unit},
 };
 
-use super::{Entry, Value};
+use super::{Entry, Id, Kind, Word, hexadecimal};
 
-/// Reads a line that begins with the bracket of its record, and holds nothing unusual.
+/// So many bytes are compared at once.
+const WINDOW: usize = 16;
+
+/// Reads a line that begins with the bracket of its record and holds nothing unusual. `bytes` goes on after
+/// the line; the result is the length of the line, with its line feed.
 #[inline]
-pub(crate) fn quick(line: &[u8]) -> Option<Entry<'_>> {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let (tag, mut rest) = until(line.strip_prefix(b"[")?, b']')?;
-    let mut id = None;
-    if rest.first() == Some(&b'[') {
-        let text = rest.get(1..17)?;
-        if rest.get(17) != Some(&b']')
-            || !text.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-        {
-            return None;
+pub(crate) fn quick<'a>(bytes: &'a [u8], entry: &mut Entry<'a>) -> Option<usize> {
+    let (known, mut at) = head(bytes, entry)?;
+    entry.record = known.record;
+    entry.kind = known.kind;
+    entry.at = None;
+    entry.boot = None;
+    entry.misfits = 0;
+    entry.known = 0;
+    let mut words = 0;
+    let mut keys = known.keys.iter();
+    loop {
+        match *bytes.get(at)? {
+            b' ' => at += 1,
+            _ => return end(bytes, at),
         }
-        id = std::str::from_utf8(text).ok();
-        rest = &rest[18..];
+        let window = window(bytes, at)?;
+        // Some are left out.
+        let key = keys.find(|key| key.prefix.is_at(window, &bytes[at..]))?;
+        at += key.prefix.length;
+        let (value, next) = match key.unit {
+            Unit::Moment => {
+                let (nanos, next) = decimal(bytes, at, 9)?;
+                entry.at = Some(Timestamp::from_nanos(nanos));
+                at = next;
+                continue;
+            }
+            Unit::Millis => decimal(bytes, at, 3)?,
+            Unit::Unix => decimal(bytes, at, 9)?,
+            Unit::Count => number(bytes, at, |text| text.parse().ok().map(i64::cast_unsigned))?,
+            Unit::Real => number(bytes, at, |text| {
+                text.parse().ok().filter(|real: &f64| real.is_finite()).map(f64::to_bits)
+            })?,
+            Unit::Text => {
+                let (word, next) = word(bytes, at)?;
+                entry.words[words] = word;
+                words += 1;
+                (words as u64 - 1, next)
+            }
+            _ => return None,
+        };
+        entry.values[key.place] = value;
+        entry.known |= 1 << key.place;
+        at = next;
     }
-    let rest = rest.strip_prefix(b" ")?;
-    let name = rest.iter().position(|byte| matches!(byte, b' ' | b'=')).unwrap_or(rest.len());
-    let is_named = rest.get(name) != Some(&b'=');
-    if name == 0 {
-        return None;
-    }
-    let known = find(tag, if is_named { &rest[..name] } else { b"" })?;
-    let mut entry = Entry::new(known.record);
-    entry.is_admin = tag == Tag::Admin.as_str().as_bytes();
-    entry.id = id;
-    let fields = if is_named { rest.get(name + 1..).unwrap_or_default() } else { rest };
-    read_fields(&mut entry, known, fields).then_some(entry)
 }
 
-/// Whether the line can hold a record at all: `[`, a tag, `]`, somewhere; or it is JSON, or has colours.
-pub(crate) fn may_hold_record(line: &[u8]) -> bool {
-    if line.trim_ascii_start().first() == Some(&b'{') {
-        return true;
-    }
-    let mut rest = line;
-    while let Some(found) = memchr::memchr2(b'[', 0x1b, rest) {
-        if rest[found] == 0x1b {
-            return true;
-        }
-        rest = &rest[found + 1..];
-        let is_in_tag = |byte: &&u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
-        let tag = rest.iter().take_while(is_in_tag).count();
-        if tag > 0 && rest.get(tag) == Some(&b']') {
-            return true;
-        }
-    }
-    false
+/// What a line may be, as far as one can tell without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Candidate {
+    /// `[`, a tag and `]` are here, and no record can begin before.
+    At(usize),
+    /// Something that needs a closer look at the whole line.
+    Somewhere,
+    /// No record can be in this line, which ends here: at its line feed, or at the end of the bytes.
+    Nowhere(usize),
 }
 
-/// What is before a byte, and what is after it.
-fn until(bytes: &[u8], end: u8) -> Option<(&[u8], &[u8])> {
-    let place = bytes.iter().position(|byte| *byte == end)?;
-    Some((&bytes[..place], &bytes[place + 1..]))
+/// Where in the first line of `bytes` a record can begin.
+#[inline]
+pub(crate) fn candidate(bytes: &[u8]) -> Candidate {
+    let mut has_bracket = false;
+    let mut has_escape = false;
+    let mut at = 0;
+    while let Some(found) = memchr::memchr3(b'[', b'\n', 0x1b, &bytes[at..]) {
+        at += found;
+        match bytes[at] {
+            b'\n' if has_escape => return Candidate::Somewhere,
+            b'\n' => return Candidate::Nowhere(at),
+            b'[' if is_tag(&bytes[at + 1..]) => {
+                // A colour in the middle of a tag hides it.
+                return match has_bracket && has_escape {
+                    true => Candidate::Somewhere,
+                    false => Candidate::At(at),
+                };
+            }
+            b'[' => {
+                has_bracket = true;
+                at += 1;
+            }
+            _ => {
+                has_escape = true;
+                at = after_escape(bytes, at);
+            }
+        }
+    }
+    if has_escape { Candidate::Somewhere } else { Candidate::Nowhere(bytes.len()) }
+}
+
+/// Whether a tag and its closing bracket are here.
+#[inline]
+fn is_tag(bytes: &[u8]) -> bool {
+    let is_in_tag = |byte: &&u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+    let tag = bytes.iter().take_while(is_in_tag).count();
+    tag > 0 && bytes.get(tag) == Some(&b']')
+}
+
+/// The place after an escape sequence that begins here, in the same line.
+fn after_escape(bytes: &[u8], at: usize) -> usize {
+    if bytes.get(at + 1) != Some(&b'[') {
+        return at + 1;
+    }
+    let parameters = bytes[at + 2..].iter().take_while(|byte| !matches!(byte, b'@'..=b'~' | b'\n'));
+    let last = at + 2 + parameters.count();
+    last + usize::from(bytes.get(last).is_some_and(|byte| *byte != b'\n'))
+}
+
+/// The length of a line whose last value ends here, if nothing but colours and a CR follow.
+#[inline]
+fn end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    while bytes.get(at) == Some(&0x1b) {
+        at = after_escape(bytes, at);
+    }
+    at += usize::from(bytes.get(at) == Some(&b'\r'));
+    (bytes.get(at) == Some(&b'\n')).then_some(at + 1)
 }
 
 /// A record, with its fields as they begin in a line.
 struct Known {
     record: &'static Record,
-    fields: Vec<(&'static [u8], Unit, FieldId)>,
+    kind: Kind,
+    tag: &'static [u8],
+    name: Prefix,
+    keys: Vec<Key>,
 }
 
-/// Whether all of them are fields, in the order of the schema, and nothing else.
-fn read_fields<'a>(entry: &mut Entry<'a>, known: &Known, mut rest: &'a [u8]) -> bool {
-    let mut fields = known.fields.iter();
-    while !rest.is_empty() {
-        // Some are left out.
-        let field = fields.find_map(|(key, unit, field)| {
-            let value = rest.strip_prefix(*key)?.strip_prefix(b"=")?;
-            Some((value, *unit, *field))
-        });
-        let Some((value, unit, field)) = field else { return false };
-        let read = match unit {
-            Unit::Moment => decimal(value, 9).map(|(nanos, rest)| {
-                entry.at = Some(Timestamp::from_nanos(nanos));
-                (None, rest)
-            }),
-            Unit::Millis => {
-                decimal(value, 3).map(|(micros, rest)| (Some(Value::Millis(Micros(micros))), rest))
-            }
-            Unit::Unix => decimal(value, 9).map(|(nanos, rest)| (Some(Value::Unix(nanos)), rest)),
-            Unit::Count => number(value, |text| text.parse().ok().map(Value::Count)),
-            Unit::Real => number(value, |text| {
-                text.parse().ok().filter(|real: &f64| real.is_finite()).map(Value::Real)
-            }),
-            Unit::Text => word(value),
-            _ => None,
-        };
-        let Some((value, after)) = read else { return false };
-        entry.values.extend(value.map(|value| (field, value)));
-        rest = after;
-    }
-    true
+/// `key=` of a field.
+struct Key {
+    prefix: Prefix,
+    unit: Unit,
+    /// In the record.
+    place: usize,
 }
 
-/// What a value is, if it is one that stands for itself, and what follows it.
-type Read<'a> = Option<(Option<Value<'a>>, &'a [u8])>;
+/// Bytes that are compared at once.
+struct Prefix {
+    first: u128,
+    mask: u128,
+    /// What is beyond the window.
+    rest: Vec<u8>,
+    length: usize,
+}
 
-/// A plain decimal as an integer of 10^-`digits`, up to a space or the end; further digits are cut.
-#[inline]
-fn decimal(text: &[u8], digits: u32) -> Option<(u64, &[u8])> {
-    let mut number = 0_u64;
-    let mut place = 0;
-    while let Some(digit) = text.get(place).map(|byte| byte.wrapping_sub(b'0')).filter(|d| *d < 10)
-    {
-        number = number.checked_mul(10)?.checked_add(u64::from(digit))?;
-        place += 1;
-    }
-    if place == 0 {
-        return None;
-    }
-    let mut missing = digits;
-    if text.get(place) == Some(&b'.') {
-        place += 1;
-        while let Some(digit) =
-            text.get(place).map(|byte| byte.wrapping_sub(b'0')).filter(|d| *d < 10)
-        {
-            if missing > 0 {
-                number = number.checked_mul(10)?.checked_add(u64::from(digit))?;
-                missing -= 1;
-            }
-            place += 1;
+impl Prefix {
+    fn new(text: &[u8]) -> Self {
+        let (mut first, mut mask) = ([0; WINDOW], [0; WINDOW]);
+        for (n, byte) in text.iter().take(WINDOW).enumerate() {
+            (first[n], mask[n]) = (*byte, u8::MAX);
+        }
+        Self {
+            first: u128::from_le_bytes(first),
+            mask: u128::from_le_bytes(mask),
+            rest: text.get(WINDOW..).unwrap_or_default().to_vec(),
+            length: text.len(),
         }
     }
-    let number = number.checked_mul(10_u64.pow(missing))?;
-    match text.get(place) {
-        None => Some((number, &[])),
-        Some(b' ') => Some((number, &text[place + 1..])),
-        Some(_) => None,
+
+    /// Whether `bytes` begin with it; `window` is their beginning.
+    #[inline]
+    fn is_at(&self, window: u128, bytes: &[u8]) -> bool {
+        window & self.mask == self.first
+            && (self.rest.is_empty() || bytes[WINDOW..].starts_with(&self.rest))
     }
 }
 
-fn number<'a>(text: &'a [u8], parse: impl FnOnce(&'a str) -> Option<Value<'a>>) -> Read<'a> {
-    let (text, rest) = until(text, b' ').unwrap_or((text, &[]));
-    let value = parse(std::str::from_utf8(text).ok()?)?;
-    Some((Some(value), rest))
-}
-
-fn word(text: &[u8]) -> Read<'_> {
-    let end = memchr::memchr(b' ', text).unwrap_or(text.len());
-    let (word, rest) = (&text[..end], text.get(end + 1..).unwrap_or_default());
-    if !word.iter().fold(true, |plain, byte| plain & byte.is_ascii_graphic()) {
-        return None;
-    }
-    let is_encoded = word.iter().fold(false, |found, byte| found | (*byte == b'%'));
-    let word = std::str::from_utf8(word).ok()?;
-    Some((Some(if is_encoded { Value::Encoded(word) } else { Value::Plain(word) }), rest))
-}
-
-/// The record of a tag and a name.
-#[inline]
-fn find(tag: &[u8], name: &[u8]) -> Option<&'static Known> {
-    let tag =
-        if tag == Tag::Admin.as_str().as_bytes() { Tag::Weights.as_str().as_bytes() } else { tag };
-    PLACES[place(tag, name)].iter().find(|known| {
-        known.record.name.unwrap_or_default().as_bytes() == name
-            && known.record.tag.as_str().as_bytes() == tag
-    })
-}
-
-/// The records, by something that few of them share.
-static PLACES: LazyLock<[Vec<Known>; 64]> = LazyLock::new(|| {
-    let mut places = [const { Vec::new() }; 64];
-    for record in RECORDS {
-        let fields = record.fields.iter().map(|field| {
-            let info = field.info();
-            (info.key.as_bytes(), info.unit, *field)
+static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
+    let known = |record: &&'static Record| {
+        let keys = (0..).zip(record.fields).map(|(place, field)| Key {
+            prefix: Prefix::new(format!("{}=", field.info().key).as_bytes()),
+            unit: field.info().unit,
+            place,
         });
-        let name = record.name.unwrap_or_default();
-        let place = place(record.tag.as_str().as_bytes(), name.as_bytes());
-        places[place].push(Known { record, fields: fields.collect() });
-    }
-    places
+        Known {
+            record,
+            kind: Kind::of(record),
+            tag: record.tag.as_str().as_bytes(),
+            name: Prefix::new(record.name.unwrap_or_default().as_bytes()),
+            keys: keys.collect(),
+        }
+    };
+    RECORDS.iter().map(known).collect()
 });
 
-fn place(tag: &[u8], name: &[u8]) -> usize {
-    let letter = |at: Option<&u8>| at.map_or(0, |byte| usize::from(*byte));
-    let ends = 7 * letter(name.first()) + 11 * letter(name.last());
-    (letter(tag.first()) + 3 * name.len() + ends) % 64
+/// The record of the line that begins here, and the place after its name. Fills in the id.
+#[inline]
+fn head<'a>(bytes: &[u8], entry: &mut Entry<'a>) -> Option<(&'static Known, usize)> {
+    let tag_length = bytes.get(1..)?.iter().take(WINDOW).position(|byte| *byte == b']')?;
+    let tag = &bytes[1..=tag_length];
+    let mut at = tag_length + 2;
+    entry.id = None;
+    if bytes.get(at) == Some(&b'[') {
+        let id = hexadecimal(bytes.get(at + 1..at + 17)?)?;
+        if bytes[at + 17..].first() != Some(&b']') {
+            return None;
+        }
+        entry.id = Some(Id::Usual(id));
+        at += 18;
+    }
+    if bytes.get(at) != Some(&b' ') {
+        return None;
+    }
+    entry.is_admin = tag == Tag::Admin.as_str().as_bytes();
+    let tag = if entry.is_admin { Tag::Weights.as_str().as_bytes() } else { tag };
+    let window = window(bytes, at + 1)?;
+    // A name is a whole word; a record without one begins with its fields.
+    let is_here = |known: &&Known| {
+        let name = &known.name;
+        name.is_at(window, &bytes[at + 1..])
+            && known.tag == tag
+            && (name.length == 0 || is_end(bytes, at + 1 + name.length))
+    };
+    let known = KNOWN.iter().find(is_here)?;
+    Some((known, if known.name.length == 0 { at } else { at + 1 + known.name.length }))
+}
+
+#[inline]
+fn window(bytes: &[u8], at: usize) -> Option<u128> {
+    Some(u128::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+/// A plain decimal as an integer of 10^-`digits`, and the place after it; further digits are cut.
+#[inline]
+fn decimal(bytes: &[u8], at: usize, digits: usize) -> Option<(u64, usize)> {
+    let (whole, mut end) = integer(bytes, at);
+    // 18 digits fit; more are left to the tolerant reader.
+    if end == at || end - at > 18 {
+        return None;
+    }
+    let mut number = whole.checked_mul(POWERS[digits])?;
+    if bytes.get(end) == Some(&b'.') {
+        let (fraction, after) = integer(bytes, end + 1);
+        let count = after - end - 1;
+        if count > 18 {
+            return None;
+        }
+        let fraction = match count <= digits {
+            true => fraction * POWERS[digits - count],
+            false => fraction / POWERS[count - digits],
+        };
+        number = number.checked_add(fraction)?;
+        end = after;
+    }
+    is_end(bytes, end).then_some((number, end))
+}
+
+/// The digits here as a number, which is right for up to 18 of them, and the place after them.
+#[inline]
+fn integer(bytes: &[u8], at: usize) -> (u64, usize) {
+    let mut number = 0_u64;
+    let mut end = at;
+    while let Some(digit) = bytes.get(end).map(|byte| byte.wrapping_sub(b'0')).filter(|d| *d < 10) {
+        number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
+        end += 1;
+    }
+    (number, end)
+}
+
+const POWERS: [u64; 19] = {
+    let mut powers = [1; 19];
+    let mut n = 1;
+    while n < powers.len() {
+        powers[n] = powers[n - 1] * 10;
+        n += 1;
+    }
+    powers
+};
+
+/// Whether a value can end here.
+#[inline]
+fn is_end(bytes: &[u8], at: usize) -> bool {
+    matches!(bytes.get(at), Some(b' ' | b'\n' | b'\r' | 0x1b))
+}
+
+fn number(
+    bytes: &[u8],
+    at: usize,
+    parse: impl FnOnce(&str) -> Option<u64>,
+) -> Option<(u64, usize)> {
+    let (word, end) = word(bytes, at)?;
+    Some((parse(std::str::from_utf8(word.bytes).ok()?)?, end))
+}
+
+/// The graphic ASCII characters here, and the place after them.
+#[inline]
+fn word(bytes: &[u8], at: usize) -> Option<(Word<'_>, usize)> {
+    let mut is_encoded = false;
+    let rest = &bytes[at..];
+    let length = rest.iter().position(|byte| {
+        is_encoded |= *byte == b'%';
+        !byte.is_ascii_graphic()
+    })?;
+    let word = Word { bytes: &rest[..length], is_encoded };
+    is_end(bytes, at + length).then_some((word, at + length))
 }

@@ -1,13 +1,25 @@
-//! Lines of a stream, in memory that does not grow with them.
+//! Whole lines of a stream, in memory that does not grow with them.
 
 use std::io::{self, ErrorKind, Read};
 
-/// The longest line that is looked at.
+/// So much is read at once: it stays in a processor's cache.
+const BLOCK: usize = 256 << 10;
+
+/// The longest line that is looked at, with its line feed.
 const LONGEST: usize = 1 << 20;
 
-/// Calls `take` with each line, without its line feed; with `None` for one that is too long.
-pub(super) fn each(mut reader: impl Read, mut take: impl FnMut(Option<&[u8]>)) -> io::Result<()> {
-    let mut buffer = vec![0; LONGEST];
+/// A piece of a stream.
+#[derive(Debug, PartialEq)]
+pub(super) enum Piece<'a> {
+    /// Whole lines with their line feeds; at the end of the stream the last one may have none.
+    Lines(&'a [u8]),
+    /// One line that is too long.
+    TooLong,
+}
+
+/// Calls `take` with the pieces of a stream, in order.
+pub(super) fn each(mut reader: impl Read, mut take: impl FnMut(Piece<'_>)) -> io::Result<()> {
+    let mut buffer = vec![0; BLOCK];
     let mut filled = 0;
     // The rest of a line that is too long is on its way.
     let mut skipping = false;
@@ -17,30 +29,41 @@ pub(super) fn each(mut reader: impl Read, mut take: impl FnMut(Option<&[u8]>)) -
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
-        filled += read;
-        let mut start = 0;
-        while let Some(length) = memchr::memchr(b'\n', &buffer[start..filled]) {
-            let line = &buffer[start..start + length];
-            start += length + 1;
-            match std::mem::take(&mut skipping) {
-                true => take(None),
-                false => take(Some(line)),
-            }
-        }
         if read == 0 {
             // A last line without an end: torn, or still being written.
             if skipping {
-                take(None);
-            } else if start < filled {
-                take(Some(&buffer[start..filled]));
+                take(Piece::TooLong);
+            } else if filled > 0 {
+                take(Piece::Lines(&buffer[..filled]));
             }
             return Ok(());
         }
+        let new = filled..filled + read;
+        filled = new.end;
+        let mut start = 0;
+        if skipping && let Some(length) = memchr::memchr(b'\n', &buffer[new.clone()]) {
+            take(Piece::TooLong);
+            skipping = false;
+            start = new.start + length + 1;
+        }
+        if skipping {
+            filled = 0;
+            continue;
+        }
+        if let Some(last) = memchr::memrchr(b'\n', &buffer[new.start.max(start)..filled]) {
+            let end = new.start.max(start) + last + 1;
+            take(Piece::Lines(&buffer[start..end]));
+            start = end;
+        }
         buffer.copy_within(start..filled, 0);
         filled -= start;
-        if filled == buffer.len() || skipping {
-            skipping = true;
-            filled = 0;
+        if filled == buffer.len() {
+            if filled < LONGEST {
+                buffer.resize(LONGEST, 0);
+            } else {
+                skipping = true;
+                filled = 0;
+            }
         }
     }
 }
@@ -51,7 +74,15 @@ mod tests {
 
     fn lines(bytes: impl Read) -> Vec<Option<Vec<u8>>> {
         let mut lines = Vec::new();
-        each(bytes, |line| lines.push(line.map(<[u8]>::to_vec))).unwrap();
+        each(bytes, |piece| match piece {
+            Piece::Lines(bytes) => {
+                assert!(!bytes.is_empty());
+                let all = bytes.split_inclusive(|byte| *byte == b'\n');
+                lines.extend(all.map(|line| Some(line.strip_suffix(b"\n").unwrap_or(line).to_vec())));
+            }
+            Piece::TooLong => lines.push(None),
+        })
+        .unwrap();
         lines
     }
 
