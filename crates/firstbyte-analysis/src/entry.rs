@@ -121,7 +121,9 @@ impl<'a> Entry<'a> {
         for (key, value) in &parsed.fields {
             let field = FieldId::from_key(key);
             // The first value that the line gives a field counts.
-            let Some(place) = field.and_then(|field| entry.record.position(field)) else { continue };
+            let Some(place) = field.and_then(|field| entry.record.position(field)) else {
+                continue;
+            };
             if entry.known >> place & 1 == 1 {
                 continue;
             }

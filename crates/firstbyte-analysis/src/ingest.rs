@@ -73,21 +73,13 @@ fn take(reader: impl Read, source: u32, builder: &mut Builder) -> io::Result<()>
 
 fn take_lines(mut lines: &[u8], source: u32, builder: &mut Builder) {
     let mut entry = Entry::new();
-    while let Some(first) = lines.first() {
-        if *first == b'['
-            && let Some(length) = quick(lines, &mut entry)
-        {
+    while !lines.is_empty() {
+        if let Some(length) = quick(lines, &mut entry) {
             builder.take(&entry, source);
             lines = &lines[length..];
             continue;
         }
-        // White space may be all that there is, or stand in front of JSON.
-        let candidate = if matches!(first, b'!'..=b'z') { candidate(lines) } else { Candidate::Somewhere };
-        let end = match candidate {
-            Candidate::Nowhere(end) => {
-                builder.tally.skip(Reason::NoRecord);
-                end
-            }
+        let end = match candidate(lines) {
             Candidate::At(at) if let Some(length) = quick(&lines[at..], &mut entry) => {
                 builder.take(&entry, source);
                 at + length - 1
@@ -95,6 +87,11 @@ fn take_lines(mut lines: &[u8], source: u32, builder: &mut Builder) {
             Candidate::At(_) | Candidate::Somewhere => {
                 let end = memchr::memchr(b'\n', lines).unwrap_or(lines.len());
                 take_line(&lines[..end], source, builder);
+                end
+            }
+            Candidate::Nowhere(end) => {
+                let is_empty = lines[..end].iter().all(u8::is_ascii_whitespace);
+                builder.tally.skip(if is_empty { Reason::Empty } else { Reason::NoRecord });
                 end
             }
         };

@@ -77,6 +77,11 @@ pub(crate) enum Candidate {
 /// Where in the first line of `bytes` a record can begin.
 #[inline]
 pub(crate) fn candidate(bytes: &[u8]) -> Candidate {
+    let is_space = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r' | 0x0c);
+    let indent = bytes.iter().take_while(is_space).count();
+    if bytes.get(indent) == Some(&b'{') {
+        return Candidate::Somewhere;
+    }
     let mut has_bracket = false;
     let mut has_escape = false;
     let mut at = 0;
@@ -202,8 +207,9 @@ static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
 /// The record of the line that begins here, and the place after its name. Fills in the id.
 #[inline]
 fn head<'a>(bytes: &[u8], entry: &mut Entry<'a>) -> Option<(&'static Known, usize)> {
-    let tag_length = bytes.get(1..)?.iter().take(WINDOW).position(|byte| *byte == b']')?;
-    let tag = &bytes[1..=tag_length];
+    let bytes_of_tag = bytes.strip_prefix(b"[")?;
+    let tag_length = bytes_of_tag.iter().take(WINDOW).position(|byte| *byte == b']')?;
+    let tag = &bytes_of_tag[..tag_length];
     let mut at = tag_length + 2;
     entry.id = None;
     if bytes.get(at) == Some(&b'[') {

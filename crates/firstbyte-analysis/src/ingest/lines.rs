@@ -78,7 +78,9 @@ mod tests {
             Piece::Lines(bytes) => {
                 assert!(!bytes.is_empty());
                 let all = bytes.split_inclusive(|byte| *byte == b'\n');
-                lines.extend(all.map(|line| Some(line.strip_suffix(b"\n").unwrap_or(line).to_vec())));
+                lines.extend(
+                    all.map(|line| Some(line.strip_suffix(b"\n").unwrap_or(line).to_vec())),
+                );
             }
             Piece::TooLong => lines.push(None),
         })
