@@ -1,24 +1,31 @@
 //! From files to lines to entries: nothing is skipped without being counted.
 
 mod lines;
+mod scan;
 mod source;
 mod tally;
 
 use std::{
     io::{self, Read},
+    num::NonZeroUsize,
     path::PathBuf,
+    sync::mpsc,
+    thread,
 };
 
 use firstbyte_core::{Skipped, json, text};
 
-use self::lines::Piece;
+use self::{
+    lines::Blocks,
+    scan::{Place, Scanned},
+};
 pub use self::{
     source::{IngestError, Input, inputs},
     tally::{Reason, Tally},
 };
 use crate::{
     correlate::{Builder, Log},
-    entry::{Candidate, Entry, candidate, quick},
+    entry::{Entry, quick},
 };
 
 /// What to read, and how much of it to keep.
@@ -40,15 +47,28 @@ impl Log {
     /// Reads files, in any mix of text and JSON lines, plain, `.gz` or `.zst`, whatever stands before a
     /// line's record. A path may be a pattern (`logs/*.log`), and `-` is the standard input.
     ///
+    /// With more than one core, one reads and looks for lines while the other joins them; the result is the same.
+    ///
     /// # Errors
     ///
     /// [`IngestError`] with the path of a file that cannot be read. What is in a file is never an error.
     pub fn read(paths: &[PathBuf], options: &Options) -> Result<Self, IngestError> {
         let mut builder = Builder::new(options);
-        for input in inputs(paths)? {
-            let source = builder.source(input.name());
-            let reader = input.open()?;
-            take(reader, source, &mut builder).map_err(|error| input.failed(error))?;
+        let inputs = inputs(paths)?;
+        for input in &inputs {
+            builder.source(input.name());
+        }
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let read = |take: &mut dyn FnMut(Scanned) -> Spare| {
+            for (source, input) in (0..).zip(&inputs) {
+                blocks(input.open()?, source, take).map_err(|error| input.failed(error))?;
+            }
+            Ok(())
+        };
+        if cores > 1 {
+            side_by_side(read, &mut builder)?
+        } else {
+            read(&mut |scanned| builder.join(scanned))?
         }
         Ok(builder.finish())
     }
@@ -59,43 +79,72 @@ impl Log {
         let mut builder = Builder::new(&Options::default());
         let source = builder.source("memory".to_owned());
         // Memory has no errors.
-        _ = take(lines, source, &mut builder);
+        _ = blocks(lines, source, &mut |scanned| builder.join(scanned));
         builder.finish()
     }
 }
 
-fn take(reader: impl Read, source: u32, builder: &mut Builder) -> io::Result<()> {
-    lines::each(reader, |piece| match piece {
-        Piece::Lines(lines) => take_lines(lines, source, builder),
-        Piece::TooLong => builder.tally.skip(Reason::TooLong),
+/// Memory of blocks that are done with.
+type Spare = (Vec<u8>, Vec<Place>);
+
+/// So many blocks may wait to be joined.
+const WAITING: usize = 8;
+
+/// Hands on the blocks of a stream.
+fn blocks(
+    reader: impl Read,
+    source: u32,
+    take: &mut dyn FnMut(Scanned) -> Spare,
+) -> io::Result<()> {
+    let mut blocks = Blocks::new(reader);
+    let (mut buffer, mut places) = Spare::default();
+    while let Some(block) = blocks.next(buffer)? {
+        (buffer, places) = take(Scanned::new(block, source, places));
+    }
+    Ok(())
+}
+
+/// Reads on this thread, and joins on another.
+fn side_by_side(
+    read: impl FnOnce(&mut dyn FnMut(Scanned) -> Spare) -> Result<(), IngestError>,
+    builder: &mut Builder,
+) -> Result<(), IngestError> {
+    let (to_join, scanned) = mpsc::sync_channel(WAITING);
+    let (done, spare) = mpsc::channel();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            for scanned in scanned {
+                // Nobody wants its memory once all is read.
+                _ = done.send(builder.join(scanned));
+            }
+        });
+        // Its end, with this scope, is the end of the other thread.
+        let to_join = to_join;
+        read(&mut |scanned| {
+            // The other side goes away only by a panic, which the end of the scope passes on.
+            _ = to_join.send(scanned);
+            spare.try_recv().unwrap_or_default()
+        })
     })
 }
 
-fn take_lines(mut lines: &[u8], source: u32, builder: &mut Builder) {
-    let mut entry = Entry::new();
-    while !lines.is_empty() {
-        if let Some(length) = quick(lines, &mut entry) {
-            builder.take(&entry, source);
-            lines = &lines[length..];
-            continue;
+impl Builder {
+    /// Takes the records of a block.
+    fn join(&mut self, scanned: Scanned) -> Spare {
+        let Scanned { block, source, places, tally } = scanned;
+        self.tally += tally;
+        let bytes = block.lines();
+        let mut entry = Entry::new();
+        for Place { line, record, end } in &places {
+            let is_quick =
+                record.is_some_and(|at| quick(&bytes[at as usize..], &mut entry).is_some());
+            if is_quick {
+                self.take(&entry, source);
+            } else {
+                take_line(&bytes[*line as usize..*end as usize], source, self);
+            }
         }
-        let end = match candidate(lines) {
-            Candidate::At(at) if let Some(length) = quick(&lines[at..], &mut entry) => {
-                builder.take(&entry, source);
-                at + length - 1
-            }
-            Candidate::At(_) | Candidate::Somewhere => {
-                let end = memchr::memchr(b'\n', lines).unwrap_or(lines.len());
-                take_line(&lines[..end], source, builder);
-                end
-            }
-            Candidate::Nowhere(end) => {
-                let is_empty = lines[..end].iter().all(u8::is_ascii_whitespace);
-                builder.tally.skip(if is_empty { Reason::Empty } else { Reason::NoRecord });
-                end
-            }
-        };
-        lines = lines.get(end + 1..).unwrap_or_default();
+        (block.into_buffer(), places)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    num::NonZeroU64,
     ops::{Add, Sub},
     sync::{
         Arc,
@@ -15,27 +16,37 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 /// A moment on the monotonic clock: nanoseconds of `CLOCK_MONOTONIC`.
 ///
 /// Moments of two processes are comparable only on one host within one boot.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(u64);
+///
+/// An `Option` of it is as small: readers keep millions of moments that may be unknown.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(
+    /// The nanoseconds and one more.
+    NonZeroU64,
+);
 
 impl Timestamp {
-    /// The moment `nanos` nanoseconds after the clock's origin.
+    /// The moment `nanos` nanoseconds after the clock's origin; 584 years are the most.
+    #[inline]
     #[must_use]
     pub const fn from_nanos(nanos: u64) -> Self {
-        Self(nanos)
+        match NonZeroU64::new(nanos.wrapping_add(1)) {
+            Some(number) => Self(number),
+            None => Self(NonZeroU64::MAX),
+        }
     }
 
     /// Nanoseconds since the clock's origin.
+    #[inline]
     #[must_use]
     pub const fn as_nanos(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     /// Time from `earlier` to this moment; zero if `earlier` is in fact later.
     #[inline]
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+        Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))
     }
 }
 
@@ -43,7 +54,21 @@ impl Add<Duration> for Timestamp {
     type Output = Self;
 
     fn add(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(nanos))
+    }
+}
+
+/// The clock's origin.
+impl Default for Timestamp {
+    fn default() -> Self {
+        Self::from_nanos(0)
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Timestamp").field(&self.as_nanos()).finish()
     }
 }
 
@@ -160,8 +185,8 @@ impl Clock {
     pub fn manual(start: Timestamp, unix: Duration) -> Self {
         let unix = u64::try_from(unix.as_nanos()).unwrap_or(u64::MAX);
         Self(Source::Manual(Arc::new(Manual {
-            monotonic: AtomicU64::new(start.0),
-            unix_offset: unix.saturating_sub(start.0),
+            monotonic: AtomicU64::new(start.as_nanos()),
+            unix_offset: unix.saturating_sub(start.as_nanos()),
         })))
     }
 
@@ -176,8 +201,10 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Source::System => Timestamp(nanos(clock_gettime(ClockId::Monotonic))),
-            Source::Manual(manual) => Timestamp(manual.monotonic.load(Ordering::Relaxed)),
+            Source::System => Timestamp::from_nanos(nanos(clock_gettime(ClockId::Monotonic))),
+            Source::Manual(manual) => {
+                Timestamp::from_nanos(manual.monotonic.load(Ordering::Relaxed))
+            }
         }
     }
 

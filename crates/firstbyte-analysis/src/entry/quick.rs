@@ -138,11 +138,17 @@ fn end(bytes: &[u8], mut at: usize) -> Option<usize> {
     (bytes.get(at) == Some(&b'\n')).then_some(at + 1)
 }
 
-/// A record, with its fields as they begin in a line.
+/// A tag in its brackets, and its records.
 struct Known {
+    tag: Prefix,
+    is_admin: bool,
+    records: Vec<KnownRecord>,
+}
+
+/// A record, with its fields as they begin in a line.
+struct KnownRecord {
     record: &'static Record,
     kind: Kind,
-    tag: &'static [u8],
     name: Prefix,
     keys: Vec<Key>,
 }
@@ -187,34 +193,52 @@ impl Prefix {
 }
 
 static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
-    let known = |record: &&'static Record| {
+    let known = |(tag, records_of): (Tag, Tag)| Known {
+        tag: Prefix::new(format!("[{}]", tag.as_str()).as_bytes()),
+        is_admin: tag == Tag::Admin,
+        records: RECORDS
+            .iter()
+            .filter(|record| record.tag == records_of)
+            .map(|record| KnownRecord::new(record))
+            .collect(),
+    };
+    // Admin calls have the records of weight updates.
+    let mut tags = vec![(Tag::Weights, Tag::Weights), (Tag::Admin, Tag::Weights)];
+    for record in RECORDS {
+        if !tags.contains(&(record.tag, record.tag)) {
+            tags.push((record.tag, record.tag));
+        }
+    }
+    tags.into_iter().map(known).collect()
+});
+
+impl KnownRecord {
+    fn new(record: &'static Record) -> Self {
         let keys = (0..).zip(record.fields).map(|(place, field)| Key {
             prefix: Prefix::new(format!("{}=", field.info().key).as_bytes()),
             unit: field.info().unit,
             place,
         });
-        Known {
+        Self {
             record,
             kind: Kind::of(record),
-            tag: record.tag.as_str().as_bytes(),
             name: Prefix::new(record.name.unwrap_or_default().as_bytes()),
             keys: keys.collect(),
         }
-    };
-    RECORDS.iter().map(known).collect()
-});
+    }
+}
 
 /// The record of the line that begins here, and the place after its name. Fills in the id.
 #[inline]
-fn head<'a>(bytes: &[u8], entry: &mut Entry<'a>) -> Option<(&'static Known, usize)> {
-    let bytes_of_tag = bytes.strip_prefix(b"[")?;
-    let tag_length = bytes_of_tag.iter().take(WINDOW).position(|byte| *byte == b']')?;
-    let tag = &bytes_of_tag[..tag_length];
-    let mut at = tag_length + 2;
+fn head<'a>(bytes: &[u8], entry: &mut Entry<'a>) -> Option<(&'static KnownRecord, usize)> {
+    let tag = window(bytes, 0)?;
+    let known = KNOWN.iter().find(|known| known.tag.is_at(tag, bytes))?;
+    let mut at = known.tag.length;
+    entry.is_admin = known.is_admin;
     entry.id = None;
     if bytes.get(at) == Some(&b'[') {
         let id = hexadecimal(bytes.get(at + 1..at + 17)?)?;
-        if bytes[at + 17..].first() != Some(&b']') {
+        if bytes.get(at + 17) != Some(&b']') {
             return None;
         }
         entry.id = Some(Id::Usual(id));
@@ -223,18 +247,16 @@ fn head<'a>(bytes: &[u8], entry: &mut Entry<'a>) -> Option<(&'static Known, usiz
     if bytes.get(at) != Some(&b' ') {
         return None;
     }
-    entry.is_admin = tag == Tag::Admin.as_str().as_bytes();
-    let tag = if entry.is_admin { Tag::Weights.as_str().as_bytes() } else { tag };
-    let window = window(bytes, at + 1)?;
+    at += 1;
+    let name = window(bytes, at)?;
     // A name is a whole word; a record without one begins with its fields.
-    let is_here = |known: &&Known| {
-        let name = &known.name;
-        name.is_at(window, &bytes[at + 1..])
-            && known.tag == tag
-            && (name.length == 0 || is_end(bytes, at + 1 + name.length))
+    let is_here = |known: &&KnownRecord| {
+        let length = known.name.length;
+        known.name.is_at(name, &bytes[at..]) && (length == 0 || is_end(bytes, at + length))
     };
-    let known = KNOWN.iter().find(is_here)?;
-    Some((known, if known.name.length == 0 { at } else { at + 1 + known.name.length }))
+    let record = known.records.iter().find(is_here)?;
+    let length = record.name.length;
+    Some((record, if length == 0 { at - 1 } else { at + length }))
 }
 
 #[inline]

@@ -8,63 +8,97 @@ const BLOCK: usize = 256 << 10;
 /// The longest line that is looked at, with its line feed.
 const LONGEST: usize = 1 << 20;
 
-/// A piece of a stream.
-#[derive(Debug, PartialEq)]
-pub(super) enum Piece<'a> {
-    /// Whole lines with their line feeds; at the end of the stream the last one may have none.
-    Lines(&'a [u8]),
-    /// One line that is too long.
-    TooLong,
+/// A stream, cut into blocks of whole lines.
+#[derive(Debug)]
+pub(super) struct Blocks<R> {
+    reader: R,
+    /// What is read, of which the first `filled` bytes are the beginning of a line.
+    buffer: Vec<u8>,
+    filled: usize,
+    /// The rest of a line that is too long is on its way.
+    skipping: bool,
 }
 
-/// Calls `take` with the pieces of a stream, in order.
-pub(super) fn each(mut reader: impl Read, mut take: impl FnMut(Piece<'_>)) -> io::Result<()> {
-    let mut buffer = vec![0; BLOCK];
-    let mut filled = 0;
-    // The rest of a line that is too long is on its way.
-    let mut skipping = false;
-    loop {
-        let read = match reader.read(&mut buffer[filled..]) {
-            Ok(read) => read,
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        if read == 0 {
-            // A last line without an end: torn, or still being written.
-            if skipping {
-                take(Piece::TooLong);
-            } else if filled > 0 {
-                take(Piece::Lines(&buffer[..filled]));
+/// Whole lines with their line feeds; at the end of a stream the last one may have none.
+#[derive(Debug, Default)]
+pub(super) struct Block {
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// Lines in front of these that were too long to be looked at.
+    pub(super) too_long: u64,
+}
+
+impl Block {
+    pub(super) fn lines(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// The memory, to be used again.
+    pub(super) fn into_buffer(self) -> Vec<u8> {
+        self.buffer
+    }
+}
+
+impl<R: Read> Blocks<R> {
+    pub(super) fn new(reader: R) -> Self {
+        Self { reader, buffer: Vec::new(), filled: 0, skipping: false }
+    }
+
+    /// The next block, `None` at the end. `spare` is the memory of one that is done with.
+    pub(super) fn next(&mut self, spare: Vec<u8>) -> io::Result<Option<Block>> {
+        let mut too_long = 0;
+        if self.buffer.is_empty() {
+            self.buffer.resize(BLOCK, 0);
+        }
+        loop {
+            let read = match self.reader.read(&mut self.buffer[self.filled..]) {
+                Ok(read) => read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            if read == 0 {
+                // A last line without an end: torn, or still being written.
+                too_long += u64::from(std::mem::take(&mut self.skipping));
+                let end = std::mem::take(&mut self.filled);
+                let buffer = std::mem::take(&mut self.buffer);
+                let is_any = end > 0 || too_long > 0;
+                return Ok(is_any.then_some(Block { buffer, start: 0, end, too_long }));
             }
-            return Ok(());
-        }
-        let new = filled..filled + read;
-        filled = new.end;
-        let mut start = 0;
-        if skipping && let Some(length) = memchr::memchr(b'\n', &buffer[new.clone()]) {
-            take(Piece::TooLong);
-            skipping = false;
-            start = new.start + length + 1;
-        }
-        if skipping {
-            filled = 0;
-            continue;
-        }
-        if let Some(last) = memchr::memrchr(b'\n', &buffer[new.start.max(start)..filled]) {
-            let end = new.start.max(start) + last + 1;
-            take(Piece::Lines(&buffer[start..end]));
-            start = end;
-        }
-        buffer.copy_within(start..filled, 0);
-        filled -= start;
-        if filled == buffer.len() {
-            if filled < LONGEST {
-                buffer.resize(LONGEST, 0);
-            } else {
-                skipping = true;
-                filled = 0;
+            let new = self.filled..self.filled + read;
+            self.filled = new.end;
+            let mut start = 0;
+            if self.skipping {
+                let Some(length) = memchr::memchr(b'\n', &self.buffer[new.clone()]) else {
+                    self.filled = 0;
+                    continue;
+                };
+                too_long += 1;
+                self.skipping = false;
+                start = new.start + length + 1;
+            }
+            let from = new.start.max(start);
+            if let Some(last) = memchr::memrchr(b'\n', &self.buffer[from..self.filled]) {
+                return Ok(Some(self.cut(start, from + last + 1, too_long, spare)));
+            }
+            self.buffer.copy_within(start..self.filled, 0);
+            self.filled -= start;
+            if self.filled == LONGEST {
+                self.skipping = true;
+                self.filled = 0;
+            } else if self.filled == self.buffer.len() {
+                self.buffer.resize(LONGEST, 0);
             }
         }
+    }
+
+    /// What is behind `end` goes on in other memory.
+    fn cut(&mut self, start: usize, end: usize, too_long: u64, mut spare: Vec<u8>) -> Block {
+        let rest = end..self.filled;
+        spare.resize(spare.len().max(BLOCK).max(rest.len() + 1), 0);
+        spare[..rest.len()].copy_from_slice(&self.buffer[rest.clone()]);
+        self.filled = rest.len();
+        Block { buffer: std::mem::replace(&mut self.buffer, spare), start, end, too_long }
     }
 }
 
@@ -74,17 +108,14 @@ mod tests {
 
     fn lines(bytes: impl Read) -> Vec<Option<Vec<u8>>> {
         let mut lines = Vec::new();
-        each(bytes, |piece| match piece {
-            Piece::Lines(bytes) => {
-                assert!(!bytes.is_empty());
-                let all = bytes.split_inclusive(|byte| *byte == b'\n');
-                lines.extend(
-                    all.map(|line| Some(line.strip_suffix(b"\n").unwrap_or(line).to_vec())),
-                );
-            }
-            Piece::TooLong => lines.push(None),
-        })
-        .unwrap();
+        let mut blocks = Blocks::new(bytes);
+        let mut spare = Vec::new();
+        while let Some(block) = blocks.next(spare).unwrap() {
+            lines.extend((0..block.too_long).map(|_| None));
+            let all = block.lines().split_inclusive(|byte| *byte == b'\n');
+            lines.extend(all.map(|line| Some(line.strip_suffix(b"\n").unwrap_or(line).to_vec())));
+            spare = block.into_buffer();
+        }
         lines
     }
 

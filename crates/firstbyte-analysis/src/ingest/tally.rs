@@ -1,6 +1,6 @@
 //! What became of each line: parsed + skipped = total.
 
-use std::fmt;
+use std::{fmt, ops::AddAssign};
 
 /// Why a line is no part of the analysis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +84,17 @@ impl Tally {
     pub(super) fn unknown(&mut self) {
         self.parsed += 1;
         self.unknown += 1;
+    }
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.parsed += other.parsed;
+        self.unknown += other.unknown;
+        self.misfits += other.misfits;
+        for (skipped, more) in self.skipped.iter_mut().zip(other.skipped) {
+            *skipped += more;
+        }
     }
 }
 

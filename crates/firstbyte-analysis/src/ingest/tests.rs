@@ -105,7 +105,7 @@ fn traces_beyond_the_limit_are_counted() {
         .collect();
     let mut builder = Builder::new(&Options { max_traces: 4 });
     let source = builder.source("x".to_owned());
-    take(lines.as_bytes(), source, &mut builder).unwrap();
+    blocks(lines.as_bytes(), source, &mut |scanned| builder.join(scanned)).unwrap();
     let log = builder.finish();
     assert_eq!((log.calls().count(), log.over_limit()), (4, 6));
     assert_eq!(log.tally().skipped_by(Reason::OverLimit), 6);

@@ -1,5 +1,7 @@
 //! Whether calls wait longer while completions are generated.
 
+use firstbyte_core::Micros;
+
 use super::{Correlation, Summary};
 use crate::correlate::{Call, Generation};
 
@@ -13,33 +15,37 @@ pub struct ByGeneration {
     pub idle: Option<Summary>,
 }
 
-impl ByGeneration {
-    /// Of these calls; those whose file does not tell of generation count in neither.
-    #[must_use]
-    pub fn of(calls: &[Call<'_>]) -> Self {
-        let queue = |which: fn(Generation) -> bool| {
-            let calls = calls.iter().filter(|call| call.ended_well());
-            let calls = calls.filter(|call| call.client.is_some_and(|half| which(half.generation)));
-            Summary::of(calls.filter_map(Call::queue).collect())
-        };
-        Self {
-            generating: queue(|generation| matches!(generation, Generation::Batch { .. })),
-            idle: queue(|generation| generation == Generation::Idle),
-        }
-    }
+/// What is known of it while calls are gone through.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    generating: Vec<Micros>,
+    idle: Vec<Micros>,
+    /// Generation requests in progress, and queue in milliseconds. While no batch is open they are unknown, not
+    /// 0: a batch may leave requests behind.
+    pairs: Vec<(f64, f64)>,
 }
 
-/// How queue goes along with the requests in progress, of the calls that tell both. While no batch is open they
-/// are unknown, not 0: a batch may leave requests behind.
-pub(super) fn queue_and_generation(calls: &[Call<'_>]) -> Option<Correlation> {
-    let pair = |call: &Call<'_>| match call.client?.generation {
-        Generation::Batch { in_flight: Some(n) } => {
-            Some((f64::from(n), call.queue()?.as_millis_f64()))
+impl Gathered {
+    /// Takes a call that ended well. One whose file does not tell of generation counts nowhere.
+    pub(super) fn take(&mut self, call: &Call<'_>, queue: Micros) {
+        match call.client.map(|half| half.generation) {
+            Some(Generation::Batch { in_flight }) => {
+                self.generating.push(queue);
+                self.pairs.extend(in_flight.map(|n| (f64::from(n), queue.as_millis_f64())));
+            }
+            Some(Generation::Idle) => self.idle.push(queue),
+            _ => {}
         }
-        _ => None,
-    };
-    let pairs: Vec<_> = calls.iter().filter(|call| call.ended_well()).filter_map(pair).collect();
-    Correlation::of(&pairs)
+    }
+
+    /// How queue goes along with the requests in progress, of the calls that tell both.
+    pub(super) fn correlation(&self) -> Option<Correlation> {
+        Correlation::of(&self.pairs)
+    }
+
+    pub(super) fn queue(self) -> ByGeneration {
+        ByGeneration { generating: Summary::of(self.generating), idle: Summary::of(self.idle) }
+    }
 }
 
 #[cfg(test)]

@@ -50,8 +50,11 @@ impl Trend {
                 }
             }
         }
-        slopes.sort_by(f64::total_cmp);
-        let slope_per_s = *slopes.get(slopes.len() / 2)?;
+        if slopes.is_empty() {
+            return None;
+        }
+        let middle = slopes.len() / 2;
+        let slope_per_s = *slopes.select_nth_unstable_by(middle, f64::total_cmp).1;
         let count = n as f64;
         let ties: f64 = tie_sizes(points.iter().map(|point| point.1))
             .map(|t| t * (t - 1.0) * (2.0 * t + 5.0))

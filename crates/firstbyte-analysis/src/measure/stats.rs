@@ -6,7 +6,7 @@ use firstbyte_core::{Micros, Timestamp};
 
 use super::{
     Amounts, Correlation, Metric, Summary, Trend, Unit, beside,
-    generating::{ByGeneration, queue_and_generation},
+    generating::{self, ByGeneration},
 };
 use crate::correlate::{Call, ClientEnd, Log};
 
@@ -126,65 +126,97 @@ impl Stats {
     /// Measures the calls of a log.
     #[must_use]
     pub fn of(log: &Log, by: GroupBy, window: Window) -> Self {
-        let mut groups: BTreeMap<&str, Vec<Call<'_>>> = BTreeMap::new();
+        let mut groups: BTreeMap<&str, Gathered> = BTreeMap::new();
         for call in log.calls().filter(|call| window.has(call)) {
-            groups.entry(by.name(log, &call)).or_default().push(call);
+            groups.entry(by.name(log, &call)).or_default().take(&call);
         }
-        let mut groups: Vec<Group> =
-            groups.into_iter().map(|(name, calls)| Group::of(name, &calls)).collect();
+        let groups = groups.into_iter().map(|(name, gathered)| gathered.group(name));
+        let mut groups: Vec<Group> = groups.collect();
         groups.sort_by_key(|group| std::cmp::Reverse(group.calls));
         Self { groups, timeline: beside::durations(log), amounts: beside::amounts(log) }
     }
 }
 
-impl Group {
-    fn of(name: &str, calls: &[Call<'_>]) -> Self {
-        let count =
-            |which: fn(&Call<'_>) -> bool| calls.iter().filter(|call| which(call)).count() as u64;
-        let rows = rows(calls);
-        let rpc: Vec<_> = calls
-            .iter()
-            .filter_map(|call| Some((seconds(moment(call)?), call.rpc()?.as_millis_f64())))
-            .collect();
-        let queue: Vec<_> = calls
-            .iter()
-            .filter_map(|call| {
-                Some((f64::from(call.server?.in_flight?), call.queue()?.as_millis_f64()))
-            })
-            .collect();
-        Self {
+/// What is known of a group while calls are gone through, which is done once: they are many.
+#[derive(Default)]
+struct Gathered {
+    calls: u64,
+    whole: u64,
+    client_only: u64,
+    server_only: u64,
+    failed: u64,
+    open: u64,
+    columns: Columns,
+    /// Second and milliseconds.
+    rpc: Vec<(f64, f64)>,
+    /// Requests in progress and milliseconds.
+    queue: Vec<(f64, f64)>,
+    generation: generating::Gathered,
+}
+
+impl Gathered {
+    fn take(&mut self, call: &Call<'_>) {
+        self.calls += 1;
+        self.client_only += u64::from(call.server.is_none());
+        self.server_only += u64::from(call.client.is_none());
+        match call.client.map(|half| half.end) {
+            Some(ClientEnd::Done) => self.whole += u64::from(call.server.is_some()),
+            Some(ClientEnd::Failed { .. }) => self.failed += 1,
+            Some(ClientEnd::Open) => self.open += 1,
+            None => {}
+        }
+        if let (Some(at), Some(rpc)) = (moment(call), call.rpc()) {
+            self.rpc.push((seconds(at), rpc.as_millis_f64()));
+        }
+        let queue = call.queue();
+        let in_flight = call.server.and_then(|half| half.in_flight);
+        if let (Some(in_flight), Some(queue)) = (in_flight, queue) {
+            self.queue.push((f64::from(in_flight), queue.as_millis_f64()));
+        }
+        if call.ended_well() {
+            self.columns.take(call);
+            if let Some(queue) = queue {
+                self.generation.take(call, queue);
+            }
+        }
+    }
+
+    fn group(self, name: &str) -> Group {
+        Group {
             name: name.to_owned(),
-            calls: calls.len() as u64,
-            whole: count(|call| ended(call) == Some(ClientEnd::Done) && call.server.is_some()),
-            client_only: count(|call| call.server.is_none()),
-            server_only: count(|call| call.client.is_none()),
-            failed: count(|call| matches!(ended(call), Some(ClientEnd::Failed { .. }))),
-            open: count(|call| ended(call) == Some(ClientEnd::Open)),
-            rows,
-            rpc_trend: Trend::of(&rpc),
-            queue_and_in_flight: Correlation::of(&queue),
-            queue_and_generation: queue_and_generation(calls),
-            queue_by_generation: ByGeneration::of(calls),
+            calls: self.calls,
+            whole: self.whole,
+            client_only: self.client_only,
+            server_only: self.server_only,
+            failed: self.failed,
+            open: self.open,
+            rows: self.columns.0.into_iter().filter_map(Column::row).collect(),
+            rpc_trend: Trend::of(&self.rpc),
+            queue_and_in_flight: Correlation::of(&self.queue),
+            queue_and_generation: self.generation.correlation(),
+            queue_by_generation: self.generation.queue(),
         }
     }
 }
 
-fn ended(call: &Call<'_>) -> Option<ClientEnd> {
-    call.client.map(|half| half.end)
+/// The rows of all metrics in the making.
+struct Columns(Vec<Column>);
+
+impl Default for Columns {
+    fn default() -> Self {
+        Self(Metric::all().into_iter().map(Column::new).collect())
+    }
 }
 
-/// A row for each metric that at least one call tells, in one pass over the calls.
-fn rows(calls: &[Call<'_>]) -> Vec<(Metric, Summary, Option<Share>)> {
-    let mut columns: Vec<Column> = Metric::all().into_iter().map(Column::new).collect();
-    for call in calls.iter().filter(|call| call.ended_well()) {
+impl Columns {
+    fn take(&mut self, call: &Call<'_>) {
         let wall = Metric::Wall.of(call);
-        for column in &mut columns {
+        for column in &mut self.0 {
             if let Some(value) = column.metric.of(call) {
                 column.push(value, wall);
             }
         }
     }
-    columns.into_iter().filter_map(Column::row).collect()
 }
 
 /// A row in the making.
