@@ -146,8 +146,9 @@ impl<'a> Entry<'a> {
         Some(entry)
     }
 
+    /// Microseconds, nanoseconds, or the bits of a number.
     #[inline]
-    fn value(&self, field: FieldId) -> Option<u64> {
+    pub(crate) fn value(&self, field: FieldId) -> Option<u64> {
         let place = self.record.position(field)?;
         (self.known >> place & 1 == 1).then(|| self.values[place])
     }

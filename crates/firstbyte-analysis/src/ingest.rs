@@ -66,9 +66,9 @@ impl Log {
             Ok(())
         };
         if cores > 1 {
-            side_by_side(read, &mut builder)?
+            side_by_side(read, &mut builder)?;
         } else {
-            read(&mut |scanned| builder.join(scanned))?
+            read(&mut |scanned| builder.join(scanned))?;
         }
         Ok(builder.finish())
     }
@@ -82,6 +82,22 @@ impl Log {
         _ = blocks(lines, source, &mut |scanned| builder.join(scanned));
         builder.finish()
     }
+}
+
+/// Calls `take` with the blocks of whole lines of files, and how many lines in front of each were too long.
+pub(crate) fn each_block(
+    paths: &[PathBuf],
+    mut take: impl FnMut(&[u8], u64),
+) -> Result<(), IngestError> {
+    for input in inputs(paths)? {
+        let mut blocks = Blocks::new(input.open()?);
+        let mut spare = Vec::new();
+        while let Some(block) = blocks.next(spare).map_err(|error| input.failed(error))? {
+            take(block.lines(), block.too_long);
+            spare = block.into_buffer();
+        }
+    }
+    Ok(())
 }
 
 /// Memory of blocks that are done with.

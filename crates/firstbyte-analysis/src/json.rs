@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     correlate::Log,
     diagnose::Finding,
+    field::{FieldStats, Values},
     measure::{Amounts, Correlation, Group, Percentile, Share, Stats, Summary, Unit},
 };
 
@@ -17,6 +18,21 @@ pub fn stats(log: &Log, stats: &Stats) -> Value {
         "groups": stats.groups.iter().map(group).collect::<Vec<_>>(),
         "timeline": timeline(&stats.timeline),
         "amounts": amounts(&stats.amounts),
+    })
+}
+
+/// One field, by the records that have it.
+#[must_use]
+pub fn field(stats: &FieldStats) -> Value {
+    let records = stats.rows.iter().map(|row| {
+        let values = match &row.values {
+            Values::Millis(values) => summary(values, None),
+            Values::Amounts(unit, values) => self::values(*unit, values),
+        };
+        (row.name(), values)
+    });
+    json!({
+        "lines": stats.lines, "others": stats.others, "records": records.collect::<Map<_, _>>(),
     })
 }
 
@@ -63,14 +79,16 @@ pub fn timeline(timeline: &[(&'static str, Summary)]) -> Value {
 
 /// What lines beside the calls tell that is no duration, by name.
 fn amounts(rows: &[(&'static str, Unit, Amounts)]) -> Value {
-    let rows = rows.iter().map(|(name, unit, amounts)| {
-        let Amounts { n, min, mean, max, stddev, p50, p95, .. } = amounts;
-        let value = json!({
-            "unit": unit.as_str(), "n": n, "min": min, "mean": mean, "max": max, "stddev": stddev, "p50": p50, "p95": p95,
-        });
-        (name.replace(' ', "_"), value)
-    });
+    let rows = rows.iter();
+    let rows = rows.map(|(name, unit, amounts)| (name.replace(' ', "_"), values(*unit, amounts)));
     Value::Object(rows.collect())
+}
+
+fn values(unit: Unit, amounts: &Amounts) -> Value {
+    let Amounts { n, min, mean, max, stddev, p50, p95, .. } = amounts;
+    json!({
+        "unit": unit.as_str(), "n": n, "min": min, "mean": mean, "max": max, "stddev": stddev, "p50": p50, "p95": p95,
+    })
 }
 
 /// A finding.

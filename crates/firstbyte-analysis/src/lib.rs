@@ -27,6 +27,7 @@ pub mod correlate;
 pub mod diagnose;
 mod entry;
 pub mod export;
+pub mod field;
 pub mod ingest;
 pub mod json;
 pub mod measure;

@@ -2,6 +2,7 @@
 
 mod baselines;
 mod beside;
+mod field;
 
 use std::{
     fmt::{self, Write as _},
@@ -26,6 +27,7 @@ const EXAMPLES: &str = "Examples:
   firstbyte stats orchestrator.log server.log
   firstbyte stats 'logs/*.log.gz' --by op
   firstbyte stats run.log --baselines examples/baselines.toml
+  firstbyte stats --field queue_ms run.log
   kubectl logs vllm-0 | firstbyte stats orchestrator.log -
   firstbyte stats run.log --json | jq '.groups[0].metrics.queue.p50'
 
@@ -51,6 +53,9 @@ pub(crate) struct Args {
     /// TOML file of numbers that were expected, each with its source, to compare with
     #[arg(long, value_name = "FILE")]
     baselines: Option<PathBuf>,
+    /// Only this field, such as queue_ms, of every line that has it: no join, many times as fast
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["by", "since", "until", "baselines"])]
+    field: Option<String>,
     /// Print one JSON object; durations in milliseconds
     #[arg(long)]
     json: bool,
@@ -63,6 +68,9 @@ enum By {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
+    if let Some(key) = &args.field {
+        return field::run(key, &args.inputs.logs, args.json);
+    }
     let baselines = args.baselines.as_deref().map(baselines::read).transpose()?;
     let log = args.inputs.read()?;
     let by = match args.by {

@@ -1,0 +1,260 @@
+//! One field of all lines, without a join: what `grep | sed | awk` would be used for.
+
+use std::path::PathBuf;
+
+use firstbyte_core::{
+    Micros, Tag, json,
+    schema::{FieldId, Record, Unit},
+    text,
+};
+use memchr::memmem::Finder;
+
+use crate::{
+    entry::{Candidate, Entry, candidate, quick},
+    ingest::{IngestError, each_block},
+    measure::{self, Amounts, Summary},
+};
+
+/// The values of one field, by the records that have it.
+///
+/// Every line counts, also one that is there twice: that is what joining is for. Lines that do not have the
+/// field's key in them are not read any further.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FieldStats {
+    /// All lines.
+    pub lines: u64,
+    /// Lines that have the key in them, but are no record with a value of it.
+    pub others: u64,
+    /// The records, those of weight updates apart from other calls.
+    pub rows: Vec<FieldRow>,
+}
+
+/// One record.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FieldRow {
+    /// The record.
+    pub record: &'static Record,
+    /// Its calls are outside the weight-update family: `[admin]`.
+    pub is_admin: bool,
+    /// The values.
+    pub values: Values,
+}
+
+/// A summary by the field's unit.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Values {
+    /// Durations.
+    Millis(Summary),
+    /// Anything else.
+    Amounts(measure::Unit, Amounts),
+}
+
+/// A field that can be summarised.
+#[derive(Clone, Copy, Debug)]
+pub struct Numeric {
+    field: FieldId,
+    unit: Unit,
+}
+
+impl Numeric {
+    /// The field with this key, if it is a duration, a count or a real number.
+    #[must_use]
+    pub fn from_key(key: &str) -> Option<Self> {
+        let field = FieldId::from_key(key)?;
+        let unit = field.info().unit;
+        matches!(unit, Unit::Millis | Unit::Count | Unit::Real).then_some(Self { field, unit })
+    }
+
+    /// Its key, such as `queue_ms`.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        self.field.info().key
+    }
+}
+
+/// Values in the making.
+struct Row {
+    record: &'static Record,
+    is_admin: bool,
+    /// Microseconds, or the bits of a number.
+    values: Vec<u64>,
+}
+
+impl FieldRow {
+    /// The tag and the name, such as `weights client.done`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let tag = if self.is_admin { Tag::Admin } else { self.record.tag };
+        [Some(tag.as_str()), self.record.name].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl FieldStats {
+    /// Reads files as [`Log::read`](crate::Log::read) does.
+    ///
+    /// # Errors
+    ///
+    /// [`IngestError`] with the path of a file that cannot be read.
+    pub fn read(paths: &[PathBuf], field: Numeric) -> Result<Self, IngestError> {
+        let mut reader = Reader::new(field);
+        each_block(paths, |block, too_long| {
+            reader.lines += too_long;
+            reader.take(block);
+        })?;
+        Ok(reader.finish())
+    }
+}
+
+struct Reader {
+    field: Numeric,
+    /// What the key has in common in text and in JSON.
+    key: Finder<'static>,
+    lines: u64,
+    others: u64,
+    rows: Vec<Row>,
+}
+
+impl Reader {
+    fn new(field: Numeric) -> Self {
+        let (key, json_key) = (field.field.info().key, field.field.info().json_key);
+        let same = key.bytes().zip(json_key.bytes()).take_while(|(a, b)| a == b).count();
+        Self {
+            field,
+            key: Finder::new(&key.as_bytes()[..same]).into_owned(),
+            lines: 0,
+            others: 0,
+            rows: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, block: &[u8]) {
+        self.lines += memchr::memchr_iter(b'\n', block).count() as u64;
+        self.lines += u64::from(block.last().is_some_and(|last| *last != b'\n'));
+        let mut entry = Entry::new();
+        let mut from = 0;
+        while let Some(found) = self.key.find(&block[from..]) {
+            let found = from + found;
+            let start =
+                memchr::memrchr(b'\n', &block[from..found]).map_or(from, |at| from + at + 1);
+            from = self.line(&block[start..], found - start, &mut entry) + start;
+        }
+    }
+
+    /// Takes the first line of these, which has the key at `key`; returns where the next one begins.
+    fn line<'a>(&mut self, lines: &'a [u8], key: usize, entry: &mut Entry<'a>) -> usize {
+        if let Candidate::At(at) = candidate(lines)
+            && let Some(length) = quick(&lines[at..], entry)
+        {
+            self.add(entry);
+            return at + length;
+        }
+        let end = memchr::memchr(b'\n', &lines[key..]).map_or(lines.len(), |end| key + end);
+        let line = &lines[..end];
+        let is_json = line.trim_ascii_start().first() == Some(&b'{');
+        let parsed = if is_json { json::parse(line) } else { text::parse(line) };
+        match parsed.as_ref().ok().and_then(Entry::of) {
+            Some(entry) => self.add(&entry),
+            None => self.others += 1,
+        }
+        lines.len().min(end + 1)
+    }
+
+    fn add(&mut self, entry: &Entry<'_>) {
+        let Some(value) = entry.value(self.field.field) else {
+            self.others += 1;
+            return;
+        };
+        let (record, is_admin) = (entry.record, entry.is_admin);
+        let is_here = |row: &&mut Row| std::ptr::eq(row.record, record) && row.is_admin == is_admin;
+        match self.rows.iter_mut().find(is_here) {
+            Some(row) => row.values.push(value),
+            None => self.rows.push(Row { record, is_admin, values: vec![value] }),
+        }
+    }
+
+    fn finish(self) -> FieldStats {
+        let rows = self.rows.into_iter().filter_map(|row| {
+            let values = row.values.into_iter();
+            let values = match self.field.unit {
+                Unit::Millis => Values::Millis(Summary::of(values.map(Micros).collect())?),
+                Unit::Count => {
+                    let counts = values.map(|count| count.cast_signed() as f64);
+                    Values::Amounts(measure::Unit::Count, Amounts::of(counts.collect())?)
+                }
+                _ => {
+                    let unit = unit_of(self.field.key());
+                    Values::Amounts(unit, Amounts::of(values.map(f64::from_bits).collect())?)
+                }
+            };
+            Some(FieldRow { record: row.record, is_admin: row.is_admin, values })
+        });
+        FieldStats { lines: self.lines, others: self.others, rows: rows.collect() }
+    }
+}
+
+/// The unit of a real number, which its key ends with.
+fn unit_of(key: &str) -> measure::Unit {
+    match key.rsplit('_').next() {
+        Some("pct") => measure::Unit::Percent,
+        Some("tps") => measure::Unit::TokensPerSecond,
+        _ => measure::Unit::Seconds,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stats(key: &str, lines: &str) -> FieldStats {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.log");
+        std::fs::write(&path, lines).unwrap();
+        FieldStats::read(&[path], Numeric::from_key(key).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn it_is_what_the_lines_say_by_record() {
+        let stats = stats(
+            "queue_ms",
+            "queue_ms is no field here\n\
+             [weights][00f067aa0ba902b7] client.done wall_ms=2.0 rpc_ms=1.0 queue_ms=1.0\n\
+             INFO [weights][00f067aa0ba902b8] client.done wall_ms=4.0 rpc_ms=1.0 queue_ms=3.0\n\
+             \n\
+             [admin][short] client.done wall_ms=4.0 rpc_ms=1.0 queue_ms=7.0\n\
+             {\"v\":1,\"seq\":0,\"pid\":7,\"tag\":\"weights\",\"tid\":\"00f067aa0ba902b8\",\"name\":\"client.done\",\"t_ns\":5,\"unix_ns\":6,\"queue_us\":5000}\n\
+             [engine] call.done call_id=1 op=pause t=1.0 engine_queue_ms=9.0 engine_exec_ms=1.0\n\
+             [weights][00f067aa0ba902b7] client.done wall_ms=2.0 rpc_ms=1.0 queue_ms=NaN",
+        );
+        assert_eq!((stats.lines, stats.others), (8, 3));
+        let told: Vec<_> = stats
+            .rows
+            .iter()
+            .map(|row| match row.values {
+                Values::Millis(summary) => (row.is_admin, summary.n, summary.mean_ms),
+                Values::Amounts(..) => (row.is_admin, 0, 0.0),
+            })
+            .collect();
+        assert_eq!(told, [(false, 3, 3.0), (true, 1, 7.0)]);
+    }
+
+    #[test]
+    fn counts_and_real_numbers_are_amounts() {
+        let stats = stats(
+            "inflight",
+            "[gen] batch.start inflight=3 target_batch=4\n[gen] batch.done completions=1 dur_ms=1.0 inflight=-5\n",
+        );
+        let told: Vec<_> = stats
+            .rows
+            .iter()
+            .map(|row| match row.values {
+                Values::Amounts(_, amounts) => amounts.mean,
+                Values::Millis(_) => f64::NAN,
+            })
+            .collect();
+        assert_eq!(told, [3.0, -5.0]);
+        assert!(Numeric::from_key("op").is_none() && Numeric::from_key("t").is_none());
+    }
+}
