@@ -16,7 +16,7 @@ PYTHON_CODE := python benches/python examples tests
 TOOLS := $(or $(CARGO_TARGET_DIR),target)/python-tools
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-python python-lint wheel sdist lint fmt docs reference bench bench-check bench-python fuzz fuzz-check deny test-export test-report test-uvicorn test-vllm clean
+.PHONY: help demo test test-python python-lint wheel sdist lint fmt docs reference bench bench-check bench-python bench-reader fuzz fuzz-check deny test-export test-report test-uvicorn test-vllm clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -78,6 +78,13 @@ bench-python: ## measure the Python package against its peers; writes target/ben
 	target/bench-venv/bin/python benches/python/asgi.py
 	target/bench-venv/bin/python benches/python/clients.py
 	target/bench-venv/bin/python benches/python/busy_loop.py target/release/firstbyte
+
+bench-reader: ## measure the reader of logs against grep, ripgrep, angle-grinder, DuckDB and Polars; writes target/bench/reader.json
+	$(CARGO) build --locked --release --bin firstbyte
+	$(CARGO) install --quiet --locked --root target/bench-peers ripgrep@15.2.0 ag@0.19.5
+	$(PYTHON) -m venv --clear target/bench-venv
+	target/bench-venv/bin/pip install --quiet --disable-pip-version-check -r benches/python/reader.txt
+	target/bench-venv/bin/python benches/python/reader.py target/release/firstbyte target/bench-peers/bin
 
 bench-check: ## do the benchmarks compile, and do their own tests pass
 	cd benches && CARGO_TARGET_DIR=../target/bench-check $(CARGO) check --locked --benches

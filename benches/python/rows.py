@@ -37,6 +37,15 @@ class Table:
         """A figure that must not exceed `limit`."""
         self._add(Row(name, value, unit, bar=f"<= {limit} {unit}", holds=value <= limit))
 
+    def at_least(self, name: str, value: float, unit: str, limit: float) -> None:
+        """A figure that must not fall below `limit`."""
+        self._add(Row(name, value, unit, bar=f">= {limit} {unit}", holds=value >= limit))
+
+    def times_at_least(self, name: str, value: float, unit: str, peer: str, of: float, limit: float) -> None:
+        """A figure that must be at least `limit` times that of its peer."""
+        ratio = value / of
+        self._add(Row(name, value, unit, peer, ratio, f">= {limit}x", ratio >= limit))
+
     def times(self, name: str, value: float, unit: str, peer: str, of: float, limit: float) -> None:
         """A figure that may be at most `limit` times that of its peer."""
         ratio = value / of
