@@ -1,18 +1,20 @@
 //! One line of the schema, as the reader works with it: no allocation for what firstbyte usually writes.
 
 mod quick;
+mod quick_json;
 mod record;
 
 use std::borrow::Cow;
 
 use firstbyte_core::{
-    Micros, Parsed, ParsedValue, Tag, Timestamp,
+    Micros, Parsed, ParsedValue, Tag, Timestamp, field,
     schema::{Count, Field, FieldId, MAX_FIELDS, Millis, RECORDS, Real, Record, Text, Unit, Unix},
     text,
 };
 
 pub(crate) use self::{
     quick::{Candidate, candidate, quick},
+    quick_json::quick_json,
     record::Kind,
 };
 
@@ -117,6 +119,13 @@ impl<'a> Entry<'a> {
         entry.at = parsed.at;
         entry.boot = parsed.boot.as_deref();
         entry.misfits = u32::try_from(parsed.misfits().count()).unwrap_or(u32::MAX);
+        // A JSON line has it beside its fields.
+        if let (Some(place), Some(nanos)) =
+            (entry.record.position(field::UNIX.id()), parsed.unix_nanos)
+        {
+            entry.values[place] = nanos;
+            entry.known |= 1 << place;
+        }
         let mut words = 0;
         for (key, value) in &parsed.fields {
             let field = FieldId::from_key(key);

@@ -25,7 +25,7 @@ pub use self::{
 };
 use crate::{
     correlate::{Builder, Log},
-    entry::{Entry, quick},
+    entry::{Entry, quick, quick_json},
 };
 
 /// What to read, and how much of it to keep.
@@ -152,12 +152,14 @@ impl Builder {
         let bytes = block.lines();
         let mut entry = Entry::new();
         for Place { line, record, end } in &places {
-            let is_quick =
-                record.is_some_and(|at| quick(&bytes[at as usize..], &mut entry).is_some());
-            if is_quick {
-                self.take(&entry, source);
-            } else {
-                take_line(&bytes[*line as usize..*end as usize], source, self);
+            let line = *line as usize;
+            let read = match record {
+                Some(at) => quick(&bytes[*at as usize..], &mut entry).map(|_| ()),
+                None => quick_json(&bytes[line..], &mut entry),
+            };
+            match read {
+                Some(()) => self.take(&entry, source),
+                None => take_line(&bytes[line..*end as usize], source, self),
             }
         }
         (block.into_buffer(), places)

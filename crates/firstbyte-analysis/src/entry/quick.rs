@@ -162,16 +162,16 @@ struct Key {
 }
 
 /// Bytes that are compared at once.
-struct Prefix {
+pub(super) struct Prefix {
     first: u128,
     mask: u128,
     /// What is beyond the window.
     rest: Vec<u8>,
-    length: usize,
+    pub(super) length: usize,
 }
 
 impl Prefix {
-    fn new(text: &[u8]) -> Self {
+    pub(super) fn new(text: &[u8]) -> Self {
         let (mut first, mut mask) = ([0; WINDOW], [0; WINDOW]);
         for (n, byte) in text.iter().take(WINDOW).enumerate() {
             (first[n], mask[n]) = (*byte, u8::MAX);
@@ -186,7 +186,7 @@ impl Prefix {
 
     /// Whether `bytes` begin with it; `window` is their beginning.
     #[inline]
-    fn is_at(&self, window: u128, bytes: &[u8]) -> bool {
+    pub(super) fn is_at(&self, window: u128, bytes: &[u8]) -> bool {
         window & self.mask == self.first
             && (self.rest.is_empty() || bytes[WINDOW..].starts_with(&self.rest))
     }
@@ -260,7 +260,7 @@ fn head<'a>(bytes: &[u8], entry: &mut Entry<'a>) -> Option<(&'static KnownRecord
 }
 
 #[inline]
-fn window(bytes: &[u8], at: usize) -> Option<u128> {
+pub(super) fn window(bytes: &[u8], at: usize) -> Option<u128> {
     Some(u128::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
@@ -289,9 +289,9 @@ fn decimal(bytes: &[u8], at: usize, digits: usize) -> Option<(u64, usize)> {
     is_end(bytes, end).then_some((number, end))
 }
 
-/// The digits here as a number, which is right for up to 18 of them, and the place after them.
+/// The digits here as a number, which is right for up to 19 of them, and the place after them.
 #[inline]
-fn integer(bytes: &[u8], at: usize) -> (u64, usize) {
+pub(super) fn integer(bytes: &[u8], at: usize) -> (u64, usize) {
     let mut number = 0_u64;
     let mut end = at;
     while let Some(digit) = bytes.get(end).map(|byte| byte.wrapping_sub(b'0')).filter(|d| *d < 10) {

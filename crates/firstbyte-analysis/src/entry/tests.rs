@@ -1,5 +1,5 @@
 use firstbyte_core::{
-    Event, field, record,
+    Event, Process, field, json, record,
     schema::{RECORDS, Unit},
     text,
 };
@@ -10,8 +10,14 @@ use super::*;
 /// All that an entry tells, to be compared.
 fn told(entry: &Entry<'_>) -> Vec<String> {
     let mut told = vec![format!(
-        "{:?} {:?} {} {:?} {:?} {}",
-        entry.record.tag, entry.record.name, entry.is_admin, entry.id, entry.at, entry.misfits
+        "{:?} {:?} {} {:?} {:?} {:?} {}",
+        entry.record.tag,
+        entry.record.name,
+        entry.is_admin,
+        entry.id,
+        entry.at,
+        entry.boot,
+        entry.misfits
     )];
     for field in entry.record.fields {
         let value = match (entry.value(*field), field.info().unit) {
@@ -86,6 +92,53 @@ fn what_is_unusual_is_left_to_the_tolerant_reader() {
     }
 }
 
+fn json_quickly(line: &[u8]) -> Option<Vec<String>> {
+    let lines = [line, b"\n{\"v\":1,\"the next line\": \"is no part of it\"}"].concat();
+    let mut entry = Entry::new();
+    quick_json(&lines, &mut entry).map(|()| told(&entry))
+}
+
+fn json_tolerant(line: &[u8]) -> Option<Vec<String>> {
+    json::parse(line).ok().as_ref().and_then(Entry::of).map(|entry| told(&entry))
+}
+
+#[test]
+fn json_lines_are_read_quickly() {
+    let process = Process::current();
+    for record in RECORDS {
+        let mut event = Event::new(record, Timestamp::from_nanos(81_234_567_890))
+            .trace_id("00f067aa0ba902b7".parse().unwrap());
+        if record.position(field::OP.id()).is_some() {
+            event.set(field::OP, "update_weights");
+        }
+        if record.position(field::WALL.id()).is_some() {
+            event.set(field::WALL, Micros(3_556_123));
+        }
+        if record.position(field::INFLIGHT.id()).is_some() {
+            event.set(field::INFLIGHT, -3);
+        }
+        let mut line = Vec::new();
+        json::write(
+            &event,
+            &json::Context::new(&process, Some(3), 1_790_000_000_000_000_000),
+            &mut line,
+        );
+        let quick = json_quickly(&line);
+        assert_eq!(quick.is_some(), record.tag != Tag::Firstbyte && record.name.is_some());
+        if quick.is_some() {
+            assert_eq!(quick, json_tolerant(&line), "{}", String::from_utf8_lossy(&line));
+        }
+    }
+}
+
+#[test]
+fn the_wall_clock_of_a_json_line_is_known() {
+    let line = br#"{"v":1,"pid":7,"boot":"b","tag":"firstbyte","name":"process.start","t_ns":5,"unix_ns":6}"#;
+    let parsed = json::parse(line).unwrap();
+    let entry = Entry::of(&parsed).unwrap();
+    assert_eq!((entry.at, entry.unix(field::UNIX)), (Some(Timestamp::from_nanos(5)), Some(6)));
+}
+
 #[test]
 fn the_first_value_of_a_field_counts() {
     let parsed = text::parse(b"[gen] batch.start inflight=1 inflight=2").unwrap();
@@ -121,6 +174,28 @@ proptest! {
         let line = words.concat();
         if let Some(told) = quickly(line.as_bytes()) {
             prop_assert_eq!(Some(told), tolerant(line.as_bytes()));
+        }
+    }
+
+    /// The same of JSON lines.
+    #[test]
+    fn the_quick_reader_of_json_never_differs(
+        members in proptest::collection::vec(
+            prop_oneof![
+                Just(",\"seq\":0"), Just(",\"pid\":7"), Just(",\"boot\":\"b c\""), Just(",\"tag\":\"weights\""), Just(",\"tag\":\"admin\""),
+                Just(",\"tid\":\"00f067aa0ba902b7\""), Just(",\"tid\":\"short\""), Just(",\"name\":\"client.done\""),
+                Just(",\"t_ns\":5"), Just(",\"unix_ns\":1790000000000000000"), Just(",\"wall_us\":007"), Just(",\"wall_us\":12"),
+                Just(",\"rpc_us\":-1"), Just(",\"status\":-0"), Just(",\"status\":200"), Just(",\"attempt\":1.5"), Just(",\"flags\":\"a,b\""),
+                Just(",\"op\":\"a\\\"b\""), Just(",\"op\":\"\u{e9}\""), Just(",\"op\":7"), Just(",\"queue_us\":99999999999999999999"), Just(" "),
+            ],
+            0..9,
+        ),
+        is_usual in any::<bool>(),
+    ) {
+        let head = ",\"pid\":7,\"tag\":\"weights\",\"name\":\"client.done\",\"t_ns\":5,\"unix_ns\":6";
+        let line = format!("{{\"v\":1{}{}}}", if is_usual { head } else { "" }, members.concat());
+        if let Some(told) = json_quickly(line.as_bytes()) {
+            prop_assert_eq!(Some(told), json_tolerant(line.as_bytes()), "{}", line);
         }
     }
 
