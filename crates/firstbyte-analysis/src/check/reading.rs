@@ -150,6 +150,9 @@ impl fmt::Display for Reading {
         if let Some((low, high)) = self.interval.filter(|_| self.is_close()) {
             write!(f, "; its 95 % interval [{low:.1}, {high:.1}] has the limit in it")?;
         }
+        if self.is_premise && self.verdict() == Verdict::CannotTell {
+            f.write_str("; without it there is nothing to validate")?;
+        }
         match &self.note {
             Some(note) => write!(f, "; {note}"),
             None => Ok(()),

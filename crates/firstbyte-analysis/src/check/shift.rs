@@ -135,7 +135,7 @@ impl fmt::Display for Shift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { what, unit, before, after, asked, .. } = self;
         let of = |median: &Median| match median.value {
-            Some(value) => format!("{value:.1} (n {})", median.n),
+            Some(value) => format!("{value:.1} {unit} (n {})", median.n),
             None => format!("unknown (n {})", median.n),
         };
         write!(f, "{what} median {} before, {} after", of(before), of(after))?;

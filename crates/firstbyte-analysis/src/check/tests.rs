@@ -212,7 +212,9 @@ fn not_worse_is_what_compare_says() {
     let (verdict, text) = said(&rpc(100), &rpc(101), "");
     assert_eq!(verdict, Verdict::Met);
     assert!(
-        text.starts_with("rpc median 102.0 (n 20) before, 103.0 (n 20) after, shift +1.0 ms [")
+        text.starts_with(
+            "rpc median 102.0 ms (n 20) before, 103.0 ms (n 20) after, shift +1.0 ms ["
+        )
     );
     assert!(text.ends_with(": same, within 10.2 ms"), "{text}");
     assert_eq!(said(&rpc(100), &rpc(50), "").0, Verdict::Met);
@@ -223,7 +225,7 @@ fn not_worse_is_what_compare_says() {
     let (verdict, text) = said("", &rpc(100), "");
     assert_eq!(
         (verdict, text.as_str()),
-        (Verdict::CannotTell, "rpc median unknown (n 0) before, 102.0 (n 20) after")
+        (Verdict::CannotTell, "rpc median unknown (n 0) before, 102.0 ms (n 20) after")
     );
     let (verdict, text) = said(&rpc(100), &rpc(150), "at_least_calls = 21");
     assert_eq!(verdict, Verdict::CannotTell);
@@ -256,8 +258,11 @@ fn a_fix_has_a_short_queue_and_costs_nothing() {
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(lines[0], "queue p50 before 3002.0 ms (n 20), over 1000 ms");
     assert_eq!(lines[1], "queue p50 after 52.0 ms (n 20), under 300 ms");
-    assert!(lines[2].starts_with("rpc median 41.0 (n 20) before, 41.0 (n 20) after"), "{text}");
-    assert!(lines[3].starts_with("gen.output_tps median 501.0 (n 8) before, 511.0 (n 8) after"));
+    assert!(
+        lines[2].starts_with("rpc median 41.0 ms (n 20) before, 41.0 ms (n 20) after"),
+        "{text}"
+    );
+    assert!(lines[3].starts_with("gen.output_tps median 501.0 tokens/s (n 8) before, 511.0"));
     for paid in [run(900, 40, 510), run(50, 90, 510), run(50, 40, 400)] {
         assert_eq!(said(&paid).0, Verdict::NotMet);
     }
@@ -269,7 +274,9 @@ fn a_fix_has_a_short_queue_and_costs_nothing() {
 #[test]
 fn a_fix_without_a_long_queue_before_cannot_be_told() {
     let after = run(50, 40, 500);
-    assert_eq!(said_of(FIX, &after, &run(200, 40, 500)).0, Verdict::CannotTell);
+    let (verdict, text) = said_of(FIX, &after, &run(200, 40, 500));
+    assert_eq!(verdict, Verdict::CannotTell);
+    assert!(text.contains("over 1000 ms; without it there is nothing to validate\n"), "{text}");
     assert_eq!(said_of(FIX, &after, &run(1000, 40, 500)).0, Verdict::Met);
     // One that is as long afterwards is not fixed, whatever it was before.
     assert_eq!(said_of(FIX, &run(400, 40, 500), &run(200, 40, 500)).0, Verdict::NotMet);
@@ -294,7 +301,7 @@ fn the_throughput_may_be_told_by_completions_and_must_be_told() {
     };
     let (verdict, text) = with(8);
     assert_eq!(verdict, Verdict::Met);
-    assert!(text.contains("generation median 16.0 (n 6) before, 16.0 (n 6) after"), "{text}");
+    assert!(text.contains("generation median 16.0 completions/s (n 6) before, 16.0"), "{text}");
     assert!(
         text.ends_with("shift +0.0 completions/s [+0.0, +0.0]: same, within 1.6 completions/s"),
         "{text}"
