@@ -20,7 +20,7 @@
 //! ```
 
 mod entry;
-mod observed;
+pub(crate) mod observed;
 
 use std::{error::Error, fmt};
 

@@ -76,7 +76,9 @@ pub struct Comparison {
 pub fn compare(before: &Log, after: &Log, margin: Margin) -> Vec<Comparison> {
     let metrics = Metric::all().into_iter();
     metrics
-        .filter_map(|metric| one(metric, &values(before, metric), &values(after, metric), margin))
+        .filter_map(|metric| {
+            of_values(metric, &values(before, metric), &values(after, metric), margin)
+        })
         .collect()
 }
 
@@ -85,14 +87,16 @@ fn values(log: &Log, metric: Metric) -> Vec<Micros> {
     done.filter_map(|call| metric.of(&call)).collect()
 }
 
-fn one(metric: Metric, before: &[Micros], after: &[Micros], margin: Margin) -> Option<Comparison> {
+/// Compares two samples of durations; `None` if one is empty.
+pub(crate) fn of_values(
+    metric: Metric,
+    before: &[Micros],
+    after: &[Micros],
+    margin: Margin,
+) -> Option<Comparison> {
     let (old, new) = (Summary::of(before.to_vec())?, Summary::of(after.to_vec())?);
     let (a, b) = (millis(before), millis(after));
-    let mut differences: Vec<f64> =
-        b.iter().flat_map(|after| a.iter().map(move |before| after - before)).collect();
-    differences.sort_by(f64::total_cmp);
-    let pairs = differences.len();
-    let shift_ms = (differences[(pairs - 1) / 2] + differences[pairs / 2]) / 2.0;
+    let differences = differences(&a, &b);
     let more = differences.iter().filter(|difference| **difference > 0.0).count() as f64;
     let ties = differences.iter().filter(|difference| **difference == 0.0).count() as f64;
     let u = more + ties / 2.0;
@@ -102,13 +106,38 @@ fn one(metric: Metric, before: &[Micros], after: &[Micros], margin: Margin) -> O
         metric,
         before: old,
         after: new,
-        shift_ms,
+        shift_ms: middle(&differences),
         interval_ms,
         p: p_value(u, &a, &b),
-        effect: u / pairs as f64,
+        effect: u / differences.len() as f64,
         margin_ms,
         change: change(&differences, a.len(), b.len(), margin_ms),
     })
+}
+
+/// The shift of any numbers that are better if they are smaller, its interval of 95 %, and what is said of it; both
+/// samples have values.
+pub(crate) fn shift(
+    before: &[f64],
+    after: &[f64],
+    margin: f64,
+) -> (f64, Option<(f64, f64)>, Change) {
+    let (a, b) = (thinned(before), thinned(after));
+    let differences = differences(&a, &b);
+    let interval = interval(&differences, a.len(), b.len(), Z95);
+    (middle(&differences), interval, change(&differences, a.len(), b.len(), margin))
+}
+
+/// After minus before of every pair, sorted.
+fn differences(before: &[f64], after: &[f64]) -> Vec<f64> {
+    let mut differences: Vec<f64> =
+        after.iter().flat_map(|after| before.iter().map(move |before| after - before)).collect();
+    differences.sort_by(f64::total_cmp);
+    differences
+}
+
+fn middle(sorted: &[f64]) -> f64 {
+    (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0
 }
 
 /// Evenly chosen values, in milliseconds: every pair of both samples is looked at.

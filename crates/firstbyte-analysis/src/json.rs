@@ -4,6 +4,8 @@ use firstbyte_core::Micros;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    check::{Bound, Evidence, Limit},
+    compare::Change,
     correlate::Log,
     diagnose::Finding,
     field::{FieldStats, Values},
@@ -99,6 +101,49 @@ pub fn finding(finding: &Finding) -> Value {
         "confidence": finding.confidence.to_string(), "numbers": finding.numbers, "evidence": finding.evidence,
         "rivals": finding.rule.rivals, "next": finding.rule.next,
     })
+}
+
+/// What was looked at for a criterion.
+#[must_use]
+pub fn evidence(evidence: &Evidence) -> Value {
+    let (verdict, said) = (evidence.verdict().as_str(), evidence.to_string());
+    match evidence {
+        Evidence::Number(reading) => json!({
+            "verdict": verdict, "said": said, "what": reading.what, "unit": reading.unit, "n": reading.n,
+            "value": reading.value, "interval": reading.interval.map(|(low, high)| [low, high]),
+            "interval_has_limit": reading.is_close(), "limits": reading.limits.iter().map(limit).collect::<Vec<_>>(),
+        }),
+        Evidence::Change(shift) => json!({
+            "verdict": verdict, "said": said, "what": shift.what, "unit": shift.unit,
+            "before": {"n": shift.before.n, "p50": shift.before.value},
+            "after": {"n": shift.after.n, "p50": shift.after.value},
+            "shift": shift.judged.map(|judged| judged.shift),
+            "interval": shift.judged.and_then(|judged| judged.interval).map(|(low, high)| [low, high]),
+            "margin": shift.judged.map(|judged| judged.margin),
+            "change": shift.judged.map(|judged| change(judged.change).0),
+        }),
+    }
+}
+
+fn limit(limit: &Limit) -> Value {
+    let bound = match limit.bound {
+        Bound::AtMost => "at_most",
+        Bound::AtLeast => "at_least",
+        Bound::Over => "over",
+        Bound::Under => "under",
+    };
+    json!({ bound: limit.value })
+}
+
+/// A change in a word, and how many more values would probably tell.
+#[must_use]
+pub const fn change(change: Change) -> (&'static str, Option<usize>) {
+    match change {
+        Change::Better => ("better", None),
+        Change::Worse => ("worse", None),
+        Change::Same => ("same", None),
+        Change::Undecided { more } => ("undecided", Some(more)),
+    }
 }
 
 fn summary(summary: &Summary, share: Option<Share>) -> Value {

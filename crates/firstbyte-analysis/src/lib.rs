@@ -1,7 +1,7 @@
 //! Reads logs of firstbyte: from mixed lines to calls, and to where their time went.
 //!
 //! ```text
-//! files ─> ingest ─> Entry ─> correlate ─> Log ─> measure, diagnose ─> report
+//! files ─> ingest ─> Entry ─> correlate ─> Log ─> measure, diagnose, check ─> report
 //! ```
 //!
 //! Everything here knows the wire formats only, through `firstbyte-core`; nothing prints.
@@ -22,6 +22,7 @@
 #![forbid(unsafe_code)]
 
 pub mod baselines;
+pub mod check;
 pub mod compare;
 pub mod correlate;
 pub mod diagnose;

@@ -19,6 +19,6 @@ pub use self::{
 };
 pub(crate) use self::{
     relation::{thinned, two_sided},
-    stats::UNKNOWN,
+    stats::{Column, UNKNOWN},
     summary::Z95,
 };

@@ -14,7 +14,8 @@ pub(crate) const HELP: &str = "Exit codes:
   1    it failed: no answer, a bad answer, no such call, a file that cannot be read or written
   2    wrong usage
   3    demo: a verdict did not name the phase at fault
-  4    compare: wall, queue or rpc got worse
+  4    the answer is no: wall, queue or rpc got worse (compare), a criterion is not met (check)
+  5    check: no criterion is not met, but one cannot be told
   130  interrupted; what was measured until then is printed";
 
 /// A way to end that is not an error of the program.
@@ -23,7 +24,8 @@ pub(crate) enum Exit {
     Ok,
     Failed,
     NotNamed,
-    Worse,
+    No,
+    CannotTell,
     Interrupted,
 }
 
@@ -50,7 +52,8 @@ pub(crate) fn report(result: Result<Exit, Error>) -> u8 {
         Ok(Exit::Ok) => 0,
         Ok(Exit::Failed) => 1,
         Ok(Exit::NotNamed) => 3,
-        Ok(Exit::Worse) => 4,
+        Ok(Exit::No) => 4,
+        Ok(Exit::CannotTell) => 5,
         Ok(Exit::Interrupted) => 130,
         Err(error) => {
             // There is no one left to tell if this fails.

@@ -41,30 +41,31 @@ pub(super) const AMOUNTS: [(&str, &str, Unit); 12] = [
 ];
 
 /// The names of all metrics.
-pub(super) fn metrics() -> Vec<&'static str> {
+pub(crate) fn metrics() -> Vec<&'static str> {
     let calls = Metric::all().into_iter().map(Metric::as_str);
     let durations = DURATIONS.iter().map(|(name, _)| *name);
     calls.chain(durations).chain(AMOUNTS.iter().map(|(name, ..)| *name)).collect()
 }
 
 /// The units that a value of a metric may have; `None` if there is no such metric.
-pub(super) fn units(metric: &str) -> Option<Vec<&'static str>> {
+pub(crate) fn units(metric: &str) -> Option<Vec<&'static str>> {
     if let Some((_, _, unit)) = AMOUNTS.iter().find(|(name, ..)| *name == metric) {
         return Some(vec![unit.as_str()]);
     }
     metrics().contains(&metric).then(|| vec!["ms", "s"])
 }
 
-enum Sample {
+/// The values of one metric.
+pub(crate) enum Sample {
     Durations(Summary),
     Amounts(Amounts),
 }
 
 /// The samples of a log by metric.
-pub(super) struct Numbers(HashMap<&'static str, Sample>);
+pub(crate) struct Numbers(HashMap<&'static str, Sample>);
 
 impl Numbers {
-    pub(super) fn of(log: &Log, window: Window) -> Self {
+    pub(crate) fn of(log: &Log, window: Window) -> Self {
         let stats = Stats::of(log, GroupBy::Nothing, window);
         let calls = stats.groups.into_iter().flat_map(|group| group.rows);
         let mut samples: HashMap<_, _> = calls
@@ -82,6 +83,11 @@ impl Numbers {
             samples.extend(Summary::of(times).map(|summary| (name, Sample::Durations(summary))));
         }
         Self(samples)
+    }
+
+    /// The values of a metric, if there are any.
+    pub(crate) fn sample(&self, metric: &str) -> Option<&Sample> {
+        self.0.get(metric)
     }
 
     /// How many values there are, and their statistic if they are enough: durations in milliseconds.

@@ -220,7 +220,7 @@ impl Columns {
 }
 
 /// A row in the making.
-struct Column {
+pub(crate) struct Column {
     metric: Metric,
     values: Vec<Micros>,
     /// Of the calls that tell wall too.
@@ -230,11 +230,11 @@ struct Column {
 }
 
 impl Column {
-    const fn new(metric: Metric) -> Self {
+    pub(crate) const fn new(metric: Metric) -> Self {
         Self { metric, values: Vec::new(), part: 0, wall: 0, n: 0 }
     }
 
-    fn push(&mut self, value: Micros, wall: Option<Micros>) {
+    pub(crate) fn push(&mut self, value: Micros, wall: Option<Micros>) {
         self.values.push(value);
         if let Some(wall) = wall {
             self.part += u128::from(value.0);
@@ -243,7 +243,7 @@ impl Column {
         }
     }
 
-    fn row(self) -> Option<(Metric, Summary, Option<Share>)> {
+    pub(crate) fn row(self) -> Option<(Metric, Summary, Option<Share>)> {
         let is_share = self.metric.is_part_of_wall() && self.wall > 0;
         let share = Share { of_wall: self.part as f64 / self.wall as f64, n: self.n };
         Some((self.metric, Summary::of(self.values)?, is_share.then_some(share)))

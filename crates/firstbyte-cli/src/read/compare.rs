@@ -7,13 +7,18 @@ use std::{
 
 use firstbyte_analysis::{
     Log, Options,
+    check::{Evidence, Verdict, fix_validation},
     compare::{Change, Comparison, Margin, compare},
+    json as to,
     measure::{Metric, Percentile},
 };
 use serde_json::{Value, json};
 
 use super::preface;
-use crate::exit::{self, Error, Exit};
+use crate::{
+    bars::plain,
+    exit::{self, Error, Exit},
+};
 
 const EXAMPLES: &str = "Examples:
   firstbyte compare before.log after.log
@@ -55,22 +60,27 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     };
     let (before, after) = (read(&args.before)?, read(&args.after)?);
     let all = compare(&before, &after, margin);
+    let fix = fix_validation(&before, &after);
     if args.json {
         let all: Vec<_> = all.iter().map(to_json).collect();
-        exit::print(format!("{:#}\n", json!({ "metrics": all })))?;
+        exit::print(format!(
+            "{:#}\n",
+            json!({ "metrics": all, "fix_validation": fix.as_deref().map(fix_json) })
+        ))?;
     } else {
         exit::print(format!(
-            "before: {}after: {}{}",
+            "before: {}after: {}{}{}",
             preface(&before),
             preface(&after),
-            render(&all)
+            render(&all),
+            fix.as_deref().map_or(String::new(), fix_sentence)
         ))?;
     }
     let is_worse = |comparison: &Comparison| {
         matches!(comparison.metric, Metric::Wall | Metric::Queue | Metric::Rpc)
             && comparison.change == Change::Worse
     };
-    Ok(if all.iter().any(is_worse) { Exit::Worse } else { Exit::Ok })
+    Ok(if all.iter().any(is_worse) { Exit::No } else { Exit::Ok })
 }
 
 fn render(all: &[Comparison]) -> String {
@@ -108,6 +118,25 @@ fn write_table(all: &[Comparison], out: &mut String) -> fmt::Result {
     Ok(())
 }
 
+fn fix_verdict(fix: &[Evidence]) -> &'static str {
+    Verdict::of_all(fix.iter().map(Evidence::verdict)).as_str()
+}
+
+/// Whether a queue that was long is short now, and nothing was paid for it.
+fn fix_sentence(fix: &[Evidence]) -> String {
+    let parts =
+        fix.iter().map(|part| format!("{}: {}", part.verdict().as_str(), plain(&part.to_string())));
+    format!(
+        "\nfix validation: {}\n  {}\n",
+        fix_verdict(fix),
+        parts.collect::<Vec<_>>().join("\n  ")
+    )
+}
+
+fn fix_json(fix: &[Evidence]) -> Value {
+    json!({"verdict": fix_verdict(fix), "evidence": fix.iter().map(to::evidence).collect::<Vec<_>>()})
+}
+
 fn median(median: Percentile) -> String {
     let interval = median.interval.map_or(String::new(), |i| format!(" [{}, {}]", i.low, i.high));
     format!("{}{interval}", median.value)
@@ -124,13 +153,7 @@ fn verdict(comparison: &Comparison) -> String {
 }
 
 fn to_json(c: &Comparison) -> Value {
-    let (word, more) = match c.change {
-        Change::Better => ("better", None),
-        Change::Worse => ("worse", None),
-        Change::Same => ("same", None),
-        Change::Undecided { more } => ("undecided", Some(more)),
-        _ => ("unknown", None),
-    };
+    let (word, more) = to::change(c.change);
     let side = |summary: &firstbyte_analysis::measure::Summary| json!({"n": summary.n, "p50": summary.p50.value.as_millis_f64()});
     json!({
         "metric": c.metric.as_str(), "before": side(&c.before), "after": side(&c.after), "shift_ms": c.shift_ms,

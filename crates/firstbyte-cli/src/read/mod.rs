@@ -1,6 +1,7 @@
 //! The commands that read logs.
 
 pub(crate) mod changepoint;
+pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod diagnose;
 pub(crate) mod export;
@@ -31,9 +32,13 @@ pub(crate) struct Inputs {
 
 impl Inputs {
     fn read(&self) -> Result<Log, Error> {
+        Log::read(&self.logs, &self.options()).map_err(Error::new)
+    }
+
+    fn options(&self) -> Options {
         let mut options = Options::default();
         options.max_traces = self.max_traces;
-        Log::read(&self.logs, &options).map_err(Error::new)
+        options
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod baselines;
 mod call;
+mod check;
 mod demo;
 mod diagnose;
 mod export;

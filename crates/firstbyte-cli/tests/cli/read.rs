@@ -14,9 +14,14 @@ pub(crate) fn corpus() -> PathBuf {
 
 /// Compares with the file; with `UPDATE_GOLDEN=1` in the environment it is written anew.
 pub(crate) fn golden(folder: &str, file: &str, args: &[&str]) {
+    golden_ending(0, folder, file, args);
+}
+
+/// The same of a command that ends with this code.
+pub(crate) fn golden_ending(code: i32, folder: &str, file: &str, args: &[&str]) {
     let folder = corpus().join(folder);
     let output = firstbyte(args).current_dir(&folder).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
     let (path, out) = (folder.join(file), stdout(&output));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&path, &out).unwrap();

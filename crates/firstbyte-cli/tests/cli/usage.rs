@@ -9,6 +9,7 @@ const COMMANDS: [&str; 12] = [
     "trace",
     "diagnose",
     "compare",
+    "check",
     "changepoint",
     "updates",
     "report",
@@ -55,6 +56,8 @@ fn wrong_usage_is_exit_code_2_and_says_what_is_wrong() {
         (&["compare", "a.log", "b.log", "--margin-ms", "0", "--margin-share", "0"], "nor both 0"),
         (&["slowest", "--by", "luck", "a.log"], "wall, queue, rpc"),
         (&["trace", "00f067aa0ba902b7"], "<LOG>"),
+        (&["check", "ours.toml"], "<LOG>"),
+        (&["check", "/no/such.toml", "a.log"], "/no/such.toml: No such file"),
     ] {
         let output = run(args);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));

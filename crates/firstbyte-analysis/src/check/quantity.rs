@@ -1,0 +1,240 @@
+//! The numbers that have limits.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use super::{Limit, Reading};
+use crate::{
+    baselines::observed::{Numbers, Sample, units},
+    correlate::{Call, ClientEnd},
+    measure::{Amounts, Column, Metric, Percentile, Share, Summary},
+};
+
+/// A number of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Quantity {
+    /// Of a time of calls.
+    Call(Metric, Statistic),
+    /// Of what happens beside the calls, by the name that it has in a file of baselines.
+    Beside(&'static str, Statistic),
+    /// Failed calls, of those with an end that the client saw; from 0 to 1.
+    FailedShare,
+    /// How many calls there are, whatever their end.
+    Calls,
+}
+
+/// A number of a sample.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Statistic {
+    /// The smallest.
+    Min,
+    /// The arithmetic mean.
+    Mean,
+    /// The largest.
+    Max,
+    /// The sample's standard deviation (divided by n - 1).
+    Stddev,
+    /// The median.
+    P50,
+    /// From 20 values on.
+    P95,
+    /// From 100 values on; of durations only.
+    P99,
+    /// How many values there are.
+    N,
+    /// The share of wall, from 0 to 1; of a part of it only.
+    Share,
+}
+
+impl Statistic {
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Min => "min",
+            Self::Mean => "mean",
+            Self::Max => "max",
+            Self::Stddev => "stddev",
+            Self::P50 => "p50",
+            Self::P95 => "p95",
+            Self::P99 => "p99",
+            Self::N => "n",
+            Self::Share => "share",
+        }
+    }
+
+    /// How many values it needs.
+    const fn needs(self) -> usize {
+        match self {
+            Self::N => 0,
+            Self::Min | Self::Mean | Self::Max | Self::P50 | Self::Share => 1,
+            Self::Stddev => 2,
+            Self::P95 => 20,
+            Self::P99 => 100,
+        }
+    }
+}
+
+/// A value and the interval of 95 % that it has, if it has one.
+type Told = (Option<f64>, Option<(f64, f64)>);
+
+impl Quantity {
+    /// Its unit; empty for counts and shares.
+    #[must_use]
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Call(_, Statistic::N | Statistic::Share)
+            | Self::Beside(_, Statistic::N)
+            | Self::FailedShare
+            | Self::Calls => "",
+            Self::Call(..) => "ms",
+            Self::Beside(name, _) => {
+                units(name).and_then(|units| units.first().copied()).unwrap_or("")
+            }
+        }
+    }
+
+    /// Whether it is from 0 to 1.
+    #[must_use]
+    pub const fn is_share(self) -> bool {
+        matches!(self, Self::FailedShare | Self::Call(_, Statistic::Share))
+    }
+
+    const fn needs(self) -> usize {
+        match self {
+            Self::Call(_, statistic) | Self::Beside(_, statistic) => statistic.needs(),
+            Self::FailedShare => 1,
+            Self::Calls => 0,
+        }
+    }
+
+    /// Reads it from calls, or from the numbers beside them.
+    pub(super) fn read<'a, I: Iterator<Item = Call<'a>>>(
+        self,
+        calls: &dyn Fn() -> I,
+        beside: Option<&Numbers>,
+        limits: &[Limit],
+        asked: usize,
+    ) -> Reading {
+        let (n, (value, interval), note) = match self {
+            Self::Call(metric, statistic) => {
+                let (n, told) = of_calls(metric, statistic, calls());
+                (n, told, None)
+            }
+            Self::Beside(name, statistic) => {
+                let (n, told) = of_sample(beside.and_then(|beside| beside.sample(name)), statistic);
+                (n, told, None)
+            }
+            Self::FailedShare => failed_share(calls()),
+            Self::Calls => {
+                let n = calls().count();
+                (n, (Some(n as f64), None), None)
+            }
+        };
+        Reading {
+            what: self.to_string(),
+            unit: self.unit(),
+            n,
+            value,
+            interval,
+            limits: limits.to_vec(),
+            needed: self.needs(),
+            asked,
+            is_premise: false,
+            note,
+        }
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call(metric, Statistic::Share) => write!(f, "{} share of wall", metric.as_str()),
+            Self::Call(metric, statistic) => {
+                write!(f, "{} {}", metric.as_str(), statistic.as_str())
+            }
+            Self::Beside(name, statistic) => write!(f, "{name} {}", statistic.as_str()),
+            Self::FailedShare => f.write_str("failed_share"),
+            Self::Calls => f.write_str("calls"),
+        }
+    }
+}
+
+/// Times of calls are those of calls that ended well, as everywhere.
+fn of_calls<'a>(
+    metric: Metric,
+    statistic: Statistic,
+    calls: impl Iterator<Item = Call<'a>>,
+) -> (usize, Told) {
+    let mut column = Column::new(metric);
+    for call in calls.filter(Call::ended_well) {
+        if let Some(value) = metric.of(&call) {
+            column.push(value, Metric::Wall.of(&call));
+        }
+    }
+    match (column.row(), statistic) {
+        (Some((_, _, Some(Share { of_wall, n }))), Statistic::Share) => (n, (Some(of_wall), None)),
+        (Some((_, summary, _)), statistic) => (summary.n, of_summary(&summary, statistic)),
+        (None, statistic) => of_sample(None, statistic),
+    }
+}
+
+fn of_sample(sample: Option<&Sample>, statistic: Statistic) -> (usize, Told) {
+    match sample {
+        None => (0, ((statistic == Statistic::N).then_some(0.0), None)),
+        Some(Sample::Durations(summary)) => (summary.n, of_summary(summary, statistic)),
+        Some(Sample::Amounts(amounts)) => (amounts.n, (of_amounts(amounts, statistic), None)),
+    }
+}
+
+fn of_summary(summary: &Summary, statistic: Statistic) -> Told {
+    let percentile = |percentile: Option<Percentile>| {
+        let ends = percentile.and_then(|percentile| percentile.interval);
+        (
+            percentile.map(|percentile| percentile.value.as_millis_f64()),
+            ends.map(|ends| (ends.low.as_millis_f64(), ends.high.as_millis_f64())),
+        )
+    };
+    match statistic {
+        Statistic::Min => (Some(summary.min.as_millis_f64()), None),
+        Statistic::Mean => (Some(summary.mean_ms), None),
+        Statistic::Max => (Some(summary.max.as_millis_f64()), None),
+        Statistic::Stddev => (summary.stddev_ms, None),
+        Statistic::P50 => percentile(Some(summary.p50)),
+        Statistic::P95 => percentile(summary.p95),
+        Statistic::P99 => percentile(summary.p99),
+        Statistic::N => (Some(summary.n as f64), None),
+        Statistic::Share => (None, None),
+    }
+}
+
+fn of_amounts(amounts: &Amounts, statistic: Statistic) -> Option<f64> {
+    match statistic {
+        Statistic::Min => Some(amounts.min),
+        Statistic::Mean => Some(amounts.mean),
+        Statistic::Max => Some(amounts.max),
+        Statistic::Stddev => amounts.stddev,
+        Statistic::P50 => Some(amounts.p50),
+        Statistic::P95 => amounts.p95,
+        Statistic::N => Some(amounts.n as f64),
+        Statistic::P99 | Statistic::Share => None,
+    }
+}
+
+fn failed_share<'a>(calls: impl Iterator<Item = Call<'a>>) -> (usize, Told, Option<String>) {
+    let (mut ended, mut failed, mut open) = (0_usize, 0_usize, 0_usize);
+    for half in calls.filter_map(|call| call.client) {
+        match half.end {
+            ClientEnd::Done => ended += 1,
+            ClientEnd::Failed { .. } => (ended, failed) = (ended + 1, failed + 1),
+            ClientEnd::Open => open += 1,
+        }
+    }
+    let value = (ended > 0).then(|| failed as f64 / ended as f64);
+    let note = (open > 0).then(|| format!("calls without an end, which count in neither: {open}"));
+    (ended, (value, None), note)
+}

@@ -1,0 +1,159 @@
+//! A sample before and after.
+
+use std::fmt;
+
+use firstbyte_core::Micros;
+
+use super::Verdict;
+use crate::{
+    compare::{Change, Comparison, Margin, of_values, shift},
+    correlate::Call,
+    measure::{Amounts, Metric},
+};
+
+/// A sample before and after; what is judged is whether it got worse.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Shift {
+    /// What it is of.
+    pub what: String,
+    /// Its unit.
+    pub unit: &'static str,
+    /// The sample before.
+    pub before: Median,
+    /// The sample after.
+    pub after: Median,
+    /// `None` if one of them is empty.
+    pub judged: Option<Judged>,
+    /// How many values the criterion asks for on either side.
+    pub asked: usize,
+}
+
+/// The middle of a sample.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Median {
+    /// How many values.
+    pub n: usize,
+    /// By nearest rank; `None` if there are none.
+    pub value: Option<f64>,
+}
+
+/// What [`compare`](crate::compare) says of both samples.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Judged {
+    /// After minus before: the median of all differences.
+    pub shift: f64,
+    /// Its interval of 95 %, if there are enough values.
+    pub interval: Option<(f64, f64)>,
+    /// What may be without mattering.
+    pub margin: f64,
+    /// What is said.
+    pub change: Change,
+}
+
+impl Shift {
+    /// A time of calls that ended well.
+    pub(super) fn of_calls<'a>(
+        metric: Metric,
+        before: impl Iterator<Item = Call<'a>>,
+        after: impl Iterator<Item = Call<'a>>,
+        asked: usize,
+    ) -> Self {
+        let before: Vec<_> =
+            before.filter(Call::ended_well).filter_map(|c| metric.of(&c)).collect();
+        let after: Vec<_> = after.filter(Call::ended_well).filter_map(|c| metric.of(&c)).collect();
+        let found = of_values(metric, &before, &after, Margin::default());
+        let judge = |found: Comparison| Judged {
+            shift: found.shift_ms,
+            interval: found.interval_ms,
+            margin: found.margin_ms,
+            change: found.change,
+        };
+        Self {
+            what: metric.as_str().to_owned(),
+            unit: "ms",
+            before: median(before.iter().copied().map(Micros::as_millis_f64)),
+            after: median(after.iter().copied().map(Micros::as_millis_f64)),
+            judged: found.map(judge),
+            asked,
+        }
+    }
+
+    /// Rates, which are better if they are higher.
+    pub(super) fn of_rates(
+        what: &str,
+        unit: &'static str,
+        before: &[f64],
+        after: &[f64],
+        asked: usize,
+    ) -> Self {
+        let old = median(before.iter().copied());
+        let judge = |median: f64| {
+            let margin = Margin::default().share * median;
+            // What is shorter is better: so the signs are changed, and then the ends of the interval.
+            let turned = |values: &[f64]| values.iter().map(|value| -value).collect::<Vec<_>>();
+            let (by, interval, change) = shift(&turned(before), &turned(after), margin);
+            Judged {
+                shift: 0.0 - by,
+                interval: interval.map(|(low, high)| (0.0 - high, 0.0 - low)),
+                margin,
+                change,
+            }
+        };
+        Self {
+            what: what.to_owned(),
+            unit,
+            before: old,
+            after: median(after.iter().copied()),
+            judged: old.value.filter(|_| !after.is_empty()).map(judge),
+            asked,
+        }
+    }
+
+    /// What it says: met if it is the same or better.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        if self.before.n.min(self.after.n) < self.asked {
+            return Verdict::CannotTell;
+        }
+        match self.judged.map(|judged| judged.change) {
+            Some(Change::Same | Change::Better) => Verdict::Met,
+            Some(Change::Worse) => Verdict::NotMet,
+            Some(Change::Undecided { .. }) | None => Verdict::CannotTell,
+        }
+    }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> Median {
+    let amounts = Amounts::of(values.collect());
+    amounts.map_or_else(Median::default, |sample| Median { n: sample.n, value: Some(sample.p50) })
+}
+
+impl fmt::Display for Shift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, unit, before, after, asked, .. } = self;
+        let of = |median: &Median| match median.value {
+            Some(value) => format!("{value:.1} {unit} (n {})", median.n),
+            None => format!("unknown (n {})", median.n),
+        };
+        write!(f, "{what} median {} before, {} after", of(before), of(after))?;
+        let Some(judged) = &self.judged else { return Ok(()) };
+        write!(f, ", shift {:+.1} {unit}", judged.shift)?;
+        if let Some((low, high)) = judged.interval {
+            write!(f, " [{low:+.1}, {high:+.1}]")?;
+        }
+        if before.n.min(after.n) < *asked {
+            return write!(f, ": {asked} are asked for on either side");
+        }
+        match judged.change {
+            Change::Better => f.write_str(": better"),
+            Change::Worse => f.write_str(": worse"),
+            Change::Same => write!(f, ": same, within {:.1} {unit}", judged.margin),
+            Change::Undecided { more } => {
+                write!(f, ": not enough, about {more} more on either side")
+            }
+        }
+    }
+}
