@@ -23,6 +23,7 @@
 
 pub mod baselines;
 pub mod check;
+pub mod claims;
 pub mod compare;
 pub mod correlate;
 pub mod diagnose;

@@ -14,7 +14,7 @@ pub(crate) const HELP: &str = "Exit codes:
   1    it failed: no answer, a bad answer, no such call, a file that cannot be read or written
   2    wrong usage
   3    demo: a verdict did not name the phase at fault
-  4    the answer is no: wall, queue or rpc got worse (compare), a criterion is not met (check)
+  4    the answer is no: something got worse (compare), a criterion is not met (check), a claim is wrong (claims)
   5    check: no criterion is not met, but one cannot be told
   130  interrupted; what was measured until then is printed";
 

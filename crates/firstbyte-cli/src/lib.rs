@@ -39,6 +39,7 @@ enum Command {
     Updates(read::updates::Args),
     Report(read::report::Args),
     Export(read::export::Args),
+    Claims(read::claims::Args),
 }
 
 /// Runs a command to its end, on this process's standard streams, and returns its exit code.
@@ -70,5 +71,6 @@ pub fn run(program: Vec<OsString>, arguments: impl IntoIterator<Item = OsString>
         Command::Updates(args) => read::updates::run(&args),
         Command::Report(args) => read::report::run(&args),
         Command::Export(args) => read::export::run(&args),
+        Command::Claims(args) => read::claims::run(&args),
     })
 }

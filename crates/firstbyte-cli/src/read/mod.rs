@@ -2,6 +2,7 @@
 
 pub(crate) mod changepoint;
 pub(crate) mod check;
+pub(crate) mod claims;
 pub(crate) mod compare;
 pub(crate) mod diagnose;
 pub(crate) mod export;

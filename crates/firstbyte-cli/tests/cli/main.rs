@@ -5,6 +5,7 @@
 mod baselines;
 mod call;
 mod check;
+mod claims;
 mod demo;
 mod diagnose;
 mod export;

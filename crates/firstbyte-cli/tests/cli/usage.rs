@@ -1,6 +1,6 @@
 use crate::support::{run, stderr, stdout};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 14] = [
     "demo",
     "mock",
     "call",
@@ -9,6 +9,7 @@ const COMMANDS: [&str; 12] = [
     "trace",
     "diagnose",
     "compare",
+    "claims",
     "check",
     "changepoint",
     "updates",
@@ -58,6 +59,7 @@ fn wrong_usage_is_exit_code_2_and_says_what_is_wrong() {
         (&["trace", "00f067aa0ba902b7"], "<LOG>"),
         (&["check", "ours.toml"], "<LOG>"),
         (&["check", "/no/such.toml", "a.log"], "/no/such.toml: No such file"),
+        (&["claims"], "<REPORT>"),
     ] {
         let output = run(args);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));

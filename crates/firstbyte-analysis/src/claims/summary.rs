@@ -1,0 +1,165 @@
+//! Rows that summarise the rows above them: total, mean, median, min, max, range.
+
+use std::collections::BTreeMap;
+
+use super::{
+    bounds::Bounds,
+    label::{Label, Stat},
+    ledger::{Derived, Ledger},
+    number::{Kind, Number},
+    table::{Row, Table},
+    token::Token,
+};
+
+/// Looks at each column of a table.
+pub(super) fn rows(table: &Table, ledger: &mut Ledger) {
+    let data: Vec<&Row> = table.rows.iter().take_while(|row| row.label.stat.is_none()).collect();
+    let is_part = |row: &&Row| row.label.text.contains("subtotal") || row.label.has(&["which"]);
+    if data.len() < 2 || data.iter().any(is_part) {
+        return;
+    }
+    let are_runs = are_runs(table, &data);
+    let mut stats: BTreeMap<Stat, Option<&Row>> = BTreeMap::new();
+    for row in table.rows.iter().skip(data.len()) {
+        if let Some(stat) = row.label.stat {
+            // Of two, one is of something else.
+            stats.entry(stat).and_modify(|known| *known = None).or_insert(Some(row));
+        }
+    }
+    for (stat, row) in stats {
+        let Some(row) = row.filter(|_| is_known(stat) && (are_runs || stat == Stat::Total)) else {
+            continue;
+        };
+        for column in 1..table.head.len() {
+            let label = &table.head[column];
+            if label.stat.is_some() || (stat == Stat::Total && !label.is_additive()) {
+                continue;
+            }
+            let numbers: Option<Vec<Number>> = data.iter().map(|row| row.number(column)).collect();
+            let Some(numbers) = numbers.filter(|numbers| of_one_kind(numbers)) else { continue };
+            if stat == Stat::Range {
+                range(row, column, &numbers, ledger);
+            } else if let Some(said) = row.number(column) {
+                one(stat, said, &numbers, ledger);
+            }
+        }
+    }
+}
+
+/// Looks at a last column that is the total of those before it, in a table that is turned: its rows are columns.
+pub(super) fn total_column(turned: &Table, ledger: &mut Ledger) {
+    let Some((total, others)) = turned.rows.split_last() else { return };
+    if total.label.stat != Some(Stat::Total) {
+        return;
+    }
+    let mut sums = Vec::new();
+    for column in 1..turned.head.len() {
+        let Some(said) = total.number(column) else { continue };
+        // Columns of another unit are no parts of it.
+        let parts = others.iter().filter(|row| row.label.is_additive());
+        let parts: Vec<Number> = parts
+            .filter_map(|row| row.number(column))
+            .filter(|number| number.kind() == said.kind())
+            .collect();
+        if parts.len() >= 2 && turned.head[column].stat.is_none() {
+            sums.push((said, parts));
+        }
+    }
+    let sum_of = |parts: &[Number]| sum(parts).0;
+    let right = sums.iter().filter(|(said, parts)| said.counted().meets(sum_of(parts))).count();
+    // Without a unit, what belongs to the sum is a guess that most rows have to confirm.
+    let is_clear = |said: Number| matches!(said.kind(), Kind::Time | Kind::Size);
+    for (said, parts) in &sums {
+        if is_clear(*said) || right * 2 > sums.len() {
+            one(Stat::Total, *said, parts, ledger);
+        }
+    }
+}
+
+/// Whether these rows are the sample itself: numbered, or all of one name but for digits.
+fn are_runs(table: &Table, data: &[&Row]) -> bool {
+    let runs =
+        ["run", "runs", "trial", "iteration", "attempt", "sample", "step", "call", "#", "update"];
+    let head = table.head.first().map_or("", |label| label.text.as_str());
+    let name = |label: &Label| {
+        label.text.trim_matches(|c: char| c.is_ascii_digit() || " #".contains(c)).to_owned()
+    };
+    runs.contains(&head)
+        || data.windows(2).all(|pair| {
+            name(&pair[0].label) == name(&pair[1].label) && pair[0].label.text != pair[1].label.text
+        })
+}
+
+fn is_known(stat: Stat) -> bool {
+    !matches!(stat, Stat::N | Stat::Stddev) && !matches!(stat, Stat::Percentile(p) if p != 500)
+}
+
+fn of_one_kind(numbers: &[Number]) -> bool {
+    numbers.windows(2).all(|pair| pair[0].kind() == pair[1].kind())
+}
+
+fn sum(numbers: &[Number]) -> (Bounds, String) {
+    let sum = numbers.iter().fold(Bounds::exact(0.0), |sum, number| sum + number.counted());
+    (sum, listed(numbers, " + "))
+}
+
+/// At most six of them.
+fn listed(numbers: &[Number], between: &str) -> String {
+    let mut text: Vec<String> = numbers.iter().take(6).map(Number::to_string).collect();
+    if numbers.len() > 6 {
+        text.push(format!("... ({})", numbers.len()));
+    }
+    text.join(between)
+}
+
+fn one(stat: Stat, said: Number, numbers: &[Number], ledger: &mut Ledger) {
+    if said.kind() != numbers[0].kind() {
+        return;
+    }
+    let name = match stat {
+        Stat::Total => "sum",
+        Stat::Mean => "mean",
+        Stat::Min => "min",
+        Stat::Max => "max",
+        Stat::Percentile(500) => "median",
+        _ => return,
+    };
+    let mut sorted = numbers.to_vec();
+    sorted.sort_by(|a, b| a.value.total_cmp(&b.value));
+    let (last, half) = (sorted.len() - 1, sorted.len() / 2);
+    let right = match stat {
+        Stat::Total => sum(numbers).0,
+        Stat::Mean => sum(numbers).0.scaled(1.0 / numbers.len() as f64),
+        Stat::Min => sorted[0].counted(),
+        Stat::Max => sorted[last].counted(),
+        // Of an even number of values, either one of the middle or any value between them is in use.
+        _ => Bounds {
+            low: sorted[last / 2].counted().low,
+            value: f64::midpoint(sorted[last / 2].value, sorted[half].value),
+            high: sorted[half].counted().high,
+        },
+    };
+    let formula = match stat {
+        Stat::Total => listed(numbers, " + "),
+        _ => format!("{name} of {}", listed(numbers, ", ")),
+    };
+    // A mean of counts is rounded like anything else.
+    let is_met = stat == Stat::Mean && said.bounds().meets(right);
+    if is_met {
+        ledger.mark(numbers);
+        ledger.mark(&[said]);
+        return;
+    }
+    let check = if stat == Stat::Total { "total" } else { "summary of rows" };
+    ledger.derive(Derived { check, said, right, formula, from: numbers });
+}
+
+/// `2.1 - 3.4`: the smallest and the largest.
+fn range(row: &Row, column: usize, numbers: &[Number], ledger: &mut Ledger) {
+    let ends: Vec<Number> = row.cells[column].tokens.iter().filter_map(Token::number).collect();
+    let [low, high] = ends[..] else { return };
+    // The unit stands after the second one only.
+    let low = if low.kind() == Kind::Plain { low.with(high.unit) } else { low };
+    one(Stat::Min, low, numbers, ledger);
+    one(Stat::Max, high, numbers, ledger);
+}

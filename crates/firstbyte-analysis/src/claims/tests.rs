@@ -1,0 +1,287 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn claims(text: &str) -> Claims {
+    Claims::of(text, Format::Markdown).unwrap()
+}
+
+/// What is said of a document, and how many of its numbers were checked.
+fn said(text: &str) -> (Vec<String>, usize) {
+    let claims = claims(text);
+    (claims.findings.into_iter().map(|finding| finding.message).collect(), claims.checked)
+}
+
+#[track_caller]
+fn wrong(text: &str, message: &str) {
+    let (found, _) = said(text);
+    assert_eq!(found, [message], "{text}");
+}
+
+#[track_caller]
+fn right(text: &str, checked: usize) {
+    assert_eq!(said(text), (Vec::new(), checked), "{text}");
+}
+
+#[test]
+fn a_share_is_that_of_its_parts() {
+    // 23.14 / 27.39 = 0.84483.
+    wrong("It took 23.14 s of 27.39 s, 99 % of wall.", "99 % should be 84.5 %");
+    wrong("99 % of wall (23.14 of 27.39 s).", "99 % should be 84.5 %");
+    wrong("23.14 of 27.39 s = 99 %", "99 % should be 84.5 %");
+    right("It took 23.14 s of 27.39 s, 84 % of wall.", 3);
+    wrong("20 % of 500 ms is 120 ms.", "20 % should be 24.0 %");
+    right("20 % of 500 ms is 100 ms.", 3);
+    // Which share is of what is not told.
+    right("23.14 s of 27.39 s, 99 % here and 3 % there", 0);
+    right("9 of 18 calls in 3 runs had 99 % of the load", 0);
+}
+
+#[test]
+fn arithmetic_that_is_written_down_holds_within_rounding() {
+    wrong("23.14 / 27.39 = 99 %", "99 % should be 84.5 %");
+    wrong("27.39 - 23.14 = 4.52 s", "4.52 s should be 4.250 s");
+    wrong("12 + 13 = 26 calls", "26 should be 25");
+    wrong("wall 206.5 ms = rpc 201.0 + queue 7.5", "206.5 ms should be 208.50 ms");
+    wrong("4 x 250 ms = 1200 ms", "1200 ms should be 1000.0 ms");
+    right("447.9 - 437.5 = 10.3", 3);
+    right("wall 206.5 ms = rpc 201.0 + queue 5.5", 3);
+    right("23.14/27.39 = 0.845", 3);
+    // It goes on after words.
+    right("It is 65,507 bytes = 65,535 - 8 bytes UDP header - 20 bytes IP header", 0);
+    // Brackets and mixed operators are left alone, and so is what is about so much.
+    right("(2 + 3) * 4 = 21, 2 + 3 * 4 = 21, 1 + 1 = about 3", 0);
+}
+
+#[test]
+fn a_ratio_of_two_numbers_is_right_in_either_direction() {
+    wrong("It fell from 2028.7 to 246.2 ms, 82.4x faster.", "82.4x should be 8.24x, off by ten");
+    wrong(
+        "The shared client (2028.7 ms) is 82.4x slower than the other one (246.2 ms).",
+        "82.4x should be 8.24x, off by ten",
+    );
+    wrong("2.0 s against 1.0 s: 80 % less", "80 % should be 50.0 %");
+    right("From 2028.7 to 246.2 ms, 8.2 times faster, and from 2028.7 to 246.2 ms", 0);
+    right("It fell from 2028.7 to 246.2 ms, 88 % less.", 3);
+    right("It fell from 2028.7 to 246.2 ms, about 90 % less.", 0);
+    // The numbers beside it are not said to be what is compared.
+    right("150 streams of 40 s: 3x faster than before, at 20 s", 0);
+}
+
+#[test]
+fn rows_are_compared_by_their_names() {
+    let table = "| client | mean (ms) |\n| - | - |\n| own | 246.2 |\n| shared | 2028.7 |\n\n";
+    let text = |ratio| format!("{table}The shared client is {ratio} slower than the own client.");
+    wrong(&text("82.4x"), "82.4x should be 8.24x, off by ten");
+    right(&text("8.24x"), 3);
+    right(&format!("{table}The slow client is 82.4x slower than the own client."), 0);
+}
+
+#[test]
+fn the_queue_is_what_rounding_lets_it_be() {
+    let table = |queue| {
+        format!("| wall | rpc (ms) | queue (ms) |\n|-|-|-|\n| 447.9 ms | 437.5 | {queue} |\n")
+    };
+    right(&table("10.3"), 3);
+    right(&table("10.5"), 3);
+    wrong(&table("10.1"), "10.1 ms should be 10.40 ms");
+    // A median of differences is no difference of medians.
+    let turned = |stat| {
+        format!("| x | {stat} (ms) |\n|-|-|\n| wall | 447.9 |\n| rpc | 437.5 |\n| queue | 99 |\n")
+    };
+    right(&turned("p50"), 0);
+    right(&format!("Medians of each:\n\n{}", turned("time")), 0);
+    wrong(&turned("mean"), "99 ms should be 10.4 ms");
+    let of_others = turned("mean").replace("wall | 447.9", "n | 5 |\n| wall | 447.9");
+    wrong(&of_others, "99 ms should be 10.4 ms");
+}
+
+#[test]
+fn statistics_have_their_order() {
+    let table =
+        |row| format!("| n | min | mean | p50 | p95 | max | stddev |\n|-|-|-|-|-|-|-|\n{row}");
+    right(&table("| 5 | 1.0 | 2.0 | 2.0 | 3.0 | 3.0 | 0.9 |"), 7);
+    wrong(&table("| 5 | 1.0 | 4.0 | 2.0 | 3.0 | 3.0 | 0.9 |"), "max 3.0 is less than mean 4.0");
+    wrong(&table("| 5 | 1.0 | 2.0 | 2.5 | 2.0 | 3.0 | 0.9 |"), "p95 2.0 is less than p50 2.5");
+    wrong(&table("| 5 | 1.0 | 0.8 | 2.0 | 3.0 | 3.0 | 0.9 |"), "mean 0.8 is less than min 1.0");
+    wrong(
+        &table("| 5 | 1.0 | 2.0 | 2.0 | 3.0 | 3.0 | -0.9 |"),
+        "a standard deviation of -0.9 is less than 0",
+    );
+    // (3 - 1) / 2 x sqrt(5 / 4) = 1.118, and 1.05 x 1.118 with both rounded.
+    wrong(
+        &table("| 5 | 1.0 | 2.0 | 2.0 | 3.0 | 3.0 | 1.3 |"),
+        "a standard deviation of 1.3 cannot be: it is at most 1.17",
+    );
+    let turned = "| | wall (ms) |\n|-|-|\n| p50 | 9.0 |\n| p99 | 8.0 |\n";
+    wrong(turned, "p99 8.0 ms is less than p50 9.0 ms");
+}
+
+#[test]
+fn summary_rows_are_those_of_the_rows_above() {
+    let runs =
+        |rows| format!("| run | wall (ms) |\n|-|-|\n| 1 | 3.0 |\n| 2 | 5.0 |\n| 3 | 4.4 |\n{rows}");
+    right(&runs("| mean | 4.1 |\n| min | 3.0 |\n| max | 5.0 |\n| median | 4.4 |\n"), 7);
+    wrong(&runs("| max | 4.4 |\n"), "4.4 ms should be 5.00 ms");
+    wrong(&runs("| mean | 4.4 |\n"), "4.4 ms should be 4.13 ms");
+    wrong(&runs("| total | 12.9 |\n"), "12.9 ms should be 12.40 ms");
+    wrong(&runs("| range | 3.0 – 4.4 |\n"), "4.4 ms should be 5.00 ms");
+    right(&runs("| range | 3.0 – 5.0 |\n"), 5);
+    let files = |total| {
+        format!(
+            "| x | files | rate (req/s) |\n|-|-|-|\n| a | 12 | 1.0 |\n| b | 4 | 1.0 |\n| Total | {total} | 9.0 |\n"
+        )
+    };
+    right(&files("16"), 3);
+    wrong(&files("17"), "17 should be 16");
+    let column = |total| {
+        format!(
+            "| x | n | a (ms) | b (ms) | total (ms) |\n|-|-|-|-|-|\n| y | 7 | 1.0 | 2.0 | {total} |\n"
+        )
+    };
+    right(&column("3.0"), 3);
+    wrong(&column("4.0"), "4.0 ms should be 3.00 ms");
+}
+
+#[test]
+fn shares_and_changes_in_a_column_are_computed_anew() {
+    let shares = |share| {
+        format!(
+            "| part | ms | share of wall |\n|-|-|-|\n| a | 20.0 | {share} |\n| wall | 80.0 | 100 % |\n"
+        )
+    };
+    right(&shares("25.0 %"), 4);
+    wrong(&shares("35.0 %"), "35.0 % should be 25.00 %");
+    let change = |change| {
+        format!(
+            "| x | before (ms) | after (ms) | change |\n|-|-|-|-|\n| a | 80.0 | 60.0 | {change} |\n"
+        )
+    };
+    right(&change("-25 %"), 3);
+    wrong(&change("-35 %"), "-35 % should be -25.0 %");
+    let speed = |speed| {
+        format!(
+            "| x | p50 (ms) | speedup |\n|-|-|-|\n| old | 80.0 | 1.0x |\n| new | 20.0 | {speed} |\n"
+        )
+    };
+    right(&speed("4.0x"), 4);
+    wrong(&speed("40.0x"), "40.0x should be 4.00x, off by ten");
+}
+
+const VOLUMES: &str =
+    "The limit is 24 h.\n\n| Requests | Rate (req/s) | Time (h) | SLA |\n|-|-|-|-|\n";
+
+#[test]
+fn a_factor_in_some_rows_only_is_found() {
+    // 1e6 / 202 / 3600 = 1.3751 h, x 1.2 = 1.65; 17e6: 23.377 h, x 1.2 = 28.05.
+    let (found, _) = said(&format!(
+        "{VOLUMES}| 1M | 202.0 | 1.65 | yes |\n| 10M | 202.0 | 16.50 | yes |\n| 17M | 202.0 | 23.38 | yes |\n\nThe maximum is 17.4M requests."
+    ));
+    assert_eq!(
+        found,
+        [
+            "these rows imply different factors: 1.20, 1.20, 1.00",
+            "with the 1.20 of the other rows 17M needs 28.050 h, which does not fit in 24 h",
+            "17.4M should be 14.55M",
+        ]
+    );
+}
+
+#[test]
+fn a_factor_of_all_rows_is_a_note_unless_it_is_stated() {
+    let rows = "| 1M | 202.0 | 1.65 | yes |\n| 10M | 202.0 | 16.50 | yes |\n";
+    let found = claims(&format!("{VOLUMES}{rows}"));
+    assert!(!found.is_wrong());
+    assert_eq!(
+        found.findings[0].message,
+        "every row has a factor of 1.20 in it that is stated nowhere"
+    );
+    right(&format!("With a reserve of 20 %. {VOLUMES}{rows}"), 7);
+    right(&format!("{VOLUMES}| 1M | 202.0 | 1.38 | yes |\n\nThe maximum is 17.5M requests.\n"), 5);
+}
+
+#[test]
+fn what_does_not_fit_is_not_compliant() {
+    let row = |verdict| format!("{VOLUMES}| 20M | 202.0 | 27.50 | {verdict} |\n");
+    wrong(&row("compliant"), "27.50 h does not fit in 24 h, but the row says the opposite");
+    right(&row("not compliant"), 4);
+    wrong("10M requests at 202 req/s take 16.5 h.", "16.5 h should be 13.75 h");
+    wrong("10M requests at 202 requests per second take 16.5 h.", "16.5 h should be 13.75 h");
+}
+
+#[test]
+fn linear_is_no_word_for_less() {
+    let message = "4.00x the workers and 1.57x the throughput are not linear: 39 % of it";
+    wrong("It scales linearly: 4x the workers give 1.57x the throughput.", message);
+    right("It does not scale linearly: 4x the workers give 1.57x the throughput.", 0);
+    right("It scales linearly: 4x the workers give 3.9x the throughput.", 2);
+    let table = "| workers | throughput (req/s) |\n|-|-|\n| 1 | 50.0 |\n| 4 | 78.5 |\n";
+    wrong(&format!("## Linear scaling\n\n{table}"), message);
+    right(&format!("## Scaling\n\n{table}"), 0);
+}
+
+#[test]
+fn simulated_and_measured_are_not_the_same() {
+    let found = claims("The simulated reload took 246.2 ms.\n\nThe measured 246.2 ms are good.\n");
+    assert!(!found.is_wrong());
+    assert_eq!(
+        (found.findings[0].line, found.findings[0].message.as_str()),
+        (3, "246.2 ms is called simulated (line 1) and measured or fit for production (line 3)")
+    );
+    assert_eq!(claims("Simulated: 246.2 ms.\n\nMeasured: 250.1 ms.\n").findings, []);
+}
+
+#[test]
+fn words_dates_versions_and_code_have_no_numbers() {
+    let text =
+        "At p95 on 2026-11-24 at 10:30 with 0.32.0 (x86_64, 7B)\n\n```text\n1 + 1 = 3\n```\n";
+    assert_eq!(claims(text).numbers, 0);
+    assert_eq!(claims("1,234.5 ms, 3.2x, 17M, -4 %, 1e3 and 12").numbers, 6);
+}
+
+#[test]
+fn json_keeps_lines_and_digits() {
+    let text = "{\n \"a\": {\n  \"min_ms\": 1.0, \"mean_ms\": 4.00, \"max_ms\": 3.0\n },\n \"b\": [1, 2]\n}";
+    let claims = Claims::of(text, Format::Json).unwrap();
+    assert_eq!((claims.numbers, claims.checked), (5, 3));
+    assert_eq!(claims.findings[0].message, "max 3.0 ms is less than mean 4.00 ms");
+    assert_eq!(claims.findings[0].line, 3);
+    assert!(Claims::of(&"[".repeat(100_000), Format::Json).is_err());
+    let deep = "[".repeat(100) + &"]".repeat(100);
+    assert!(Claims::of(&deep, Format::Json).unwrap_err().to_string().contains("deeper than 64"));
+}
+
+proptest! {
+    /// The same as the fuzz target, with pieces that mean something.
+    #[test]
+    fn no_document_makes_anything_panic_or_loses_a_number(
+        pieces in proptest::collection::vec(
+            prop_oneof![
+                Just("\n".to_owned()),
+                Just("\n\n| a | b ms | total | share of wall |\n|-|-|-|-|\n| wall | ".to_owned()),
+                Just("\n\n| n | min | mean | p95 | max | stddev |\n|-|-|-|-|-|-|\n| ".to_owned()),
+                Just("\n\n| requests | req/s | time (h) | SLA |\n|-|-|-|-|\n| ".to_owned()),
+                Just(" | ".to_owned()),
+                Just(" | yes |\n| total | ".to_owned()),
+                Just(" of 3 s = ".to_owned()),
+                Just(" is 8x slower than ".to_owned()),
+                Just(" linear workers maximum 3M requests at 5 req/s take ".to_owned()),
+                Just(" from 0 ms to ".to_owned()),
+                Just("{\"a\":[{\"min\":".to_owned()),
+                (0_u64..).prop_map(|n| n.to_string()),
+                any::<f64>().prop_map(|n| n.to_string()),
+                prop::sample::select(vec!["+", "-", " - ", "/", "=", "x", "%", "M", " ms ", "**"]).prop_map(str::to_owned),
+                ".{0,8}",
+            ],
+            0..60,
+        )
+    ) {
+        let text = pieces.concat();
+        for format in [Format::Markdown, Format::Json] {
+            if let Ok(claims) = Claims::of(&text, format) {
+                prop_assert!(claims.checked <= claims.numbers);
+                prop_assert!(claims.findings.iter().all(|finding| !finding.message.contains("NaN")));
+            }
+        }
+    }
+}
