@@ -3,7 +3,7 @@
 CARGO ?= cargo
 OUT ?= demo-out
 FUZZ_SECONDS ?= 30
-FUZZ_TARGETS := line json traceparent server_timing report
+FUZZ_TARGETS := line json traceparent server_timing reader report
 # A toolchain that cargo-fuzz can use; fuzzing needs a nightly one.
 FUZZ_CARGO ?= $(CARGO) +nightly
 
