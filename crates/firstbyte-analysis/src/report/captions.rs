@@ -53,43 +53,44 @@ pub(super) const SLOWEST: &str = "The slowest calls by wall, each on an axis fro
 pub(super) const TIMELINE: &str = "Milliseconds, of all lines in the files.";
 
 pub(super) const UPDATES: &str = "t: the monotonic clock's second of the first client.send; duration: until the last end, \
-    > at least, as an end is not known; straggler: by how much later it was than the median of the others; barrier: \
-    server-milliseconds that paused servers waited for the slowest; largest piece: of the critical path, with its share \
-    of the duration.";
+    > at least, as an end is not known; straggler: the server that was done last, behind the median of the others; barrier: \
+    server-milliseconds that paused servers waited for the slowest; largest piece: of the critical path, and its share of \
+    the duration.";
 
 pub(super) const MORE_UPDATES: &str = "updates, which are complete or shorter than those above,";
 
-/// The columns of the table of updates, but for the last, which is the state.
-pub(super) const UPDATE_COLUMNS: [&str; 9] = [
-    "update",
-    "step",
-    "t s",
-    "duration ms",
-    "servers",
-    "straggler ms",
-    "barrier ms",
-    "largest piece",
-    "state",
+/// The columns of the table of updates, and whether they are numbers.
+pub(super) const UPDATE_COLUMNS: [(&str, bool); 11] = [
+    ("update", true),
+    ("step", true),
+    ("state", false),
+    ("t s", true),
+    ("duration ms", true),
+    ("servers", true),
+    ("straggler", false),
+    ("behind ms", true),
+    ("barrier ms", true),
+    ("largest piece", false),
+    ("its share", true),
 ];
 
-/// Which of them, but for the state, are numbers.
-pub(super) const UPDATE_NUMBERS: [bool; 8] = [true, true, true, true, true, false, true, false];
-
-/// The cells of an update, but for its state.
-pub(super) fn update(row: &UpdateRow) -> [String; 8] {
-    let dash = || "-".to_owned();
-    let at_least = || row.at_least.map_or(dash(), |least| format!(">{least}"));
+/// The cells of an update.
+pub(super) fn update(row: &UpdateRow) -> [String; 11] {
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let at_least = || or_dash(row.at_least.map(|least| format!(">{least}")));
+    let (straggler, largest) = (row.straggler.as_ref(), row.largest.as_ref());
     [
         row.number.to_string(),
-        row.step.map_or(dash(), |step| step.to_string()),
-        row.begin_s.map_or(dash(), |at| format!("{at:.3}")),
+        or_dash(row.step.map(|step| step.to_string())),
+        row.state.as_str().to_owned(),
+        or_dash(row.begin_s.map(|at| format!("{at:.3}"))),
         row.duration.map_or_else(at_least, |duration| duration.to_string()),
         row.servers.to_string(),
-        row.straggler.as_ref().map_or(dash(), |(target, behind)| format!("{target} +{behind}")),
+        or_dash(straggler.map(|(target, _)| target.clone())),
+        ms(straggler.map(|(_, behind)| *behind)),
         ms(row.barrier),
-        row.largest
-            .as_ref()
-            .map_or(dash(), |(name, share)| format!("{name} {:.1} %", share * 100.0)),
+        or_dash(largest.map(|(name, _)| name.clone())),
+        or_dash(largest.map(|(_, share)| format!("{:.1} %", share * 100.0))),
     ]
 }
 

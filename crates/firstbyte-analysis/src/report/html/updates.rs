@@ -35,26 +35,19 @@ pub(super) fn write(report: &Report, page: &mut Page) {
 
 fn table(rows: &[UpdateRow], page: &mut Page) {
     page.ours("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Weight updates\"><table class=\"sortable\"><thead><tr>");
-    for (head, class) in captions::UPDATE_COLUMNS.into_iter().zip(captions::UPDATE_NUMBERS) {
-        let class = if class { "n" } else { "" };
-        page.element("th", &[("scope", &"col"), ("class", &class)], head);
+    let class = |is_number: bool| if is_number { "n" } else { "" };
+    for (head, is_number) in captions::UPDATE_COLUMNS {
+        page.element("th", &[("scope", &"col"), ("class", &class(is_number))], head);
     }
     page.ours("</tr></thead><tbody>");
     for row in rows {
-        page.ours("<tr>");
-        let cells = captions::update(row);
-        for (cell, is_number) in cells.iter().zip(captions::UPDATE_NUMBERS) {
-            page.open("td", &[("class", &if is_number { "n" } else { "" })]);
+        page.open("tr", &[("class", &if row.is_bad() { "critical" } else { "" })]);
+        for (cell, (_, is_number)) in captions::update(row).iter().zip(captions::UPDATE_COLUMNS) {
+            page.open("td", &[("class", &class(is_number))]);
             page.name(cell);
             page.close("td");
         }
-        page.open("td", &[("class", &if row.is_bad() { "critical" } else { "" })]);
-        page.element(
-            "span",
-            &[("class", &if row.is_bad() { "severity" } else { "" })],
-            row.state.as_str(),
-        );
-        page.ours("</td></tr>");
+        page.ours("</tr>");
     }
     page.ours("</tbody></table></div>");
 }

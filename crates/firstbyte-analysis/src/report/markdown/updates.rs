@@ -34,15 +34,15 @@ pub(super) fn write(report: &Report, out: &mut String) -> fmt::Result {
 }
 
 fn write_table(rows: &[UpdateRow], out: &mut String) -> fmt::Result {
-    writeln!(out, "| {} |", captions::UPDATE_COLUMNS.join(" | "))?;
-    for is_number in captions::UPDATE_NUMBERS {
-        write!(out, "| {} ", if is_number { "---:" } else { ":---" })?;
-    }
-    writeln!(out, "| :--- |")?;
+    let heads = captions::UPDATE_COLUMNS.map(|(head, _)| head).join(" | ");
+    let ruler =
+        captions::UPDATE_COLUMNS.map(|(_, is_number)| if is_number { "---:" } else { ":---" });
+    writeln!(out, "| {heads} |\n| {} |", ruler.join(" | "))?;
     for row in rows {
-        let mark = if row.is_bad() { "**" } else { "" };
         let cells = captions::update(row).map(|cell| escape(&cell)).join(" | ");
-        writeln!(out, "| {cells} | {mark}{}{mark} |", row.state.as_str())?;
+        let (state, loud) = (row.state.as_str(), format!("**{}**", row.state.as_str()));
+        let cells = if row.is_bad() { cells.replacen(state, &loud, 1) } else { cells };
+        writeln!(out, "| {cells} |")?;
     }
     writeln!(out)
 }
