@@ -22,7 +22,9 @@ fuzz_target!(|lines: &[u8]| {
     let arms = report.arms.list.iter().map(|arm| arm.name());
     let ids = report.slowest.iter().map(|call| call.id.as_str());
     let names = report.slowest.iter().flat_map(|call| [&call.operation, &call.target]).flatten();
-    for text in arms.chain(ids).chain(names.map(String::as_str)) {
+    let updates = report.updates.iter().filter_map(|updates| updates.slowest.as_ref());
+    let pieces = updates.flat_map(|slowest| &slowest.pieces.list).map(|piece| piece.name.as_str());
+    for text in arms.chain(ids).chain(names.map(String::as_str)).chain(pieces) {
         assert!(page.text.contains(&visible(text)), "{text:?} is not there");
     }
     assert!(!markdown(&report).contains(|c: char| c.is_control() && c != '\n'));

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from selenium import webdriver
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 
 WIDTHS = (1280, 400, 320)
 # The least contrast of text by WCAG 2.2 AA.
@@ -152,7 +153,8 @@ def check_following(chrome):
     link = chrome.find_element(By.CSS_SELECTOR, '#time a[data-call="2"]')
     chrome.execute_script("arguments[0].focus()", link)
     chrome.switch_to.active_element.send_keys("\n")
-    marked = chrome.find_elements(By.CSS_SELECTOR, ".chosen")
+    # The event that marks them comes after the key.
+    marked = WebDriverWait(chrome, 5).until(lambda at: at.find_elements(By.CSS_SELECTOR, ".chosen"))
     assert {element.get_attribute("data-call") for element in marked} == {"2"}
     assert any(element.tag_name == "article" for element in marked)
 

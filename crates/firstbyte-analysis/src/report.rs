@@ -18,6 +18,7 @@ mod json;
 mod markdown;
 mod slowest;
 mod text;
+mod updates;
 mod verdict;
 
 pub use self::{
@@ -29,6 +30,7 @@ pub use self::{
     markdown::markdown,
     slowest::SlowCall,
     text::{cut_name, cut_sentence, visible},
+    updates::{Piece, SlowUpdate, UpdateRow, Updates},
     verdict::Verdict,
 };
 use crate::{
@@ -111,6 +113,8 @@ pub struct Report {
     pub clocks: Shown<Clock>,
     /// Calls of the client without a moment, or of a file of several boots: they are on no axis of time.
     pub without_moment: usize,
+    /// The weight updates, or why there is none; `None` if no call is of that family.
+    pub updates: Option<Updates>,
     /// The slowest calls by wall; of a failed call that is the time until it failed.
     pub slowest: Vec<SlowCall>,
     /// What is wrong, the worst first.
@@ -143,7 +147,8 @@ impl Report {
             calls.iter().filter(|call| call.ended_well() && Metric::Wall.of(call).is_some());
         let verdict = Verdict::of(&found, calls.len(), judged.count(), thresholds);
         let slow = slowest::of(&calls, options.slowest);
-        let (clocks, without_moment) = clocks::of(log, &calls, &slow);
+        let ledger = updates::ledger(log, window);
+        let (clocks, without_moment) = clocks::of(log, &calls, &slow, &ledger);
         let (arms, distributions) = arms::of(log, &calls, by, stats.groups);
         let files = log.sources().iter().map(|source| cut_name(&source.name)).collect();
         Self {
@@ -162,6 +167,7 @@ impl Report {
             distributions,
             clocks,
             without_moment,
+            updates: Updates::of(&ledger),
             slowest: slow.iter().map(SlowCall::of).collect(),
             findings: Shown::first(MOST_SENTENCES, found.into_iter().map(cut_finding).collect()),
             timeline: stats.timeline,

@@ -26,6 +26,7 @@ mod join;
 mod path;
 mod server;
 mod stage;
+mod told;
 
 use std::collections::HashMap;
 
@@ -33,7 +34,7 @@ use firstbyte_core::{Micros, Timestamp};
 
 pub use self::{
     barrier::{Barrier, Straggler},
-    path::{CriticalPath, Link, Split},
+    path::{CriticalPath, Link, PathStage, Split},
     server::{Bounds, ServerUpdate, Stage, State},
     stage::{Kind, UpdateCall},
 };

@@ -2,9 +2,10 @@
 
 use firstbyte_core::Micros;
 
-use super::{Clock, Distribution, Report};
+use super::{Clock, Distribution, Report, SlowUpdate, UpdateRow, Updates};
 use crate::{
     measure::{GroupBy, Percentile},
+    updates::Split,
     waterfall::Side,
 };
 
@@ -36,7 +37,7 @@ pub(super) fn window(report: &Report) -> Option<String> {
     let since = window.since.map_or(String::new(), |since| format!(" from second {since} on"));
     let until = window.until.map_or(String::new(), |until| format!(" before second {until}"));
     Some(format!(
-        "Of the calls only those that were sent{since}{until} of the monotonic clock; what happens beside the calls is whole."
+        "Of the calls only those that were sent{since}{until} of the monotonic clock, and the updates whose first call is one of them; what happens beside the calls is whole."
     ))
 }
 
@@ -50,6 +51,74 @@ pub(super) const SLOWEST: &str = "The slowest calls by wall, each on an axis fro
     really was within the wait is not known; it is drawn first.";
 
 pub(super) const TIMELINE: &str = "Milliseconds, of all lines in the files.";
+
+pub(super) const UPDATES: &str = "t: the monotonic clock's second of the first client.send; duration: until the last end, \
+    > at least, as an end is not known; straggler: the server that was done last, behind the median of the others; barrier: \
+    server-milliseconds that paused servers waited for the slowest; largest piece: of the critical path, and its share of \
+    the duration.";
+
+pub(super) const MORE_UPDATES: &str = "updates, which are complete or shorter than those above,";
+
+/// The columns of the table of updates, and whether they are numbers.
+pub(super) const UPDATE_COLUMNS: [(&str, bool); 11] = [
+    ("update", true),
+    ("step", true),
+    ("state", false),
+    ("t s", true),
+    ("duration ms", true),
+    ("servers", true),
+    ("straggler", false),
+    ("behind ms", true),
+    ("barrier ms", true),
+    ("largest piece", false),
+    ("its share", true),
+];
+
+/// The cells of an update.
+pub(super) fn update(row: &UpdateRow) -> [String; 11] {
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let at_least = || or_dash(row.at_least.map(|least| format!(">{least}")));
+    let (straggler, largest) = (row.straggler.as_ref(), row.largest.as_ref());
+    [
+        row.number.to_string(),
+        or_dash(row.step.map(|step| step.to_string())),
+        row.state.as_str().to_owned(),
+        or_dash(row.begin_s.map(|at| format!("{at:.3}"))),
+        row.duration.map_or_else(at_least, |duration| duration.to_string()),
+        row.servers.to_string(),
+        or_dash(straggler.map(|(target, _)| target.clone())),
+        ms(straggler.map(|(_, behind)| *behind)),
+        ms(row.barrier),
+        or_dash(largest.map(|(name, _)| name.clone())),
+        or_dash(largest.map(|(_, share)| format!("{:.1} %", share * 100.0))),
+    ]
+}
+
+/// How many updates, and how they ended.
+pub(super) fn updates(updates: &Updates) -> String {
+    let states = updates.states.iter().map(|(state, count)| format!("{count} {}", state.as_str()));
+    let states = states.collect::<Vec<_>>().join(", ");
+    format!("{}: {states}.", counted(updates.n as u64, "update"))
+}
+
+pub(super) fn path(slowest: &SlowUpdate) -> String {
+    format!(
+        "The longest update whose end is known took {} ms. Its pieces follow each other without a gap and add up to \
+         that; where queue was within the calls of a piece is not known, it is drawn first.",
+        slowest.duration
+    )
+}
+
+/// What a piece of a critical path is made of, by the names of parts.
+pub(super) fn split(split: Split) -> impl Iterator<Item = (&'static str, Micros)> {
+    let parts = [
+        ("orchestrator", split.gap),
+        ("queue", split.queue),
+        ("rpc", split.rpc),
+        ("wall", split.unsplit),
+    ];
+    parts.into_iter().filter(|(_, time)| time.0 > 0)
+}
 
 /// A number of things.
 pub(super) fn counted(n: u64, thing: &str) -> String {
@@ -84,8 +153,8 @@ pub(super) fn in_flight(clock: &Clock) -> String {
 pub(super) fn bands(clock: &Clock) -> Option<String> {
     (clock.updates > 0).then(|| {
         format!(
-            "Shaded: one of the {} calls of the weight-update family was in progress.",
-            clock.updates
+            "Shaded: one of {} was in progress, from its first client.send to the last end that is known.",
+            counted(clock.updates as u64, "weight update")
         )
     })
 }

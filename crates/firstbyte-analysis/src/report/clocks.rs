@@ -6,6 +6,7 @@ use super::{Shown, cut_name};
 use crate::{
     correlate::{Call, Log},
     measure::{Metric, thinned},
+    updates::Ledger,
 };
 
 /// More charts are not shown.
@@ -31,7 +32,7 @@ pub struct Clock {
     pub with_in_flight: usize,
     /// The calls by their moments: of more than 1,000 evenly chosen ones, and the slowest.
     pub points: Vec<Point>,
-    /// How many calls of the weight-update family are marked.
+    /// How many weight updates are marked.
     pub updates: usize,
     /// When at least one of them was in progress: seconds since the start, at a resolution of 1/500 of the length.
     pub bands: Vec<(f64, f64)>,
@@ -54,7 +55,12 @@ pub struct Point {
 }
 
 /// The clocks with the most calls first, and how many calls are on none.
-pub(super) fn of(log: &Log, calls: &[Call<'_>], slowest: &[Call<'_>]) -> (Shown<Clock>, usize) {
+pub(super) fn of(
+    log: &Log,
+    calls: &[Call<'_>],
+    slowest: &[Call<'_>],
+    ledger: &Ledger<'_>,
+) -> (Shown<Clock>, usize) {
     let mut clocks: Vec<(u32, Vec<(Timestamp, Call<'_>)>)> = Vec::new();
     let mut by_source: Vec<Option<usize>> = vec![None; log.sources().len()];
     let mut without = 0;
@@ -76,7 +82,7 @@ pub(super) fn of(log: &Log, calls: &[Call<'_>], slowest: &[Call<'_>]) -> (Shown<
     }
     clocks.sort_by_key(|(_, calls)| std::cmp::Reverse(calls.len()));
     let shown = Shown::first(MOST, clocks);
-    let of = |(source, calls)| clock(log, source, calls, slowest);
+    let of = |(source, calls)| clock(log, source, calls, slowest, ledger);
     let list = shown.list.into_iter().filter_map(of).collect();
     (Shown { list, left_out: shown.left_out }, without)
 }
@@ -86,6 +92,7 @@ fn clock(
     source: u32,
     mut calls: Vec<(Timestamp, Call<'_>)>,
     slowest: &[Call<'_>],
+    ledger: &Ledger<'_>,
 ) -> Option<Clock> {
     calls.sort_by_key(|(at, _)| *at);
     let start = calls.first()?.0;
@@ -113,8 +120,14 @@ fn clock(
         slowest: place(call),
     };
     let files = (0..).zip(log.sources()).filter(|(other, _)| log.share_a_clock(source, *other));
-    let updates: Vec<_> = calls.iter().filter(|(_, call)| !call.is_admin()).collect();
-    let stretches = updates.iter().map(|update| (since(update.0), end(update)));
+    let updates = ledger.updates.iter().filter_map(|update| {
+        let client = update.calls().next()?.call.client?;
+        let is_here = log.share_a_clock(source, client.source);
+        let (begin, length) = (update.begin().filter(|_| is_here)?, update.at_least()?);
+        let from = since(begin);
+        Some((from, from + length.as_millis_f64() / 1e3))
+    });
+    let updates: Vec<_> = updates.collect();
     Some(Clock {
         files: files.map(|(_, file)| cut_name(&file.name)).collect(),
         start_s: start.as_nanos() as f64 / 1e9,
@@ -127,7 +140,7 @@ fn clock(
             .count(),
         points: chosen.into_iter().map(|n| point(&calls[n])).collect(),
         updates: updates.len(),
-        bands: bands(stretches, length_s),
+        bands: bands(updates.into_iter(), length_s),
     })
 }
 

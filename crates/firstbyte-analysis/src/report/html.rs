@@ -10,6 +10,7 @@ mod plot;
 mod slowest;
 mod summary;
 mod tables;
+mod updates;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sha2::{Digest, Sha256};
@@ -39,6 +40,7 @@ pub fn html(report: &Report) -> String {
     page.ours("<main>");
     arms::write(report, &mut page);
     clocks::write(report, &mut page);
+    updates::write(report, &mut page);
     findings::write(report, &mut page);
     slowest::write(report, &mut page);
     distribution::write(report, &mut page);

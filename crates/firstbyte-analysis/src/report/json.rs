@@ -1,5 +1,7 @@
 //! The whole model as JSON.
 
+mod updates;
+
 use firstbyte_core::Micros;
 use serde_json::{Value, json as object};
 
@@ -45,6 +47,7 @@ fn value(report: &Report) -> Value {
         "distributions": report.distributions.iter().map(distribution).collect::<Vec<_>>(),
         "clocks": report.clocks.list.iter().map(clock).collect::<Vec<_>>(), "clocks_left_out": report.clocks.left_out,
         "without_moment": report.without_moment,
+        "updates": report.updates.as_ref().map(updates::of),
         "slowest": report.slowest.iter().map(slow_call).collect::<Vec<_>>(),
         "findings": report.findings.list.iter().map(to::finding).collect::<Vec<_>>(),
         "findings_left_out": report.findings.left_out,

@@ -1,6 +1,7 @@
 //! The report as Markdown, in the dialect of GitHub.
 
 mod calls;
+mod updates;
 
 use std::fmt::{self, Write as _};
 
@@ -39,6 +40,7 @@ fn write_all(report: &Report, out: &mut String) -> fmt::Result {
     note(captions::left_out(report.notices.left_out, "notices"), out)?;
     write_arms(report, out)?;
     calls::write_clocks(report, out)?;
+    updates::write(report, out)?;
     write_findings(report, out)?;
     calls::write_slowest(report, out)?;
     write_percentiles(report, out)?;

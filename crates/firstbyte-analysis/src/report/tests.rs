@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::{audit::audit, *};
+use crate::updates::State;
 
 /// Texts that mean something in HTML, in Markdown, or to a terminal.
 pub(super) const NASTY: [&str; 12] = [
@@ -73,6 +74,15 @@ fn texts(report: &Report) -> Vec<&str> {
         report.findings.list.iter().flat_map(|finding| &finding.evidence).map(String::as_str),
     );
     texts.extend(report.files.list.iter().chain(&report.notices.list).map(String::as_str));
+    if let Some(updates) = &report.updates {
+        texts.extend(updates.warnings.list.iter().chain(&updates.notes).map(String::as_str));
+        for row in &updates.rows.list {
+            texts.extend(row.straggler.iter().map(|(target, _)| target.as_str()));
+            texts.extend(row.largest.iter().map(|(name, _)| name.as_str()));
+        }
+        let slowest = updates.slowest.iter();
+        texts.extend(slowest.flat_map(|slow| &slow.pieces.list).map(|piece| piece.name.as_str()));
+    }
     texts.push(&report.title);
     texts
 }
@@ -257,19 +267,100 @@ fn an_arm_too_many_is_counted() {
     assert!(markdown(&report).contains("18 more arms are not shown."));
 }
 
+/// An update of this number that begins at this second: pause and load of each server, and a resume if it ends.
+fn update(n: usize, second: f64, servers: &[(&str, usize)], is_resumed: bool) -> String {
+    let mut lines = String::new();
+    for (server, (target, load_ms)) in servers.iter().enumerate() {
+        let end = second + 0.2 + *load_ms as f64 / 1e3;
+        let stages = [("pause", second, 100), ("update_weights", second + 0.1, *load_ms)];
+        let resume = is_resumed.then_some(("resume", end, 50));
+        for (place, (op, at, wall)) in stages.into_iter().chain(resume).enumerate() {
+            let id = format!("{:016x}", n * 100 + server * 10 + place);
+            _ = writeln!(
+                lines,
+                "[weights][{id}] client.send url=http://{target}/{op} t={at:.6} op={op} target={target} step={n}\n\
+                 [weights][{id}] client.done wall_ms={wall}.0 rpc_ms=40.0 queue_ms={}.0 op={op} target={target}",
+                wall - 40
+            );
+        }
+    }
+    lines
+}
+
 #[test]
-fn updates_in_progress_are_bands() {
-    let mut lines = call(1, 0.0, 900, "a") + &call(2, 0.5, 900, "a") + &call(3, 9.0, 900, "a");
-    lines += &call(4, 5.0, 900, "pause").replace("[weights]", "[admin]");
+fn bands_are_the_updates_of_the_ledger() {
+    // From 0 to 1.25 s, and from 5 s until the load that is the last known of it ends.
+    let mut lines = update(1, 0.0, &[("a", 1000)], true) + &update(2, 5.0, &[("a", 900)], false);
+    lines += &call(0xfff, 9.0, 900, "generate").replace("[weights]", "[admin]");
     let clock = &report(&lines).clocks.list[0];
-    assert_eq!((clock.updates, clock.length_s), (3, 10.0));
-    let bands: Vec<String> = clock.bands.iter().fold(Vec::new(), |mut all, (from, to)| {
-        let mut band = String::new();
-        _ = write!(band, "{from:.2}-{to:.2}");
-        all.push(band);
-        all
-    });
-    assert_eq!(bands, ["0.00-1.52", "9.00-10.00"]);
+    assert_eq!((clock.updates, clock.length_s), (2, 10.0));
+    let bands: Vec<String> =
+        clock.bands.iter().map(|(from, to)| format!("{from:.2}-{to:.2}")).collect();
+    assert_eq!(bands, ["0.00-1.26", "5.00-6.02"]);
+}
+
+#[test]
+fn updates_are_rows_and_the_incomplete_are_loud() {
+    let lines = update(7, 1.0, &[("a", 1000), ("b", 3000)], true)
+        + &update(8, 9.0, &[("a", 500)], true)
+        + &update(9, 20.0, &[("a", 500), ("b", 800)], false);
+    let report = report(&lines);
+    let updates = report.updates.as_ref().unwrap();
+    let told: Vec<_> =
+        updates.rows.list.iter().map(|row| captions::update(row).join(" ")).collect();
+    assert_eq!(
+        told,
+        [
+            "1 7 complete 1.000 3250.0 2 b 2000.0 100.0 update_weights on b 92.3 %",
+            "2 8 complete 9.000 750.0 1 - - - update_weights on a 66.7 %",
+            "3 9 not resumed 20.000 900.0 2 b 300.0 300.0 update_weights on b 88.9 %",
+        ]
+    );
+    assert_eq!(updates.states, [(State::Complete, 2), (State::NotResumed, 1)]);
+    assert_eq!(updates.warnings.list.len(), 2);
+    let slowest = updates.slowest.as_ref().unwrap();
+    assert_eq!((slowest.number, slowest.duration), (1, Micros(3_250_000)));
+    let sum: u64 = slowest.pieces.list.iter().map(|piece| piece.length().0).sum();
+    assert_eq!(sum, slowest.duration.0);
+    let names: Vec<_> = slowest.pieces.list.iter().map(|p| (p.name.as_str(), p.start.0)).collect();
+    assert_eq!(
+        names,
+        [
+            ("pause on b", 0),
+            ("update_weights on b", 100_000),
+            ("orchestrator", 3_100_000),
+            ("resume on b", 3_200_000)
+        ]
+    );
+    check(&report);
+    assert_eq!(html(&report).matches("<tr class=\"critical\">").count(), 1);
+    let text = markdown(&report);
+    assert!(text.contains("> **WARNING:** a was paused by update 3"), "{text}");
+    assert!(text.contains("| 3 | 9 | **not resumed** |"), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&json(&report)).unwrap();
+    assert_eq!(json["updates"]["list"][0]["largest"]["name"], "update_weights on b");
+    assert_eq!(json["updates"]["ms"]["duration"]["n"], 3);
+}
+
+#[test]
+fn of_many_updates_the_incomplete_and_the_longest_are_listed() {
+    let lines: String =
+        (0..250).map(|n| update(n, n as f64 * 10.0, &[("a", 100 + n)], n != 3)).collect();
+    let updates = report(&lines).updates.unwrap();
+    assert_eq!((updates.n, updates.rows.list.len(), updates.rows.left_out), (250, 200, 50));
+    let numbers: Vec<_> = updates.rows.list.iter().map(|row| row.number).collect();
+    assert_eq!(numbers[..3], [4, 52, 53]);
+    assert_eq!(updates.rows.list[0].state, State::ResumedLater);
+    assert_eq!(updates.summaries[0].1.n, 250);
+}
+
+#[test]
+fn a_window_has_the_updates_that_begin_in_it() {
+    let lines = update(1, 1.0, &[("a", 5000)], true) + &update(2, 9.0, &[("a", 500)], true);
+    let late = report_with(&lines, |options| options.window = Window::new(Some(5.0), None));
+    let updates = late.updates.unwrap();
+    assert_eq!((updates.n, updates.rows.list[0].step), (1, Some(2)));
+    assert!(report(&call(1, 1.0, 5, "generate")).updates.is_none());
 }
 
 #[test]

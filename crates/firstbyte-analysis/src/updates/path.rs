@@ -46,12 +46,32 @@ pub struct Split {
     pub unsplit: Micros,
 }
 
-impl CriticalPath<'_> {
-    /// What it is made of.
+/// Calls of one operation to one server that follow each other on a path.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct PathStage<'a> {
+    /// The operation.
+    pub op: &'a str,
+    /// Host and port, as the client says.
+    pub target: Option<&'a str>,
+    /// How many calls.
+    pub calls: usize,
+    /// What it is made of, the orchestrator's time before and between the calls included.
+    pub split: Split,
+}
+
+impl PathStage<'_> {
+    /// The calls' part of the path, without the orchestrator's time.
     #[must_use]
-    pub fn split(&self) -> Split {
-        let mut split = Split::default();
-        for link in &self.links {
+    pub fn took(&self) -> Micros {
+        self.split.rpc + self.split.queue + self.split.unsplit
+    }
+}
+
+impl Split {
+    fn of(links: &[Link<'_>]) -> Self {
+        let mut split = Self::default();
+        for link in links {
             split.gap = split.gap + link.gap;
             match link.call.call.rpc() {
                 Some(rpc) => {
@@ -63,6 +83,27 @@ impl CriticalPath<'_> {
             }
         }
         split
+    }
+}
+
+impl<'a> CriticalPath<'a> {
+    /// What it is made of.
+    #[must_use]
+    pub fn split(&self) -> Split {
+        Split::of(&self.links)
+    }
+
+    /// Its stages, in order.
+    #[must_use]
+    pub fn stages(&self) -> Vec<PathStage<'a>> {
+        let place = |link: &Link<'a>| (link.call.op, link.call.call.target());
+        self.links
+            .chunk_by(|one, next| place(one) == place(next))
+            .map(|links| {
+                let (op, target) = place(&links[0]);
+                PathStage { op, target, calls: links.len(), split: Split::of(links) }
+            })
+            .collect()
     }
 
     /// The sum of all links: the duration of the update.

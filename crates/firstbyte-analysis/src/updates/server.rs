@@ -62,6 +62,9 @@ pub struct Bounds {
 }
 
 impl State {
+    /// Every state, the worst last.
+    pub const ALL: [Self; 4] = [Self::Complete, Self::Failed, Self::ResumedLater, Self::NotResumed];
+
     /// The words for it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

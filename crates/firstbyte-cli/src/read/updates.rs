@@ -10,10 +10,8 @@ use std::{
 
 use firstbyte_analysis::{
     Log,
-    measure::Summary,
-    updates::{Ledger, State, Update},
+    updates::{Ledger, Update},
 };
-use firstbyte_core::Micros;
 
 use super::{Inputs, preface};
 use crate::{
@@ -97,38 +95,18 @@ fn write_all(
 }
 
 fn write_left_out(ledger: &Ledger<'_>, out: &mut String) -> fmt::Result {
-    let left_out = &ledger.left_out;
-    for (count, why) in [
-        (left_out.server_only, "have only a server's half: give the orchestrator's log as well"),
-        (left_out.without_moment, "have no client.send, so that their moment is unknown"),
-        (left_out.mixed_clocks, "are of a file with two boots: split it where the second begins"),
-        (left_out.stray, "have no pause, start or load in front of them"),
-    ] {
-        if count > 0 {
-            writeln!(out, "NOTICE: calls that are in no update: {count}, which {why}.")?;
-        }
-    }
-    Ok(())
+    ledger.left_out.sentences().iter().try_for_each(|sentence| writeln!(out, "NOTICE: {sentence}"))
 }
 
 fn write_not_resumed(ledger: &Ledger<'_>, out: &mut String) -> fmt::Result {
-    let numbered = (1..).zip(&ledger.updates);
-    let parts = numbered.flat_map(|(n, update)| update.servers.iter().map(move |s| (n, s)));
-    let paused: Vec<_> = parts.filter(|(_, server)| server.state() == State::NotResumed).collect();
-    for (number, server) in paused.iter().take(WHOLE) {
-        let n: usize = *number;
-        writeln!(
-            out,
-            "WARNING: {} was paused by update {n} and no resume is known to have worked: it may still be paused, \
-             unless the log ends before.",
-            plain(&server.target)
-        )?;
+    let mut warnings = ledger.warnings();
+    for warning in warnings.by_ref().take(WHOLE) {
+        writeln!(out, "WARNING: {}", plain(&warning))?;
     }
-    let more = paused.len().saturating_sub(WHOLE);
-    if more > 0 {
-        writeln!(out, "WARNING: and {more} more; --json has all of them.")?;
+    match warnings.count() {
+        0 => Ok(()),
+        more => writeln!(out, "WARNING: and {more} more; --json has all of them."),
     }
-    Ok(())
 }
 
 fn write_table(chosen: &[(usize, &Update<'_>)], out: &mut String) -> fmt::Result {
@@ -162,33 +140,17 @@ fn write_table(chosen: &[(usize, &Update<'_>)], out: &mut String) -> fmt::Result
 }
 
 fn write_summary(ledger: &Ledger<'_>, out: &mut String) -> fmt::Result {
-    let states = [State::Complete, State::Failed, State::ResumedLater, State::NotResumed];
-    let count = |state| ledger.updates.iter().filter(|update| update.state() == state).count();
-    let told: Vec<_> = states
+    let told: Vec<_> = ledger
+        .states()
         .into_iter()
-        .map(|state| (count(state), state))
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, state)| format!("{count} {}", state.as_str()))
+        .map(|(state, count)| format!("{count} {}", state.as_str()))
         .collect();
     let n = ledger.updates.len();
     let word = if n == 1 { "update" } else { "updates" };
     writeln!(out, "\n{n} {word}: {}\n", told.join(", "))?;
     super::stats::write_head("milliseconds", out)?;
-    for (name, summary) in summaries(ledger) {
+    for (name, summary) in ledger.summaries() {
         super::stats::write_row(name, &summary, None, out)?;
     }
     Ok(())
-}
-
-/// What is told of all updates together, whichever are printed.
-fn summaries(ledger: &Ledger<'_>) -> Vec<(&'static str, Summary)> {
-    let servers = || ledger.updates.iter().flat_map(|update| &update.servers);
-    let several = || ledger.updates.iter().filter(|update| update.servers.len() > 1);
-    let rows: [(&str, Vec<Micros>); 4] = [
-        ("duration", ledger.updates.iter().filter_map(Update::duration).collect()),
-        ("server paused", servers().filter_map(|server| server.paused()?.exact()).collect()),
-        ("straggler", several().filter_map(|update| Some(update.straggler()?.behind)).collect()),
-        ("barrier cost", several().filter_map(|update| Some(update.barrier()?.cost)).collect()),
-    ];
-    rows.into_iter().filter_map(|(name, times)| Some((name, Summary::of(times)?))).collect()
 }

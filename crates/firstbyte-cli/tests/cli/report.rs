@@ -20,6 +20,8 @@ fn report(folder: &Path, file: &str, more: &[&str]) -> Output {
 fn markdown_and_json_of_the_corpus_are_known() {
     golden("demo", "report.md", &[&DEMO[..], &["-o", "-", "--format", "md"]].concat());
     golden("demo", "report.json", &[&DEMO[..], &["-o", "-", "--format", "json"]].concat());
+    let updates = ["report", "fleet.log", "hand-made.log", "--model=small", "-o", "-"];
+    golden("updates", "report.md", &[&updates[..], &["--format", "md"]].concat());
 }
 
 #[test]
@@ -55,12 +57,21 @@ fn a_page_has_every_section_and_the_numbers_of_stats() {
     let folder = tempfile::tempdir().unwrap();
     report(folder.path(), "r.html", &["--title", "A <b>run</b>", "--by", "op"]);
     let page = fs::read_to_string(folder.path().join("r.html")).unwrap();
-    for id in ["parts", "time", "findings", "slowest", "distribution", "percentiles", "timeline"] {
+    for id in [
+        "parts",
+        "time",
+        "updates",
+        "findings",
+        "slowest",
+        "distribution",
+        "percentiles",
+        "timeline",
+    ] {
         assert!(page.contains(&format!("<section id=\"{id}\">")), "{id}");
         assert!(page.contains(&format!("href=\"#{id}\"")), "{id}");
     }
     assert!(page.contains("<h1>A &lt;b&gt;run&lt;/b&gt;</h1>"));
-    assert_eq!(page.matches("<article ").count(), 10);
+    assert_eq!(page.matches("<article id=").count(), 10);
     let stats = fs::read_to_string(corpus().join("demo/stats.txt")).unwrap();
     let wall: Vec<&str> =
         stats.lines().find(|line| line.starts_with("wall")).unwrap().split_whitespace().collect();

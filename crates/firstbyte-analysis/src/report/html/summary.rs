@@ -12,6 +12,7 @@ fn sections(report: &Report) -> Vec<(&'static str, &'static str)> {
     [
         ("parts", "Where the time went", !report.arms.list.is_empty()),
         ("time", "Over time", !report.clocks.list.is_empty()),
+        ("updates", "Weight updates", report.updates.is_some()),
         ("findings", "Findings", !report.findings.list.is_empty()),
         ("slowest", "Slowest calls", !report.slowest.is_empty()),
         ("distribution", "Distribution", !report.distributions.is_empty()),

@@ -40,7 +40,7 @@ fn write_arm(place: usize, arm: &Arm, page: &mut Page) {
     page.close("div");
 }
 
-fn table<'a>(
+pub(super) fn table<'a>(
     label: &str,
     rows: impl Iterator<Item = (&'a str, &'a Summary, Option<Share>)>,
     page: &mut Page,

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use firstbyte_analysis::updates::{Bounds, Kind, Link, ServerUpdate, Stage, State, Update};
+use firstbyte_analysis::updates::{Bounds, Kind, PathStage, ServerUpdate, Stage, State, Update};
 use firstbyte_core::{Micros, Timestamp};
 
 use crate::bars::plain;
@@ -100,10 +100,10 @@ fn write_path(update: &Update<'_>, out: &mut String) -> fmt::Result {
     let Some(path) = update.critical_path() else {
         return writeln!(out, "  critical path: unknown, as an end is");
     };
-    let groups: Vec<_> = path.links.chunk_by(is_one_stage).collect();
-    let mut told: Vec<_> = groups.iter().take(SHOWN).map(|links| links_of(links)).collect();
-    if groups.len() > SHOWN {
-        told.push(format!("{} more", groups.len() - SHOWN));
+    let stages = path.stages();
+    let mut told: Vec<_> = stages.iter().take(SHOWN).map(path_stage).collect();
+    if stages.len() > SHOWN {
+        told.push(format!("{} more", stages.len() - SHOWN));
     }
     writeln!(out, "  critical path: {}", told.join(" -> "))?;
     let split = path.split();
@@ -121,19 +121,12 @@ fn write_path(update: &Update<'_>, out: &mut String) -> fmt::Result {
     writeln!(out, "    = {}", told.join(" + "))
 }
 
-/// Calls of one operation and server that follow each other on a path are told as one.
-fn is_one_stage(one: &Link<'_>, next: &Link<'_>) -> bool {
-    one.call.op == next.call.op && one.call.call.target() == next.call.call.target()
-}
-
-fn links_of(links: &[Link<'_>]) -> String {
-    let sum = |of: fn(&Link<'_>) -> Micros| Micros(links.iter().map(|link| of(link).0).sum());
-    let gap = sum(|link| link.gap);
+fn path_stage(stage: &PathStage<'_>) -> String {
+    let gap = stage.split.gap;
     let gap = if gap.0 > 0 { format!("orchestrator {gap} ms -> ") } else { String::new() };
-    let call = &links[0].call;
-    let times = if links.len() > 1 { format!("x{} ", links.len()) } else { String::new() };
-    let target = plain(call.call.target().unwrap_or("(unknown)"));
-    format!("{gap}{} on {target} {times}{} ms", plain(call.op), sum(|link| link.took))
+    let times = if stage.calls > 1 { format!("x{} ", stage.calls) } else { String::new() };
+    let target = plain(stage.target.unwrap_or("(unknown)"));
+    format!("{gap}{} on {target} {times}{} ms", plain(stage.op), stage.took())
 }
 
 fn write_checkpoint(update: &Update<'_>, out: &mut String) -> fmt::Result {

@@ -7,12 +7,13 @@ use firstbyte_analysis::{
 use firstbyte_core::Micros;
 use serde_json::{Value, json};
 
-use super::{block::kind, summaries};
+use super::block::kind;
+
 pub(super) fn of(ledger: &Ledger<'_>, chosen: &[(usize, &Update<'_>)]) -> Value {
     let left_out = ledger.left_out;
     json!({
         "updates": chosen.iter().map(|(number, update)| one(*number, update)).collect::<Vec<_>>(),
-        "summary": {"n": ledger.updates.len(), "ms": to::timeline(&summaries(ledger))},
+        "summary": {"n": ledger.updates.len(), "ms": to::timeline(&ledger.summaries())},
         "left_out": {"server_only": left_out.server_only, "without_moment": left_out.without_moment,
                      "mixed_clocks": left_out.mixed_clocks, "stray": left_out.stray},
     })
