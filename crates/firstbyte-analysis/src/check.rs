@@ -24,6 +24,7 @@ mod quantity;
 mod reading;
 mod selection;
 mod shift;
+mod statistic;
 
 use std::{error::Error, fmt};
 
@@ -31,10 +32,11 @@ use self::selection::{extreme, failed};
 pub use self::{
     criterion::{Criterion, Test},
     fix::{Fix, fix_validation},
-    quantity::{Quantity, Statistic},
+    quantity::Quantity,
     reading::{Bound, Limit, Reading},
     selection::{Selection, Shown, Side},
     shift::{Judged, Median, Shift},
+    statistic::Statistic,
 };
 use crate::{
     baselines::observed::Numbers,

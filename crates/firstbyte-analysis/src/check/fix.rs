@@ -82,7 +82,7 @@ fn throughput(before: &Log, after: &Log) -> Shift {
 /// Of each batch of generation that tells it.
 fn rates(log: &Log, rate: fn(&What) -> Option<f64>) -> Vec<f64> {
     let rates = log.timeline().moments().iter().filter_map(|moment| rate(&moment.what));
-    rates.filter(|rate| rate.is_finite()).collect()
+    rates.filter(|rate| rate.is_finite() && *rate >= 0.0).collect()
 }
 
 const fn tokens(what: &What) -> Option<f64> {

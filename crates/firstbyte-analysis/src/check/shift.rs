@@ -23,7 +23,7 @@ pub struct Shift {
     pub before: Median,
     /// The sample after.
     pub after: Median,
-    /// `None` if one of them is empty.
+    /// `None` if one of them is empty, or a rate was 0 before, of which there is no share.
     pub judged: Option<Judged>,
     /// How many values the criterion asks for on either side.
     pub asked: usize,
@@ -107,7 +107,7 @@ impl Shift {
             unit,
             before: old,
             after: median(after.iter().copied()),
-            judged: old.value.filter(|_| !after.is_empty()).map(judge),
+            judged: old.value.filter(|median| *median > 0.0 && !after.is_empty()).map(judge),
             asked,
         }
     }
