@@ -40,6 +40,7 @@ pub use self::{
 };
 use crate::{
     baselines::observed::Numbers,
+    compare::Margin,
     correlate::Log,
     measure::{Metric, Window},
 };
@@ -197,12 +198,19 @@ fn outcome<'c>(
             (vec![Evidence::Number(reading)], worst)
         }
         Test::NotWorse(metric) => {
-            let shift = Shift::of_calls(*metric, selection.calls(before), calls(), *asked);
+            let shift = Shift::of_calls(
+                *metric,
+                selection.calls(before),
+                calls(),
+                Margin::default(),
+                *asked,
+            );
             (vec![Evidence::Change(shift)], extreme(calls(), *metric, false))
         }
-        Test::Fix(fix) => {
-            (fix.validate(before, log, selection, *asked), extreme(calls(), Metric::Queue, false))
-        }
+        Test::Fix(fix) => (
+            fix.validate(before, log, selection, Margin::default(), *asked),
+            extreme(calls(), Metric::Queue, false),
+        ),
     };
     Outcome { criterion, evidence, worst }
 }

@@ -59,12 +59,13 @@ impl Shift {
         metric: Metric,
         before: impl Iterator<Item = Call<'a>>,
         after: impl Iterator<Item = Call<'a>>,
+        margin: Margin,
         asked: usize,
     ) -> Self {
         let before: Vec<_> =
             before.filter(Call::ended_well).filter_map(|c| metric.of(&c)).collect();
         let after: Vec<_> = after.filter(Call::ended_well).filter_map(|c| metric.of(&c)).collect();
-        let found = of_values(metric, &before, &after, Margin::default());
+        let found = of_values(metric, &before, &after, margin);
         let judge = |found: Comparison| Judged {
             shift: found.shift_ms,
             interval: found.interval_ms,
