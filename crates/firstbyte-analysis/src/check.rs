@@ -24,6 +24,7 @@ mod quantity;
 mod reading;
 mod selection;
 mod shift;
+mod statistic;
 
 use std::{error::Error, fmt};
 
@@ -31,13 +32,15 @@ use self::selection::{extreme, failed};
 pub use self::{
     criterion::{Criterion, Test},
     fix::{Fix, fix_validation},
-    quantity::{Quantity, Statistic},
+    quantity::Quantity,
     reading::{Bound, Limit, Reading},
     selection::{Selection, Shown, Side},
     shift::{Judged, Median, Shift},
+    statistic::Statistic,
 };
 use crate::{
     baselines::observed::Numbers,
+    compare::Margin,
     correlate::Log,
     measure::{Metric, Window},
 };
@@ -195,12 +198,19 @@ fn outcome<'c>(
             (vec![Evidence::Number(reading)], worst)
         }
         Test::NotWorse(metric) => {
-            let shift = Shift::of_calls(*metric, selection.calls(before), calls(), *asked);
+            let shift = Shift::of_calls(
+                *metric,
+                selection.calls(before),
+                calls(),
+                Margin::default(),
+                *asked,
+            );
             (vec![Evidence::Change(shift)], extreme(calls(), *metric, false))
         }
-        Test::Fix(fix) => {
-            (fix.validate(before, log, selection, *asked), extreme(calls(), Metric::Queue, false))
-        }
+        Test::Fix(fix) => (
+            fix.validate(before, log, selection, Margin::default(), *asked),
+            extreme(calls(), Metric::Queue, false),
+        ),
     };
     Outcome { criterion, evidence, worst }
 }

@@ -46,9 +46,12 @@ pub(super) fn parse(text: &str) -> Result<Vec<Criterion>, CriteriaError> {
         return Err(CriteriaError("line 1: there is no [[criterion]], so nothing to check".into()));
     }
     let mut names = HashSet::new();
+    let (mut at, mut line) = (0, 1);
     let entries = file.criterion.into_iter().map(|entry| {
-        let before = text.get(..entry.span().start).unwrap_or(text);
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+        // On from the entry before: a count from the start for each would be quadratic.
+        let between = text.get(at..entry.span().start).unwrap_or_default();
+        line += between.bytes().filter(|byte| *byte == b'\n').count();
+        at = entry.span().start;
         let entry = entry.into_inner();
         let test = if !names.insert(entry.name.clone()) {
             Err("another criterion has this name".to_owned())

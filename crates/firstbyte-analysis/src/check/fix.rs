@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::{Bound, Evidence, Limit, Quantity, Reading, Selection, Shift, Statistic, Verdict};
 use crate::{
+    compare::Margin,
     correlate::{Log, What},
     measure::Metric,
 };
@@ -26,21 +27,22 @@ impl Default for Fix {
 }
 
 /// What a fix of the default size shows in two logs: the queue before and after, rpc, and the throughput of
-/// generation. `None` if the queue before was not long.
+/// generation. `None` if the queue before was not long. The margin is that of rpc; a change of throughput may be
+/// 10 % of the median before.
 ///
 /// ```
-/// use firstbyte_analysis::{Log, check::fix_validation};
+/// use firstbyte_analysis::{Log, check::fix_validation, compare::Margin};
 ///
 /// let log = |queue: u32| {
 ///     let line = format!("[weights][00f067aa0ba902b7] client.done wall_ms={queue}.0 rpc_ms=0.0 queue_ms={queue}.0");
 ///     Log::from_bytes(line.as_bytes())
 /// };
-/// assert_eq!(fix_validation(&log(2000), &log(10)).map(|evidence| evidence.len()), Some(4));
-/// assert_eq!(fix_validation(&log(900), &log(10)), None);
+/// assert_eq!(fix_validation(&log(2000), &log(10), Margin::default()).map(|evidence| evidence.len()), Some(4));
+/// assert_eq!(fix_validation(&log(900), &log(10), Margin::default()), None);
 /// ```
 #[must_use]
-pub fn fix_validation(before: &Log, after: &Log) -> Option<Vec<Evidence>> {
-    let evidence = Fix::default().validate(before, after, &Selection::default(), 0);
+pub fn fix_validation(before: &Log, after: &Log, margin: Margin) -> Option<Vec<Evidence>> {
+    let evidence = Fix::default().validate(before, after, &Selection::default(), margin, 0);
     evidence.first().is_some_and(|queue| queue.verdict() == Verdict::Met).then_some(evidence)
 }
 
@@ -50,6 +52,7 @@ impl Fix {
         before: &Log,
         after: &Log,
         selection: &Selection,
+        margin: Margin,
         asked: usize,
     ) -> Vec<Evidence> {
         let queue = |log, side, limit| {
@@ -63,7 +66,7 @@ impl Fix {
         vec![
             Evidence::Number(Reading { is_premise: true, ..old }),
             Evidence::Number(new),
-            Evidence::Change(Shift::of_calls(Metric::Rpc, old_calls, new_calls, asked)),
+            Evidence::Change(Shift::of_calls(Metric::Rpc, old_calls, new_calls, margin, asked)),
             Evidence::Change(throughput(before, after)),
         ]
     }
@@ -82,7 +85,7 @@ fn throughput(before: &Log, after: &Log) -> Shift {
 /// Of each batch of generation that tells it.
 fn rates(log: &Log, rate: fn(&What) -> Option<f64>) -> Vec<f64> {
     let rates = log.timeline().moments().iter().filter_map(|moment| rate(&moment.what));
-    rates.filter(|rate| rate.is_finite()).collect()
+    rates.filter(|rate| rate.is_finite() && *rate >= 0.0).collect()
 }
 
 const fn tokens(what: &What) -> Option<f64> {

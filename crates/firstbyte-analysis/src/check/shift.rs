@@ -23,7 +23,7 @@ pub struct Shift {
     pub before: Median,
     /// The sample after.
     pub after: Median,
-    /// `None` if one of them is empty.
+    /// `None` if one of them is empty, or a rate was 0 before, of which there is no share.
     pub judged: Option<Judged>,
     /// How many values the criterion asks for on either side.
     pub asked: usize,
@@ -59,12 +59,13 @@ impl Shift {
         metric: Metric,
         before: impl Iterator<Item = Call<'a>>,
         after: impl Iterator<Item = Call<'a>>,
+        margin: Margin,
         asked: usize,
     ) -> Self {
         let before: Vec<_> =
             before.filter(Call::ended_well).filter_map(|c| metric.of(&c)).collect();
         let after: Vec<_> = after.filter(Call::ended_well).filter_map(|c| metric.of(&c)).collect();
-        let found = of_values(metric, &before, &after, Margin::default());
+        let found = of_values(metric, &before, &after, margin);
         let judge = |found: Comparison| Judged {
             shift: found.shift_ms,
             interval: found.interval_ms,
@@ -107,7 +108,7 @@ impl Shift {
             unit,
             before: old,
             after: median(after.iter().copied()),
-            judged: old.value.filter(|_| !after.is_empty()).map(judge),
+            judged: old.value.filter(|median| *median > 0.0 && !after.is_empty()).map(judge),
             asked,
         }
     }

@@ -164,6 +164,11 @@ fn failures_are_a_share_of_the_calls_that_ended() {
         said,
         "failed_share 0.250 (n 4), at most 0.2; calls without an end, which count in neither: 1"
     );
+    // How long a failure took is no time of a call.
+    let (_, said) = number("wall", "min", "at_least = 1", &lines);
+    assert!(said.starts_with("wall min 110.0 ms (n 3)"), "{said}");
+    let (_, said) = said_of("metric = 'wall'\ncompare = 'not_worse'", &lines, &lines);
+    assert!(said.starts_with("wall median 120.0 ms (n 3) before, 120.0 ms (n 3) after"), "{said}");
     let criteria = "[[criterion]]\nname = 'c'\nmetric = 'failed_share'\nat_most = 0.2";
     let criteria = Criteria::parse(criteria).unwrap();
     let outcome = &criteria.check(&Log::from_bytes(lines.as_bytes()), None)[0];
@@ -307,6 +312,14 @@ fn the_throughput_may_be_told_by_completions_and_must_be_told() {
         "{text}"
     );
     assert_eq!(with(4).0, Verdict::NotMet);
+    // Of nothing there is no share that could be lost.
+    let idle = before + &batches(0);
+    let (verdict, text) = said_of(FIX, &(after + &batches(8)), &idle);
+    assert_eq!(verdict, Verdict::CannotTell);
+    assert!(
+        text.ends_with("median 0.0 completions/s (n 6) before, 16.0 completions/s (n 6) after"),
+        "{text}"
+    );
 }
 
 #[test]

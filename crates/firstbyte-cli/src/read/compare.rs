@@ -60,7 +60,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     };
     let (before, after) = (read(&args.before)?, read(&args.after)?);
     let all = compare(&before, &after, margin);
-    let fix = fix_validation(&before, &after);
+    let fix = fix_validation(&before, &after, margin);
     if args.json {
         let all: Vec<_> = all.iter().map(to_json).collect();
         exit::print(format!(

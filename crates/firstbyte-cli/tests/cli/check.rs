@@ -136,6 +136,9 @@ fn a_fix_is_validated_by_check_and_by_compare() {
     );
     let (_, out) = run(&["compare", "before.log", "paid.log"]);
     assert!(out.contains("\nfix validation: not met\n"), "{out}");
+    // The margin of a comparison is that of its fix too.
+    let narrow = ["compare", "before.log", "after.log", "--margin-ms", "1", "--margin-share", "0"];
+    assert!(run(&narrow).1.contains("same, within 1.0 ms\n  met: gen.output_tps"), "{out}");
     let (_, out) = run(&["compare", "after.log", "before.log"]);
     assert!(!out.contains("fix validation"), "{out}");
     let (_, out) = run(&["compare", "before.log", "after.log", "--json"]);
