@@ -40,7 +40,9 @@ print(queue.collect(engine="streaming").item())
 """
 
 
-def run(command: list[str] | str, cores: list[int], env: dict[str, str] | None = None) -> tuple[float, int, str]:
+def run(
+    command: list[str] | str, cores: list[int], env: dict[str, str] | None = None
+) -> tuple[float, int, str]:
     """Seconds, KiB at its largest, and what it prints."""
     start = time.monotonic()
     shell = isinstance(command, str)
@@ -122,7 +124,13 @@ def main() -> None:
     two = speed("join on two cores", size)
     table.times_at_least("reader: the same on two cores", two, "MB/s", "one core", join, 1.8)
     table.at_least("reader: statistics of one field, one core", field, "MB/s", 5000)
-    for name, limit in (("grep | sed | awk", 35), ("ripgrep | awk", 2), ("angle-grinder", 1), ("DuckDB", 1), ("Polars", 1)):
+    for name, limit in (
+        ("grep | sed | awk", 35),
+        ("ripgrep | awk", 2),
+        ("angle-grinder", 1),
+        ("DuckDB", 1),
+        ("Polars", 1),
+    ):
         table.times_at_least("reader: statistics of one field", field, "MB/s", name, peers_speed[name], limit)
     tolerant_speed = speed("tolerant", tolerant.stat().st_size)
     table.at_least("reader: prefixes, colours and JSON lines, one core", tolerant_speed, "MB/s", 800)
