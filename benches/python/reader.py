@@ -1,8 +1,8 @@
 """The reader of logs against what people use today: `make bench-reader`.
 
-Every program runs as a process of its own on a warm page cache, in turns, and all of them on one core unless a row
-says so. A figure is the median of its rounds. Peers compute the mean of queue_ms; `firstbyte stats` does all of its
-work: the join by trace id, and every statistic.
+Every program runs as a process of its own on a warm page cache, in turns, and all of them on one core
+unless a row says so. A figure is the median of its rounds. Peers compute the mean of queue_ms;
+`firstbyte stats` does all of its work: the join by trace id, and every statistic.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ con = duckdb.connect()
 con.execute("SET threads = 1")
 print(con.execute('''
     SELECT avg(CAST(regexp_extract(line, ' queue_ms=([0-9.]+)', 1) AS DOUBLE))
-    FROM read_csv(?, columns = {'line': 'VARCHAR'}, delim = chr(1), quote = '', escape = '', header = false, auto_detect = false)
+    FROM read_csv(?, columns = {'line': 'VARCHAR'}, delim = chr(1), quote = '', escape = '',
+                  header = false, auto_detect = false)
     WHERE contains(line, ' queue_ms=')''', [sys.argv[1]]).fetchone()[0])
 """
 POLARS = """

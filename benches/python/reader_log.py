@@ -6,10 +6,12 @@ import random
 from pathlib import Path
 
 NOISE = [
-    "INFO 11-24 18:35:12 [loggers.py:259] Engine 000: Avg prompt throughput: 12.3 tokens/s, Avg generation throughput: 345.6 tokens/s, Running: 100 reqs",
+    "INFO 11-24 18:35:12 [loggers.py:259] Engine 000: Avg prompt throughput: 12.3 tokens/s, "
+    "Avg generation throughput: 345.6 tokens/s, Running: 100 reqs",
     'INFO:     127.0.0.1:51234 - "POST /v1/completions HTTP/1.1" 200 OK',
     "2026-11-24 18:35:12,345 DEBUG httpcore.http11 receive_response_body.started request=<Request [b'POST']>",
-    "(EngineCore pid=1234) WARNING 11-24 18:35:12 [scheduler.py:1011] preempting request cmpl-0123456789abcdef because of memory",
+    "(EngineCore pid=1234) WARNING 11-24 18:35:12 [scheduler.py:1011] "
+    "preempting request cmpl-0123456789abcdef because of memory",
 ]
 
 
@@ -82,6 +84,7 @@ def write_ids(path: Path, ids: int) -> None:
         for first in range(0, ids, 1000):
             numbers = range(first, first + 1000)
             out.writelines(
-                f"[weights][{n * 0x9E3779B97F4A7C15 & (1 << 64) - 1:016x}] client.done wall_ms=447.9 rpc_ms=437.5 queue_ms=10.4\n"
+                f"[weights][{n * 0x9E3779B97F4A7C15 & (1 << 64) - 1:016x}] client.done "
+                "wall_ms=447.9 rpc_ms=437.5 queue_ms=10.4\n"
                 for n in numbers
             )
