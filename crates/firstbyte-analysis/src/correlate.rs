@@ -30,6 +30,7 @@ use crate::ingest::{Reason, Tally};
 #[derive(Debug)]
 pub struct Log {
     tally: Tally,
+    broken: Vec<String>,
     names: Names,
     sources: Vec<Source>,
     traces: Vec<Trace>,
@@ -122,6 +123,12 @@ impl Log {
     #[must_use]
     pub const fn over_limit(&self) -> u64 {
         self.tally.skipped_by(Reason::OverLimit)
+    }
+
+    /// Files that could not be read to their ends, and why.
+    #[must_use]
+    pub fn broken(&self) -> &[String] {
+        &self.broken
     }
 
     /// Whether moments of two files are on one clock.

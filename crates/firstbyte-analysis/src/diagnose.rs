@@ -12,7 +12,7 @@ mod several;
 use std::fmt;
 
 pub use self::{
-    change::{ChangePoint, change_points},
+    change::{ChangePoint, FEWEST_FOR_A_CHANGE, change_points},
     rules::{Kind, Rule, RuleError, Rules, Thresholds},
 };
 use crate::{

@@ -51,7 +51,8 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// [`IngestError`] with the path of a file that cannot be read. What is in a file is never an error.
+    /// [`IngestError`] with the path of a file that cannot be read. What is in a file is never an error; one that cannot
+    /// be read to its end, a truncated `.gz` for one, counts as far as it goes: see [`Log::broken`].
     pub fn read(paths: &[PathBuf], options: &Options) -> Result<Self, IngestError> {
         let mut builder = Builder::new(options);
         let inputs = inputs(paths)?;
@@ -59,9 +60,18 @@ impl Log {
             builder.source(input.name());
         }
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let read = |take: &mut dyn FnMut(Scanned) -> Spare| {
+        let mut broken = Vec::new();
+        let mut read = |take: &mut dyn FnMut(Scanned) -> Spare| {
             for (source, input) in (0..).zip(&inputs) {
-                blocks(input.open()?, source, take).map_err(|error| input.failed(error))?;
+                let mut is_any = false;
+                let read = blocks(input.open()?, source, &mut |scanned| {
+                    is_any = true;
+                    take(scanned)
+                });
+                match read {
+                    Err(error) if is_any => broken.push(input.failed(error).to_string()),
+                    result => result.map_err(|error| input.failed(error))?,
+                }
             }
             Ok(())
         };
@@ -70,6 +80,7 @@ impl Log {
         } else {
             read(&mut |scanned| builder.join(scanned))?;
         }
+        builder.broken = broken;
         Ok(builder.finish())
     }
 
@@ -104,7 +115,7 @@ pub(crate) fn each_block(
 type Spare = (Vec<u8>, Vec<Place>);
 
 /// So many blocks may wait to be joined.
-const WAITING: usize = 8;
+const WAITING: usize = 3;
 
 /// Hands on the blocks of a stream.
 fn blocks(

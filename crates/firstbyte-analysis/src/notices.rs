@@ -14,6 +14,8 @@ pub fn notices(log: &Log) -> Vec<String> {
             log.over_limit()
         ));
     }
+    let broken = log.broken().iter();
+    notices.extend(broken.map(|why| format!("{why}; what was read until then counts.")));
     if log.tally().misfits > 0 {
         notices.push(format!(
             "a value that is none, such as NaN for a duration, is taken as unknown; lines with one: {}.",

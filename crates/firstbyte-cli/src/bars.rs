@@ -64,7 +64,12 @@ const fn colour(side: Side) -> &'static str {
 
 /// Text of a log as one can show it: nothing that a terminal could take for a command.
 pub(crate) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if c.is_control() || is_unseen(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Breaks a line, or turns the direction of writing, so that what one sees is not what is there.
+fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -84,5 +89,6 @@ mod tests {
     #[test]
     fn text_cannot_command_the_terminal() {
         assert_eq!(plain("a\x1b[2J\u{9b}b"), "a\u{fffd}[2J\u{fffd}b");
+        assert_eq!(plain("a\u{202e}b\u{2028}c"), "a\u{fffd}b\u{fffd}c");
     }
 }

@@ -3,6 +3,10 @@
 /// The place of nothing.
 const NONE: u32 = u32::MAX;
 
+/// So many elements of a list are looked through: an id that a whole run shares must not take the square of its
+/// calls.
+pub(super) const LATEST: usize = 512;
+
 /// The elements of all lists.
 #[derive(Debug)]
 pub(super) struct Arena<T>(Vec<Link<T>>);
@@ -10,7 +14,8 @@ pub(super) struct Arena<T>(Vec<Link<T>>);
 #[derive(Debug)]
 struct Link<T> {
     item: T,
-    next: u32,
+    /// The one before in its list.
+    before: u32,
 }
 
 /// One list.
@@ -46,10 +51,9 @@ pub(super) struct Several;
 impl<T> Arena<T> {
     pub(super) fn push(&mut self, chain: &mut Chain, item: T) {
         let place = self.0.len() as u32;
-        self.0.push(Link { item, next: NONE });
-        match chain.last {
-            NONE => chain.first = place,
-            last => self.0[last as usize].next = place,
+        self.0.push(Link { item, before: chain.last });
+        if chain.first == NONE {
+            chain.first = place;
         }
         chain.last = place;
     }
@@ -62,19 +66,20 @@ impl<T> Arena<T> {
         &mut self.0[place as usize].item
     }
 
-    /// The places of a list, in order.
+    /// The places of a list, the last one first.
     pub(super) fn places(&self, chain: Chain) -> impl Iterator<Item = u32> {
         let there = |place: u32| (place != NONE).then_some(place);
-        std::iter::successors(there(chain.first), move |place| there(self.0[*place as usize].next))
+        std::iter::successors(there(chain.last), move |place| there(self.0[*place as usize].before))
     }
 
+    /// Whether one of the latest is such.
     pub(super) fn any(&self, chain: Chain, which: impl Fn(&T) -> bool) -> bool {
-        self.places(chain).any(|place| which(self.get(place)))
+        self.places(chain).take(LATEST).any(|place| which(self.get(place)))
     }
 
-    /// The last of those.
+    /// The last such, among the latest.
     pub(super) fn last(&self, chain: Chain, which: impl Fn(&T) -> bool) -> Option<u32> {
-        self.places(chain).filter(|place| which(self.get(*place))).last()
+        self.places(chain).take(LATEST).find(|place| which(self.get(*place)))
     }
 }
 
@@ -93,7 +98,7 @@ mod tests {
         let items = |chain| arena.places(chain).map(|place| *arena.get(place)).collect::<Vec<_>>();
         assert_eq!(
             (items(even), items(odd), items(Chain::EMPTY)),
-            (vec![0, 2, 4], vec![1, 3, 5], vec![])
+            (vec![4, 2, 0], vec![5, 3, 1], vec![])
         );
         assert_eq!(arena.last(odd, |n| *n < 5), Some(3));
         assert!(arena.any(even, |n| *n == 4) && !arena.any(even, |n| *n == 5));

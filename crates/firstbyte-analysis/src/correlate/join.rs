@@ -75,6 +75,7 @@ const NOWHERE: u32 = u32::MAX;
 #[derive(Debug)]
 pub(crate) struct Builder {
     pub(crate) tally: Tally,
+    pub(crate) broken: Vec<String>,
     max_traces: usize,
     names: Names,
     sources: Vec<Source>,
@@ -94,6 +95,7 @@ impl Builder {
     pub(crate) fn new(options: &Options) -> Self {
         Self {
             tally: Tally::default(),
+            broken: Vec::new(),
             max_traces: options.max_traces.min(u32::MAX as usize),
             names: Names::new(),
             sources: Vec::new(),
@@ -203,7 +205,7 @@ impl Builder {
         match entry.kind {
             Kind::Engine => self.engine.extend(EngineHalf::of(entry)),
             Kind::Process => self.take_process(entry, source),
-            _ => self.timeline.take(entry, source),
+            _ => return self.timeline.take(entry, source),
         }
         Ok(())
     }
@@ -236,6 +238,7 @@ impl Builder {
         self.engine.sort_by(|a, b| a.call_id.cmp(&b.call_id));
         Log {
             tally: self.tally,
+            broken: self.broken,
             names: self.names,
             sources: self.sources,
             traces: self.traces,
@@ -348,11 +351,15 @@ fn take_server(
         halves.get_mut(place).take(entry, names);
         return Ok(());
     }
-    let is_known = |half: &ServerHalf| match is_first {
-        true => same_moment(half.recv_at, entry.at),
-        false => [half.rpc_started_at, half.rpc_done_at, half.first_byte_at, half.done_at]
-            .iter()
-            .any(|moment| same_moment(*moment, entry.at)),
+    let is_known = |half: &ServerHalf| {
+        let moment = match () {
+            () if is_first => half.recv_at,
+            () if entry.is(&record::RPC_START) => half.rpc_started_at,
+            () if entry.is(&record::RPC_DONE) => half.rpc_done_at,
+            () if entry.is(&record::SERVER_FIRST_BYTE) => half.first_byte_at,
+            () => half.done_at,
+        };
+        same_moment(moment, entry.at)
     };
     if halves.any(*chain, is_known) {
         return Err(Reason::Duplicate);

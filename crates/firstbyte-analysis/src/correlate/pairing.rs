@@ -1,6 +1,7 @@
 //! Which server's half belongs to which client's, where one id has several of either.
 
 use super::{
+    chain::LATEST,
     half::{ClientEnd, ClientHalf, ServerHalf},
     join::{Halves, Pair, Trace},
     names::Names,
@@ -15,12 +16,18 @@ pub(super) fn settle(trace: &Trace, halves: &Halves, names: &Names) -> Vec<Pair>
     let (clients, servers) = trace.chains();
     let mut clients: Vec<u32> = halves.clients.places(clients).collect();
     let mut servers: Vec<u32> = halves.servers.places(servers).collect();
+    // The order of their lines decides between equal moments.
+    clients.reverse();
+    servers.reverse();
     clients.sort_by_key(|place| halves.clients.get(*place).sent_at);
     servers.sort_by_key(|place| halves.servers.get(*place).recv_at);
     let mut pairs = Vec::with_capacity(clients.len());
     for client in clients {
         let half = halves.clients.get(client);
-        let scores = servers.iter().map(|server| score(half, halves.servers.get(*server), names));
+        let scores = servers
+            .iter()
+            .take(LATEST)
+            .map(|server| score(half, halves.servers.get(*server), names));
         // The first of the best.
         let best = scores.enumerate().rev().max_by_key(|(_, score)| *score);
         let found = best.filter(|(_, score)| *score > 0).map(|(index, _)| servers.remove(index));

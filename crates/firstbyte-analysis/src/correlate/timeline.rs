@@ -1,17 +1,29 @@
 //! What happens beside the calls: checkpoints, generation, rollouts, steps, batches.
 
-use firstbyte_core::{Micros, Timestamp, field, record};
+use std::{
+    collections::HashMap,
+    mem::{Discriminant, discriminant},
+};
 
-use crate::entry::Entry;
+use firstbyte_core::{Micros, Timestamp, field, record};
+use foldhash::fast::RandomState;
+use smallvec::SmallVec;
+
+use crate::{entry::Entry, ingest::Reason};
 
 /// The most moments that are kept.
 const MOST: usize = 1_000_000;
+
+/// So many durations of one step are compared with.
+const LATEST: usize = 64;
 
 /// Everything that is no call, in the order of the lines.
 #[derive(Debug, Default)]
 pub struct Timeline {
     moments: Vec<Moment>,
     over_limit: u64,
+    /// What steps took, as far as it is known, by what and by the step.
+    of_steps: HashMap<(Discriminant<What>, i64), SmallVec<[Micros; 1]>, RandomState>,
 }
 
 /// One line of it.
@@ -126,16 +138,37 @@ impl Timeline {
         steps
     }
 
-    pub(super) fn take(&mut self, entry: &Entry<'_>, source: u32) {
+    pub(super) fn take(&mut self, entry: &Entry<'_>, source: u32) -> Result<(), Reason> {
         let what = what(entry);
         if what == What::Other {
-            return;
+            return Ok(());
         }
         if self.moments.len() >= MOST {
             self.over_limit += 1;
-            return;
+            return Ok(());
+        }
+        if let Some((step, duration)) = what.of_a_step() {
+            let known = self.of_steps.entry((discriminant(&what), step)).or_default();
+            // A text line is rounded to a tenth of a millisecond.
+            if known.iter().rev().take(LATEST).any(|other| other.0.abs_diff(duration.0) <= 50) {
+                return Err(Reason::Duplicate);
+            }
+            known.push(duration);
         }
         self.moments.push(Moment { source, at: entry.at, what });
+        Ok(())
+    }
+}
+
+impl What {
+    /// The step and the duration of what a step has once: the same again is the same line from elsewhere.
+    fn of_a_step(self) -> Option<(i64, Micros)> {
+        match self {
+            Self::CkptWritten { step, write: duration, .. }
+            | Self::CkptWaited { step, wait: duration }
+            | Self::Stepped { step, duration, .. } => step.zip(duration),
+            _ => None,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Read};
 
 /// So much is read at once: it stays in a processor's cache.
-const BLOCK: usize = 256 << 10;
+const BLOCK: usize = 128 << 10;
 
 /// The longest line that is looked at, with its line feed.
 const LONGEST: usize = 1 << 20;
@@ -17,6 +17,8 @@ pub(super) struct Blocks<R> {
     filled: usize,
     /// The rest of a line that is too long is on its way.
     skipping: bool,
+    /// Why there is no more, to be told once what was read is handed out.
+    failed: Option<io::Error>,
 }
 
 /// Whole lines with their line feeds; at the end of a stream the last one may have none.
@@ -42,11 +44,14 @@ impl Block {
 
 impl<R: Read> Blocks<R> {
     pub(super) fn new(reader: R) -> Self {
-        Self { reader, buffer: Vec::new(), filled: 0, skipping: false }
+        Self { reader, buffer: Vec::new(), filled: 0, skipping: false, failed: None }
     }
 
     /// The next block, `None` at the end. `spare` is the memory of one that is done with.
     pub(super) fn next(&mut self, spare: Vec<u8>) -> io::Result<Option<Block>> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         let mut too_long = 0;
         if self.buffer.is_empty() {
             self.buffer.resize(BLOCK, 0);
@@ -55,7 +60,11 @@ impl<R: Read> Blocks<R> {
             let read = match self.reader.read(&mut self.buffer[self.filled..]) {
                 Ok(read) => read,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
+                Err(error) if self.filled == 0 && !self.skipping => return Err(error),
+                Err(error) => {
+                    self.failed = Some(error);
+                    0
+                }
             };
             if read == 0 {
                 // A last line without an end: torn, or still being written.

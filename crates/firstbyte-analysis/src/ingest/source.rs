@@ -1,6 +1,7 @@
 //! Files, patterns and the standard input, decompressed.
 
 use std::{
+    cmp::Reverse,
     error::Error,
     fmt,
     fs::File,
@@ -88,13 +89,27 @@ pub fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, IngestError> {
         let pattern = path.to_str().unwrap_or_default();
         let matches =
             glob::glob(pattern).map_err(|error| failed(Why::Pattern(error.msg.to_owned())))?;
-        let before = inputs.len();
-        inputs.extend(matches.filter_map(Result::ok).filter(|path| path.is_file()).map(Input));
-        if inputs.len() == before {
+        let mut matches: Vec<PathBuf> =
+            matches.filter_map(Result::ok).filter(|path| path.is_file()).collect();
+        if matches.is_empty() {
             return Err(failed(Why::NothingMatches));
         }
+        matches.sort_by_cached_key(|path| by_age(path));
+        inputs.extend(matches.into_iter().map(Input));
     }
     Ok(inputs)
+}
+
+/// The order in which files of a pattern are read: by name, but `run.log.2.gz`, `run.log.1`, `run.log`, as rotation
+/// makes them older.
+fn by_age(path: &Path) -> (String, Reverse<u64>) {
+    let name = path.to_string_lossy();
+    let plain = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
+    let rotated = plain.rsplit_once('.').and_then(|(stem, n)| Some((stem, n.parse().ok()?)));
+    match rotated {
+        Some((stem, number)) => (stem.to_owned(), Reverse(number)),
+        None => (plain.to_owned(), Reverse(0)),
+    }
 }
 
 impl Input {

@@ -55,6 +55,28 @@ fn compressed_files_are_read_by_their_name() {
 }
 
 #[test]
+fn a_truncated_file_counts_as_far_as_it_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, cut) = (folder.path().join("whole.log.gz"), folder.path().join("cut.log.gz"));
+    let mut encoder = GzEncoder::new(fs::File::create(&whole).unwrap(), Compression::none());
+    encoder.write_all(LINES.as_bytes()).unwrap();
+    encoder.finish().unwrap();
+    let bytes = fs::read(&whole).unwrap();
+    fs::write(&cut, &bytes[..bytes.len() - 200]).unwrap();
+    let log = Log::read(&[cut, whole], &Options::default()).unwrap();
+    assert!(log.tally().total() > 8, "{}", log.tally());
+    assert!(log.broken()[0].contains("cut.log.gz: "), "{:?}", log.broken());
+    assert_eq!(log.broken().len(), 1);
+}
+
+#[test]
+fn a_step_that_two_files_tell_is_one() {
+    let lines = "[step] step.done step=1 dur_ms=5.0\n[step] step.done step=1 dur_ms=7.0\n";
+    let log = Log::from_bytes(lines.repeat(2).as_bytes());
+    assert_eq!((log.timeline().steps().len(), log.tally().skipped_by(Reason::Duplicate)), (2, 2));
+}
+
+#[test]
 fn a_pattern_names_files_and_a_file_with_that_very_name_goes_first() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["a.log", "b.log", "[c].log"] {
@@ -63,6 +85,36 @@ fn a_pattern_names_files_and_a_file_with_that_very_name_goes_first() {
     assert_eq!(read(&folder.path().join("*.log")).sources().len(), 3);
     assert_eq!(read(&folder.path().join("[c].log")).sources().len(), 1);
     assert_eq!(read(&folder.path().join("[ab].log")).sources().len(), 2);
+}
+
+#[test]
+fn rotated_files_of_a_pattern_are_read_from_the_oldest_on() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["run.log", "run.log.1", "run.log.2.gz", "run.log.10", "a.log"] {
+        fs::write(folder.path().join(name), "").unwrap();
+    }
+    let inputs = inputs(&[folder.path().join("*")]).unwrap();
+    let names: Vec<_> =
+        inputs.iter().map(|input| input.name().rsplit('/').next().unwrap().to_owned()).collect();
+    assert_eq!(names, ["a.log", "run.log.10", "run.log.2.gz", "run.log.1", "run.log"]);
+}
+
+#[test]
+fn many_calls_of_one_id_take_no_square_of_time() {
+    let lines: String = (0..100_000)
+        .map(|n| {
+            format!(
+                "[weights][aaaa] client.send url=http://h/pause t={n}.0 target=a{} attempt={n}\n\
+                 [weights][aaaa] server.recv path=/pause t={n}.5\n",
+                n % 7
+            )
+        })
+        .collect();
+    let log = Log::from_bytes(lines.as_bytes());
+    assert_eq!(
+        log.calls().filter(|call| call.client.is_some() && call.server.is_some()).count(),
+        100_000
+    );
 }
 
 #[test]

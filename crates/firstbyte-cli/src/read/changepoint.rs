@@ -2,7 +2,10 @@
 
 use std::fmt::{self, Write as _};
 
-use firstbyte_analysis::{Log, diagnose::change_points};
+use firstbyte_analysis::{
+    Log,
+    diagnose::{FEWEST_FOR_A_CHANGE, change_points},
+};
 
 use super::{Inputs, preface};
 use crate::exit::{self, Error, Exit};
@@ -11,7 +14,7 @@ const EXAMPLES: &str = "Examples:
   firstbyte changepoint trainer.log
 
 Reads '[step] step.done step= dur_ms=' lines. E-divisive with 999 permutations, p <= 0.05, at least two steps on either
-side; of more than 500 steps the first 500.";
+side and eight in all; of more than 500 steps, means of neighbours.";
 
 /// Finds the training steps from which on step times are others
 #[derive(Debug, clap::Args)]
@@ -34,6 +37,13 @@ fn write_changes(log: &Log, out: &mut String) -> fmt::Result {
     let steps = log.timeline().steps();
     let seconds: Vec<f64> = steps.iter().map(|(_, time)| time.as_millis_f64() / 1e3).collect();
     let changes = change_points(&seconds);
+    if steps.len() < FEWEST_FOR_A_CHANGE {
+        return writeln!(
+            out,
+            "\nnot enough steps: {} of the {FEWEST_FOR_A_CHANGE} that a change takes to be told from chance",
+            steps.len()
+        );
+    }
     if changes.is_empty() {
         return writeln!(out, "\nno change in {} steps", steps.len());
     }

@@ -89,7 +89,13 @@ fn render(findings: &[Finding], calls: usize) -> String {
 
 fn write_all(findings: &[Finding], calls: usize, out: &mut String) -> fmt::Result {
     if findings.is_empty() {
-        return writeln!(out, "\nno finding in {calls} calls: none is over its threshold");
+        return match calls {
+            0 => writeln!(
+                out,
+                "\nno calls, and no finding beside them: nothing can be said of calls"
+            ),
+            _ => writeln!(out, "\nno finding in {calls} calls: none is over its threshold"),
+        };
     }
     for (n, finding) in (1..).zip(findings) {
         let rule = &finding.rule;
