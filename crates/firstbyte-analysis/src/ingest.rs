@@ -52,6 +52,14 @@ impl Log {
         Ok(builder.finish())
     }
 
+    /// Reads one line.
+    pub(crate) fn of_line(line: &[u8]) -> Self {
+        let mut builder = Builder::new(&Options::default());
+        let source = builder.source(String::new());
+        take_line(line, source, &mut builder);
+        builder.finish()
+    }
+
     /// Reads lines from memory.
     #[must_use]
     pub fn from_bytes(lines: &[u8]) -> Self {
@@ -70,7 +78,7 @@ fn take(reader: impl Read, source: u32, builder: &mut Builder) -> io::Result<()>
     })
 }
 
-fn take_line(line: &[u8], source: u32, builder: &mut Builder) {
+pub(crate) fn take_line(line: &[u8], source: u32, builder: &mut Builder) {
     if line.first() == Some(&b'[')
         && let Some(entry) = quick(line)
     {

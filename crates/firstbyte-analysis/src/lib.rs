@@ -28,6 +28,7 @@ pub mod diagnose;
 mod entry;
 pub mod ingest;
 pub mod json;
+pub mod live;
 pub mod measure;
 mod notices;
 pub mod report;
