@@ -36,6 +36,7 @@ enum Command {
     Compare(read::compare::Args),
     Changepoint(read::changepoint::Args),
     Updates(read::updates::Args),
+    Watch(read::watch::Args),
     Report(read::report::Args),
 }
 
@@ -65,6 +66,7 @@ pub fn run(program: Vec<OsString>, arguments: impl IntoIterator<Item = OsString>
         Command::Compare(args) => read::compare::run(&args),
         Command::Changepoint(args) => read::changepoint::run(&args),
         Command::Updates(args) => read::updates::run(&args),
+        Command::Watch(args) => read::watch::run(&args),
         Command::Report(args) => read::report::run(&args),
     })
 }

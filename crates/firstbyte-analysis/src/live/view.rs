@@ -20,6 +20,8 @@ const MINUTE: u128 = 60_000_000_000;
 pub struct View {
     /// How many traces are kept, and how many are no longer.
     pub traces: (usize, u64),
+    /// How many calls these have.
+    pub calls: usize,
     /// Calls without an end, those that take longest first.
     pub in_progress: Vec<InProgress>,
     /// wall, queue and rpc of the calls that ended well within the last minute of their log's own clock.
@@ -83,6 +85,7 @@ impl Live {
         in_progress.sort_by_key(|call| Reverse(call.at_least));
         View {
             traces: (self.kept.traces(), self.kept.forgotten),
+            calls: log.calls().count(),
             in_progress,
             minute: summaries(&minute),
             all: summaries(&recent),

@@ -13,3 +13,4 @@ mod report;
 mod support;
 mod updates;
 mod usage;
+mod watch;
