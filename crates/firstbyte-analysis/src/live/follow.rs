@@ -111,11 +111,8 @@ fn refusal(path: &Path) -> Option<&'static str> {
     if path == Path::new("-") {
         return Some("the standard input cannot be followed; write it to a file, and name that");
     }
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("gz" | "zst") => {
-            return Some("a packed file does not grow; 'firstbyte stats' and the others read it");
-        }
-        _ => {}
+    if let Some("gz" | "zst") = path.extension().and_then(|extension| extension.to_str()) {
+        return Some("a packed file does not grow; 'firstbyte stats' and the others read it");
     }
     match path.metadata() {
         Ok(metadata) if metadata.is_dir() => Some("is a directory; name its files"),

@@ -79,7 +79,7 @@ fn memory_is_bounded_by_bytes_too() {
         live.take(0, Some(format!("[step] done step={n} dur_ms=5.0 {long}").as_bytes()));
     }
     assert!(live.kept.bytes() <= 33 << 20, "{}", live.kept.bytes());
-    let lines: Vec<_> = (0..9000).map(|n| send(5, n as f64)).collect();
+    let lines: Vec<_> = (0..9000).map(|n| send(5, f64::from(n))).collect();
     lines.iter().for_each(|line| live.take(0, Some(line.as_bytes())));
     assert_eq!(live.kept.lines_of("0000000000000005"), 4000);
 }

@@ -1,10 +1,10 @@
 //! `firstbyte watch`: files that grow while it runs, lines, JSON, and the screen of a real terminal.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, Stdio},
     sync::mpsc::{self, Receiver},
     time::Duration,
 };
@@ -26,43 +26,48 @@ fn append(path: &Path, text: &str) {
     file.write_all(text.as_bytes()).unwrap();
 }
 
-/// A running watch whose lines are read as they come; it ends with the test.
+/// A running watch whose lines are read as they come, and whose notices go to a file.
 struct Watch {
-    child: Child,
+    child: Ended,
     lines: Receiver<String>,
+    notices: PathBuf,
 }
 
 impl Watch {
-    fn start(path: &Path, more: &[&str]) -> Self {
-        let args = [&["watch", path.to_str().unwrap(), "--interval", "0.05"], more].concat();
-        let mut command = firstbyte(&args);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    fn start(path: &Path) -> Self {
+        let notices = path.with_extension("notices");
+        let mut command = firstbyte(&["watch", path.to_str().unwrap(), "--interval", "0.05"]);
+        command.stdout(Stdio::piped()).stderr(File::create(&notices).unwrap());
+        let mut child = command.spawn().unwrap();
         let (tell, lines) = mpsc::channel();
         let out = BufReader::new(child.stdout.take().unwrap());
         std::thread::spawn(move || {
             out.lines().map_while(Result::ok).try_for_each(|line| tell.send(line))
         });
-        Self { child, lines }
+        Self { child: Ended(child), lines, notices }
     }
 
     fn line(&self) -> String {
         self.lines.recv_timeout(Duration::from_secs(20)).expect("a line")
     }
 
-    fn end(mut self, how: &str) -> Output {
-        assert!(signal(how, self.child.id()));
-        let status = self.child.wait().unwrap();
-        let mut stderr = Vec::new();
-        std::io::Read::read_to_end(&mut self.child.stderr.take().unwrap(), &mut stderr).unwrap();
-        Output { status, stdout: Vec::new(), stderr }
+    /// Waits until the last notice is this.
+    fn says(&self, what: &str) {
+        wait_until(what, || {
+            let notices = fs::read_to_string(&self.notices).unwrap();
+            notices.lines().last().is_some_and(|last| last.contains(what))
+        });
     }
 }
 
-impl Drop for Watch {
+/// A process that ends with the test.
+struct Ended(Child);
+
+impl Drop for Ended {
     fn drop(&mut self) {
         // It may have ended already.
-        _ = self.child.kill();
-        _ = self.child.wait();
+        _ = self.0.kill();
+        _ = self.0.wait();
     }
 }
 
@@ -70,7 +75,8 @@ impl Drop for Watch {
 fn a_call_is_a_line_through_growth_rotation_and_cuts() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.log");
-    let watch = Watch::start(&path, &[]);
+    let mut watch = Watch::start(&path);
+    watch.says("a.log: is not there; it is waited for");
     append(&path, &call(1, 30));
     assert_eq!(
         watch.line(),
@@ -85,21 +91,19 @@ fn a_call_is_a_line_through_growth_rotation_and_cuts() {
     fs::rename(&path, folder.path().join("a.log.1")).unwrap();
     append(&path, &call(3, 50));
     assert!(watch.line().starts_with("0000000000000003 "));
-    // Longer than what it is cut to.
-    append(&path, &"a line of somebody else\n".repeat(100));
-    std::thread::sleep(Duration::from_millis(300));
-    fs::write(&path, call(4, 60)).unwrap();
+    OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
+    watch.says("was cut");
+    append(&path, &call(4, 60));
     assert!(watch.line().starts_with("0000000000000004 "));
     fs::remove_file(&path).unwrap();
-    std::thread::sleep(Duration::from_millis(300));
+    watch.says("is gone");
+    // An end whose interval has not passed is told as well.
     append(&path, &call(5, 70));
+    watch.says("is there now");
+    assert!(signal("TERM", watch.child.0.id()));
     assert!(watch.line().starts_with("0000000000000005 "));
-    let output = watch.end("TERM");
-    assert_eq!(output.status.code(), Some(130));
-    let said = stderr(&output);
-    for what in ["is not there", "is there now", "was rotated", "was cut", "is gone"] {
-        assert!(said.contains(what), "{what}: {said}");
-    }
+    assert_eq!(watch.child.0.wait().unwrap().code(), Some(130));
+    assert!(watch.lines.recv().is_err(), "a line too many");
 }
 
 #[test]
@@ -115,7 +119,7 @@ fn json_is_one_object_a_call_and_what_is_unknown_is_null() {
         stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(told.len(), 2);
     assert_eq!((&told[0]["wall"], &told[0]["ok"]), (&30.0.into(), &true.into()));
-    assert_eq!(told[0]["parts"], serde_json::json!({"pool": 20.0, "wait": 10.0}));
+    assert_eq!(told[0]["parts"], serde_json::json!({"pool": 20.0, "rpc": 10.0}));
     assert_eq!((&told[1]["rpc"], &told[1]["ok"]), (&serde_json::Value::Null, &false.into()));
 }
 
@@ -155,28 +159,36 @@ fn what_does_not_grow_is_wrong_usage() {
     assert_eq!(run(&["watch", "x.log", "--model", "tiny"]).status.code(), Some(2));
 }
 
-/// Runs it in a terminal of `script`; returns everything that it wrote there.
-fn in_a_terminal(path: &Path, typed: &str, end: impl FnOnce(&Path)) -> String {
+/// Runs it in a terminal of `script` until `end`; returns everything that it wrote there.
+#[cfg(target_os = "linux")]
+fn in_a_terminal(path: &Path, typed: &str, end: impl FnOnce(&str)) -> String {
     let screen: PathBuf = path.with_extension("screen");
     let shell = format!(
-        "echo pid $$; stty cols 110 rows 40; stty -a >{0}.before; {BINARY} watch {1} --interval 0.1; \
-         echo code $?; stty -a >{0}.after",
-        path.display(),
+        "stty cols 110 rows 40; stty -a >{0}.before; \
+         sh -c 'echo pid=$$; exec {BINARY} watch {0} --interval 0.1'; echo code=$?; stty -a >{0}.after",
         path.display()
     );
     let mut script = Command::new("script");
     script.args(["-qfec", &shell, screen.to_str().unwrap()]).env("NO_COLOR", "1");
-    let mut child = script.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    script.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut script = Ended(script.spawn().unwrap());
     let written = || fs::read_to_string(&screen).unwrap_or_default();
-    wait_until("the screen", || written().contains("last calls"));
-    child.stdin.as_mut().unwrap().write_all(typed.as_bytes()).unwrap();
-    end(&screen);
-    wait_until("its end", || written().contains("code "));
-    _ = child.kill();
-    _ = child.wait();
+    wait_until("the screen", || written().contains("▒▒▒▒▒▒"));
+    script.0.stdin.as_mut().unwrap().write_all(typed.as_bytes()).unwrap();
+    end(&written());
+    wait_until("its end", || script.0.try_wait().unwrap().is_some());
     let stty = |when: &str| fs::read_to_string(format!("{}.{when}", path.display())).unwrap();
     assert_eq!(stty("before"), stty("after"), "the terminal is not as it was");
     written()
+}
+
+/// What it wrote after it went to the other screen, and what it wrote after it came back.
+#[cfg(target_os = "linux")]
+fn parted(screen: &str) -> (&str, &str) {
+    let (_, there) = screen.split_once("\x1b[?1049h").expect(screen);
+    let (there, after) = there.split_once("\x1b[?1049l").expect(screen);
+    assert!(there.contains("\x1b[?25h") && there.contains("\x1b[?7h"), "{there}");
+    (there, after)
 }
 
 #[test]
@@ -184,26 +196,22 @@ fn in_a_terminal(path: &Path, typed: &str, end: impl FnOnce(&Path)) -> String {
 fn the_screen_shows_what_is_going_on_and_is_restored() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.log");
-    append(&path, &call(1, 2000));
-    append(
-        &path,
-        "[weights][00000000000000bb] client.send url=http://h/x t=9.5 op=resume target=h:80\n",
-    );
-    for (typed, code) in [("q", "code 0"), ("\u{3}", "code 130")] {
+    let open =
+        "[weights][00000000000000bb] client.send url=http://h/x t=9.5 op=resume target=h:80\n";
+    append(&path, &(call(1, 2000) + open));
+    for (typed, code) in [("q", "code=0"), ("\u{3}", "code=130")] {
         let screen = in_a_terminal(&path, typed, |_| {});
-        assert!(screen.contains(code), "{screen}");
-        let (enter, leave) = (screen.find("\x1b[?1049h").unwrap(), screen.rfind("\x1b[?1049l"));
-        assert!(leave.is_some_and(|leave| enter < leave && leave < screen.find("code ").unwrap()));
-        assert!(screen.contains("\x1b[?25h") && screen.contains("\x1b[?7h"));
+        let (there, after) = parted(&screen);
+        assert!(after.contains(code), "{after}");
         for what in [
             "3 lines = 3 parsed + 0 skipped",
-            "CRITICAL client-pool: ",
+            "CRITICAL client-pool (1 more): The client",
             "in progress: 1",
-            "00000000000000bb      >0.0 ms  resume on h:80",
+            "  00000000000000bb         >0.0 ms  resume on h:80",
             "0000000000000001      2000.0    1990.0      10.0  pause h:80",
             "▒▒▒▒▒▒",
         ] {
-            assert!(screen.contains(what), "{what}: {screen}");
+            assert!(there.contains(what), "{what}: {there}");
         }
     }
 }
@@ -215,12 +223,9 @@ fn the_screen_is_restored_when_it_is_terminated() {
     let path = folder.path().join("a.log");
     append(&path, &call(1, 2000));
     let screen = in_a_terminal(&path, "", |screen| {
-        let text = fs::read_to_string(screen).unwrap();
-        let shell =
-            text.split("pid ").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
-        let children = format!("/proc/{shell}/task/{shell}/children");
-        let pid = fs::read_to_string(children).unwrap().trim().parse().unwrap();
+        let mut after = screen.split("pid=").filter_map(|rest| rest.split_whitespace().next());
+        let pid = after.find_map(|word| word.parse().ok()).unwrap();
         assert!(signal("TERM", pid));
     });
-    assert!(screen.contains("code 130") && screen.contains("\x1b[?1049l"), "{screen}");
+    assert!(parted(&screen).1.contains("code=130"), "{screen}");
 }
