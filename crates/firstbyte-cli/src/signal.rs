@@ -45,6 +45,6 @@ impl Resizes {
         {
             return;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

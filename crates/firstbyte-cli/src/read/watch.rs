@@ -7,7 +7,7 @@ mod terminal;
 use std::{
     io::{self, IsTerminal},
     path::PathBuf,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use firstbyte_analysis::{
@@ -15,6 +15,7 @@ use firstbyte_analysis::{
     ingest::inputs,
     live::{Finished, Follow, Live},
 };
+use firstbyte_core::{Clock, Timestamp};
 
 use self::terminal::Terminal;
 use super::diagnose::Judging;
@@ -75,6 +76,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
         thresholds,
         json: args.json,
         terminal,
+        clock: Clock::system(),
         rate: Rate::default(),
         notice: None,
     };
@@ -88,6 +90,7 @@ struct Watch {
     thresholds: Thresholds,
     json: bool,
     terminal: Option<Terminal>,
+    clock: Clock,
     rate: Rate,
     /// The last one.
     notice: Option<String>,
@@ -96,7 +99,7 @@ struct Watch {
 /// Lines per second since the last look.
 #[derive(Default)]
 struct Rate {
-    before: Option<(Instant, u64)>,
+    before: Option<(Timestamp, u64)>,
     per_second: Option<f64>,
 }
 
@@ -144,7 +147,7 @@ impl Watch {
         let live = &mut self.live;
         let said = self.follow.poll(|source, line| live.take(source, line));
         let finished = self.live.finished();
-        self.rate.take(self.live.tally().total());
+        self.rate.take(self.clock.now(), self.live.tally().total());
         if self.terminal.is_none() {
             for sentence in &said {
                 lines::notice(&plain(sentence));
@@ -178,10 +181,9 @@ struct Shown {
 }
 
 impl Rate {
-    fn take(&mut self, lines: u64) {
-        let now = Instant::now();
+    fn take(&mut self, now: Timestamp, lines: u64) {
         if let Some((then, before)) = self.before {
-            let seconds = (now - then).as_secs_f64();
+            let seconds = now.since(then).as_secs_f64();
             self.per_second = (seconds > 0.0).then(|| (lines - before) as f64 / seconds);
         }
         self.before = Some((now, lines));

@@ -168,6 +168,8 @@ fn in_a_terminal(path: &Path, typed: &str, end: impl FnOnce(&str)) -> String {
          sh -c 'echo pid=$$; exec {BINARY} watch {0} --interval 0.1'; echo code=$?; stty -a >{0}.after",
         path.display()
     );
+    // Of the run before.
+    _ = fs::remove_file(&screen);
     let mut script = Command::new("script");
     script.args(["-qfec", &shell, screen.to_str().unwrap()]).env("NO_COLOR", "1");
     script.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
