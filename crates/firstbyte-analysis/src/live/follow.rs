@@ -141,7 +141,9 @@ impl Followed {
         match self.path.metadata() {
             Ok(now) if identity(&now) != open.identity => {
                 // What was written between the last look and the rotation.
-                _ = open.read(take);
+                if let Ok(false) = open.read(take) {
+                    return;
+                }
                 open.split.finish(&mut *take);
                 self.open = None;
                 self.say("was rotated; the new file is read from its begin".to_owned(), say);
