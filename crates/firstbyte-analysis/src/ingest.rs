@@ -84,6 +84,14 @@ impl Log {
         Ok(builder.finish())
     }
 
+    /// Reads one line.
+    pub(crate) fn of_line(line: &[u8]) -> Self {
+        let mut builder = Builder::new(&Options::default());
+        let source = builder.source(String::new());
+        take_line(line, source, &mut builder);
+        builder.finish()
+    }
+
     /// Reads lines from memory.
     #[must_use]
     pub fn from_bytes(lines: &[u8]) -> Self {
@@ -178,7 +186,7 @@ impl Builder {
 }
 
 /// Takes a line that is not what firstbyte writes by itself.
-fn take_line(line: &[u8], source: u32, builder: &mut Builder) {
+pub(crate) fn take_line(line: &[u8], source: u32, builder: &mut Builder) {
     let is_json = line.trim_ascii_start().first() == Some(&b'{');
     let parsed = if is_json { json::parse(line) } else { text::parse(line) };
     match parsed {

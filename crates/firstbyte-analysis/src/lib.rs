@@ -32,6 +32,7 @@ pub mod export;
 pub mod field;
 pub mod ingest;
 pub mod json;
+pub mod live;
 pub mod measure;
 mod notices;
 pub mod report;

@@ -62,6 +62,11 @@ const fn colour(side: Side) -> &'static str {
     }
 }
 
+/// A bar's piece in the colour of its side, where there are colours.
+pub(crate) fn painted(piece: &str, side: Side, style: &Style) -> String {
+    if style.colour { format!("\x1b[{}m{piece}\x1b[0m", colour(side)) } else { piece.to_owned() }
+}
+
 /// Text of a log as one can show it: nothing that a terminal could take for a command.
 pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || is_unseen(c) { '\u{fffd}' } else { c }).collect()

@@ -21,3 +21,30 @@ async fn ctrl_c() {
         std::future::pending::<()>().await;
     }
 }
+
+/// Tells when the terminal has another size.
+#[derive(Debug)]
+pub(crate) struct Resizes {
+    #[cfg(unix)]
+    signal: Option<tokio::signal::unix::Signal>,
+}
+
+pub(crate) fn resizes() -> Resizes {
+    Resizes {
+        #[cfg(unix)]
+        signal: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::window_change()).ok(),
+    }
+}
+
+impl Resizes {
+    /// Ends at the next change; never, where nobody tells.
+    pub(crate) async fn changed(&mut self) {
+        #[cfg(unix)]
+        if let Some(signal) = &mut self.signal
+            && signal.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending::<()>().await;
+    }
+}

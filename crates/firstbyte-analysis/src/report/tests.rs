@@ -289,14 +289,20 @@ fn update(n: usize, second: f64, servers: &[(&str, usize)], is_resumed: bool) ->
 
 #[test]
 fn bands_are_the_updates_of_the_ledger() {
-    // From 0 to 1.25 s, and from 5 s until the load that is the last known of it ends.
+    // From 0 to 1.25 s, from 5 s until a load ends, and from 7 s until one is sent: the last that is known of it.
     let mut lines = update(1, 0.0, &[("a", 1000)], true) + &update(2, 5.0, &[("a", 900)], false);
+    for (op, at) in [("pause", "7.0"), ("update_weights", "7.3")] {
+        _ = writeln!(
+            lines,
+            "[weights][a{op}] client.send url=http://b/{op} t={at} op={op} target=b"
+        );
+    }
     lines += &call(0xfff, 9.0, 900, "generate").replace("[weights]", "[admin]");
     let clock = &report(&lines).clocks.list[0];
-    assert_eq!((clock.updates, clock.length_s), (2, 10.0));
+    assert_eq!((clock.updates, clock.length_s), (3, 10.0));
     let bands: Vec<String> =
         clock.bands.iter().map(|(from, to)| format!("{from:.2}-{to:.2}")).collect();
-    assert_eq!(bands, ["0.00-1.26", "5.00-6.02"]);
+    assert_eq!(bands, ["0.00-1.26", "5.00-6.02", "7.00-7.32"]);
 }
 
 #[test]

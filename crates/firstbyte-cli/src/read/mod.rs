@@ -12,6 +12,7 @@ pub(crate) mod slowest;
 pub(crate) mod stats;
 pub(crate) mod trace;
 pub(crate) mod updates;
+pub(crate) mod watch;
 
 use std::{fmt::Write as _, path::PathBuf};
 

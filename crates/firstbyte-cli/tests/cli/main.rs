@@ -16,3 +16,4 @@ mod report;
 mod support;
 mod updates;
 mod usage;
+mod watch;

@@ -1,6 +1,6 @@
 use crate::support::{run, stderr, stdout};
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "demo",
     "mock",
     "call",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 14] = [
     "updates",
     "report",
     "export",
+    "watch",
 ];
 
 #[test]

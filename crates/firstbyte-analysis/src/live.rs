@@ -1,0 +1,144 @@
+//! Logs that are still being written: lines as they come, in memory that does not grow with them.
+//!
+//! ```text
+//! files ─> Follow ─> lines ─> Live ─> Finished, View
+//! ```
+//!
+//! [`Live`] keeps the lines of the last traces and builds a small [`Log`] of them whenever somebody looks, so that
+//! what is shown is what the commands for finished logs would show of the same lines.
+//!
+//! ```
+//! use firstbyte_analysis::live::Live;
+//!
+//! let mut live = Live::new(vec!["client.log".to_owned()], 1000);
+//! live.take(0, Some(b"[weights][00f067aa0ba902b7] client.send url=http://h/pause t=1.000000"));
+//! live.take(0, Some(b"[weights][00f067aa0ba902b7] client.done wall_ms=30.0 rpc_ms=10.0 queue_ms=20.0"));
+//! assert!(live.finished().is_empty()); // The server's lines may still come.
+//! assert_eq!(live.finished()[0].wall.map(|wall| wall.0), Some(30_000));
+//! ```
+
+mod finished;
+mod follow;
+mod kept;
+mod split;
+mod view;
+
+use std::collections::{BTreeSet, VecDeque};
+
+pub use self::{
+    finished::Finished,
+    follow::{Follow, FollowError},
+    view::{InProgress, ServerNow, View},
+};
+use self::{finished::Key, kept::Kept};
+use crate::{
+    correlate::{ClientEnd, Log},
+    ingest::{Reason, Tally},
+};
+
+/// The last calls of logs that are being written.
+#[derive(Debug)]
+pub struct Live {
+    kept: Kept,
+    tally: Tally,
+    /// Traces with an end that was not there when [`Live::finished`] was called last.
+    fresh: BTreeSet<String>,
+    /// Those that had one then.
+    due: BTreeSet<String>,
+    /// Calls of traces that were forgotten before they were told.
+    ready: Vec<Finished>,
+    recent: VecDeque<Finished>,
+    most: usize,
+}
+
+impl Live {
+    /// Of files with these names, which lines are given with the numbers of; keeps the last `most` trace ids, at
+    /// least one.
+    #[must_use]
+    pub fn new(sources: Vec<String>, most: usize) -> Self {
+        let most = most.max(1);
+        Self {
+            kept: Kept::new(sources, most),
+            tally: Tally::default(),
+            fresh: BTreeSet::new(),
+            due: BTreeSet::new(),
+            ready: Vec::new(),
+            recent: VecDeque::new(),
+            most,
+        }
+    }
+
+    /// Takes a whole line, without its line feed, of the file with this number; `None` for one that was too long.
+    ///
+    /// # Panics
+    ///
+    /// If there is no file with this number.
+    pub fn take(&mut self, source: usize, line: Option<&[u8]>) {
+        let Some(line) = line else { return self.tally.skip(Reason::TooLong) };
+        let log = Log::of_line(line);
+        self.tally.add(log.tally());
+        let Some(call) = log.calls().next() else {
+            let is_start = log.sources()[0].boot.is_some();
+            if log.tally().parsed > log.tally().unknown {
+                self.kept.beside(source, line, is_start);
+            }
+            return;
+        };
+        let id = call.id();
+        let has_ended = call.client.is_some_and(|half| half.end != ClientEnd::Open);
+        let is_waiting = call.client.is_none() && call.server.is_none();
+        self.kept.call(&id, source, line, is_waiting);
+        if has_ended {
+            self.fresh.insert(id);
+        }
+        while let Some(id) = self.kept.over_limit() {
+            if self.fresh.remove(&id) | self.due.remove(&id) {
+                let told = self.tell(&BTreeSet::from([id.clone()]));
+                self.ready.extend(told);
+            }
+            self.kept.forget(&id);
+        }
+    }
+
+    /// The calls that ended before this was called the last time: meanwhile their server's lines could come.
+    pub fn finished(&mut self) -> Vec<Finished> {
+        let due = std::mem::replace(&mut self.due, std::mem::take(&mut self.fresh));
+        let told = self.tell(&due);
+        let mut finished = std::mem::take(&mut self.ready);
+        finished.extend(told);
+        self.recent.extend(finished.iter().cloned());
+        self.recent.drain(..self.recent.len().saturating_sub(self.most));
+        finished
+    }
+
+    /// What became of the lines. A line that repeats another counts as parsed.
+    #[must_use]
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// The lines that are kept, joined.
+    #[must_use]
+    pub fn log(&self) -> Log {
+        self.kept.log(None)
+    }
+
+    /// The calls of these traces that have ended and were not told before.
+    fn tell(&mut self, ids: &BTreeSet<String>) -> Vec<Finished> {
+        if ids.is_empty() {
+            return Vec::new();
+        }
+        let log = self.kept.log(Some(ids));
+        let mut told = Vec::new();
+        for call in log.calls().filter(|call| ids.contains(&call.id())) {
+            let ended = call.client.filter(|half| half.end != ClientEnd::Open);
+            if ended.is_some_and(|half| self.kept.is_news(&call.id(), Key::of(&call, half))) {
+                told.push(Finished::of(&call));
+            }
+        }
+        told
+    }
+}
+
+#[cfg(test)]
+mod tests;

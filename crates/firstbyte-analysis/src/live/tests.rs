@@ -1,0 +1,242 @@
+use std::{
+    fs::{self, OpenOptions},
+    io::Write as _,
+    path::PathBuf,
+};
+
+use super::*;
+use crate::diagnose::Rules;
+
+fn send(id: u64, at: f64) -> String {
+    format!("[weights][{id:016x}] client.send url=http://h/pause t={at:.6} op=pause target=h:80")
+}
+
+fn done(id: u64, wall: u64) -> String {
+    format!("[weights][{id:016x}] client.done wall_ms={wall}.0 rpc_ms=1.0 queue_ms={}.0", wall - 1)
+}
+
+fn live(most: usize, lines: &[String]) -> Live {
+    let mut live = Live::new(vec!["a".to_owned(), "b".to_owned()], most);
+    lines.iter().for_each(|line| live.take(0, Some(line.as_bytes())));
+    live
+}
+
+fn view(live: &Live) -> View {
+    let rules = Rules::default();
+    live.view(&rules, rules.thresholds("small").unwrap())
+}
+
+fn ids(finished: &[Finished]) -> Vec<u64> {
+    finished.iter().map(|call| u64::from_str_radix(&call.id, 16).unwrap()).collect()
+}
+
+#[test]
+fn a_call_is_told_once_with_what_the_server_says_a_little_later() {
+    let mut live = live(10, &[send(1, 1.0), done(1, 30), send(2, 2.0)]);
+    assert!(live.finished().is_empty());
+    let recv = "[weights][0000000000000001] server.recv path=/pause t=1.001000 inflight=3";
+    live.take(1, Some(recv.as_bytes()));
+    assert_eq!(ids(&live.finished()), [1]);
+    assert_eq!(view(&live).servers[0].in_flight, Some(3));
+    live.take(0, Some(done(1, 30).as_bytes()));
+    assert!(live.finished().is_empty() && live.finished().is_empty());
+    assert_eq!(live.recent().count(), 1);
+}
+
+#[test]
+fn attempts_of_a_trace_are_told_each_when_it_ends() {
+    let line = |what: &str, attempt: u32| {
+        format!("[weights][0000000000000001] client.{what} attempt={attempt} op=pause target=h:80")
+    };
+    let mut live = live(10, &[line("send t=1.0", 1), line("send t=1.5", 2)]);
+    live.take(0, Some(line("done wall_ms=9.0", 2).as_bytes()));
+    live.finished();
+    assert_eq!(live.finished()[0].wall.map(|wall| wall.0), Some(9000));
+    live.take(0, Some(line("fail wall_ms=700.0 outcome=unknown", 1).as_bytes()));
+    live.finished();
+    let told = live.finished();
+    assert_eq!((told.len(), told[0].is_done), (1, false));
+}
+
+#[test]
+fn old_traces_are_forgotten_and_no_call_is_lost() {
+    let lines: Vec<String> = (0..100).flat_map(|n| [send(n, n as f64), done(n, 10 + n)]).collect();
+    let mut live = live(7, &lines);
+    let mut told = ids(&live.finished());
+    told.extend(ids(&live.finished()));
+    assert_eq!(told, (0..100).collect::<Vec<_>>());
+    assert_eq!(view(&live).traces, (7, 93));
+    assert_eq!((live.log().calls().count(), live.recent().count()), (7, 7));
+    assert_eq!(live.tally().parsed, 200);
+}
+
+#[test]
+fn memory_is_bounded_by_bytes_too() {
+    let mut live = live(1000, &[]);
+    let long = "x".repeat(1 << 19);
+    for n in 0..200 {
+        live.take(0, Some((send(n % 3, n as f64) + " " + &long).as_bytes()));
+        live.take(0, Some(format!("[step] done step={n} dur_ms=5.0 {long}").as_bytes()));
+    }
+    assert!(live.kept.bytes() <= 33 << 20, "{}", live.kept.bytes());
+    let lines: Vec<_> = (0..9000).map(|n| send(5, f64::from(n))).collect();
+    lines.iter().for_each(|line| live.take(0, Some(line.as_bytes())));
+    assert_eq!(live.kept.lines_of("0000000000000005"), 4000);
+}
+
+#[test]
+fn what_is_in_progress_is_told_by_the_clock_of_the_log() {
+    let waiting = "[weights][0000000000000001] client.waiting elapsed_ms=60000.0 phase=wait \
+                   state=in_server_kernel_or_later";
+    let mut live = live(10, &[send(1, 1.0), waiting.to_owned(), send(2, 4.0), send(3, 9.5)]);
+    live.take(0, Some(b"somebody else"));
+    live.take(0, None);
+    let told: Vec<_> = view(&live)
+        .in_progress
+        .into_iter()
+        .map(|call| (call.id, call.at_least.map(|time| time.0), call.state))
+        .collect();
+    assert_eq!(told[0].1, Some(60_000_000));
+    assert_eq!(told[0].2.as_deref(), Some("in_server_kernel_or_later"));
+    assert_eq!((&told[1].1, &told[2].1), (&Some(5_500_000), &Some(0)));
+    assert_eq!((live.tally().parsed, live.tally().skipped()), (4, 2));
+}
+
+#[test]
+fn the_last_minute_is_that_of_the_log() {
+    let lines: Vec<String> = (0..100).flat_map(|n| [send(n, n as f64), done(n, 1000)]).collect();
+    let mut live = live(1000, &lines);
+    live.finished();
+    live.finished();
+    let view = view(&live);
+    // The last one ends at 100 s: those that ended at 40 s and later.
+    assert_eq!((view.minute[0].1.n, view.all[0].1.n, view.span_s), (61, 100, Some(99.0)));
+    assert_eq!(view.findings[0].rule.id, "unknown-queue");
+}
+
+/// What the follower says and reads at each look.
+struct Files {
+    folder: tempfile::TempDir,
+    follow: Follow,
+}
+
+impl Files {
+    fn new(before: Option<&str>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.log");
+        if let Some(text) = before {
+            fs::write(&path, text).unwrap();
+        }
+        let follow = Follow::new(vec![path]).unwrap();
+        Self { folder, follow }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("a.log")
+    }
+
+    fn append(&self, text: &str) {
+        let mut file = OpenOptions::new().append(true).create(true).open(self.path()).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+
+    fn poll(&mut self) -> (Vec<String>, Vec<String>) {
+        let mut lines = Vec::new();
+        let said = self.follow.poll(|_, line| {
+            lines.push(String::from_utf8(line.unwrap_or(b"(too long)").to_vec()).unwrap());
+        });
+        let words =
+            said.iter().map(|sentence| sentence.rsplit("a.log: ").next().unwrap().to_owned());
+        (lines, words.collect())
+    }
+
+    fn lines(&mut self) -> Vec<String> {
+        let (lines, said) = self.poll();
+        assert_eq!(said, Vec::<String>::new());
+        lines
+    }
+}
+
+#[test]
+fn a_file_grows_and_a_torn_line_waits_for_its_end() {
+    let mut files = Files::new(Some("one\ntw"));
+    assert_eq!(files.lines(), ["one"]);
+    files.append("o\nthree");
+    assert_eq!(files.lines(), ["two"]);
+    assert_eq!(files.lines(), Vec::<String>::new());
+    files.append("\n\nfour\n");
+    assert_eq!(files.lines(), ["three", "", "four"]);
+}
+
+#[test]
+fn a_file_that_is_not_there_yet_is_waited_for() {
+    let mut files = Files::new(None);
+    assert_eq!(files.poll().1, ["is not there; it is waited for"]);
+    assert_eq!(files.lines(), Vec::<String>::new());
+    files.append("one\n");
+    assert_eq!(files.poll(), (vec!["one".to_owned()], vec!["is there now".to_owned()]));
+}
+
+#[test]
+fn a_rotated_file_is_read_to_its_end_and_the_new_one_from_its_begin() {
+    let mut files = Files::new(Some("one\n"));
+    files.lines();
+    fs::rename(files.path(), files.folder.path().join("a.log.1")).unwrap();
+    assert_eq!(files.poll().1, ["is gone; it is waited for"]);
+    let mut old =
+        OpenOptions::new().append(true).open(files.folder.path().join("a.log.1")).unwrap();
+    old.write_all(b"two\ntorn").unwrap();
+    files.append("three\n");
+    let (lines, said) = files.poll();
+    assert_eq!(lines, ["two", "torn", "three"]);
+    assert_eq!(said, ["was rotated; the new file is read from its begin", "is there now"]);
+    files.append("four\n");
+    assert_eq!(files.lines(), ["four"]);
+}
+
+#[test]
+fn a_file_that_is_cut_is_read_from_its_begin() {
+    let mut files = Files::new(Some("one\ntwo\ntor"));
+    files.lines();
+    fs::write(files.path(), "3\n").unwrap();
+    let (lines, said) = files.poll();
+    assert_eq!(lines, ["tor"]);
+    assert!(said[0].starts_with("was cut; "), "{said:?}");
+    assert_eq!(files.lines(), ["3"]);
+}
+
+#[test]
+fn a_file_that_vanishes_and_comes_back_goes_on() {
+    let mut files = Files::new(Some("one\n"));
+    files.lines();
+    fs::remove_file(files.path()).unwrap();
+    assert_eq!(files.poll().1, ["is gone; it is waited for"]);
+    assert_eq!(files.lines(), Vec::<String>::new());
+    files.append("two\n");
+    assert_eq!(files.poll().0, ["two"]);
+}
+
+#[test]
+fn of_a_large_file_its_end_is_read_from_a_whole_line_on() {
+    let line = "x".repeat(1022) + "\n";
+    let mut files = Files::new(Some(&(line.repeat(6 << 10) + "last\n")));
+    let (lines, said) = files.poll();
+    // 4 MiB less "last" and its line feed are 4,099 lines and a fragment.
+    assert_eq!(lines.len(), 4100);
+    assert_eq!((lines[0].len(), lines.last().unwrap().as_str()), (1022, "last"));
+    assert!(said[0].starts_with("is read from its byte "), "{said:?}");
+}
+
+#[test]
+fn what_does_not_grow_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, why) in [
+        (PathBuf::from("-"), "standard input"),
+        (PathBuf::from("x.log.gz"), "packed"),
+        (PathBuf::from("x.zst"), "packed"),
+        (folder.path().to_owned(), "directory"),
+    ] {
+        let error = Follow::new(vec![path]).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    }
+}

@@ -1,0 +1,233 @@
+//! `firstbyte watch`: files that grow while it runs, lines, JSON, and the screen of a real terminal.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, Receiver},
+    time::Duration,
+};
+
+use crate::support::{BINARY, firstbyte, run, signal, stderr, stdout, wait_until};
+
+fn call(id: u64, wall: u64) -> String {
+    format!(
+        "[weights][{id:016x}] client.send url=http://h/pause t={id}.000000 op=pause target=h:80\n\
+         [weights][{id:016x}] client.done wall_ms={wall}.0 rpc_ms=10.0 queue_ms={}.0 pool_ms={}.0 \
+         wait_ms=10.0 op=pause target=h:80\n",
+        wall - 10,
+        wall - 10
+    )
+}
+
+fn append(path: &Path, text: &str) {
+    let mut file = OpenOptions::new().append(true).create(true).open(path).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
+/// A running watch whose lines are read as they come, and whose notices go to a file.
+struct Watch {
+    child: Ended,
+    lines: Receiver<String>,
+    notices: PathBuf,
+}
+
+impl Watch {
+    fn start(path: &Path) -> Self {
+        let notices = path.with_extension("notices");
+        let mut command = firstbyte(&["watch", path.to_str().unwrap(), "--interval", "0.05"]);
+        command.stdout(Stdio::piped()).stderr(File::create(&notices).unwrap());
+        let mut child = command.spawn().unwrap();
+        let (tell, lines) = mpsc::channel();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            out.lines().map_while(Result::ok).try_for_each(|line| tell.send(line))
+        });
+        Self { child: Ended(child), lines, notices }
+    }
+
+    fn line(&self) -> String {
+        self.lines.recv_timeout(Duration::from_secs(20)).expect("a line")
+    }
+
+    /// Waits until the last notice is this.
+    fn says(&self, what: &str) {
+        wait_until(what, || {
+            let notices = fs::read_to_string(&self.notices).unwrap();
+            notices.lines().last().is_some_and(|last| last.contains(what))
+        });
+    }
+}
+
+/// A process that ends with the test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // It may have ended already.
+        _ = self.0.kill();
+        _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_call_is_a_line_through_growth_rotation_and_cuts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.log");
+    let mut watch = Watch::start(&path);
+    watch.says("a.log: is not there; it is waited for");
+    append(&path, &call(1, 30));
+    assert_eq!(
+        watch.line(),
+        "0000000000000001 op=pause target=h:80 wall_ms=30.0 rpc_ms=10.0 queue_ms=20.0 \
+         largest=pool largest_ms=20.0 done"
+    );
+    // In two pieces, the first without its line feed.
+    let text = call(2, 40);
+    append(&path, &text[..text.len() - 30]);
+    append(&path, &text[text.len() - 30..]);
+    assert!(watch.line().starts_with("0000000000000002 "));
+    fs::rename(&path, folder.path().join("a.log.1")).unwrap();
+    append(&path, &call(3, 50));
+    assert!(watch.line().starts_with("0000000000000003 "));
+    OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
+    watch.says("was cut");
+    append(&path, &call(4, 60));
+    assert!(watch.line().starts_with("0000000000000004 "));
+    fs::remove_file(&path).unwrap();
+    watch.says("is gone");
+    // An end whose interval has not passed is told as well.
+    append(&path, &call(5, 70));
+    watch.says("is there now");
+    assert!(signal("TERM", watch.child.0.id()));
+    assert!(watch.line().starts_with("0000000000000005 "));
+    assert_eq!(watch.child.0.wait().unwrap().code(), Some(130));
+    assert!(watch.lines.recv().is_err(), "a line too many");
+}
+
+#[test]
+fn json_is_one_object_a_call_and_what_is_unknown_is_null() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.log");
+    append(&path, &call(1, 30));
+    append(&path, "[weights][00000000000000aa] client.fail wall_ms=9.0 error=timeout phase=wait\n");
+    let args = ["watch", path.to_str().unwrap(), "--json", "--for", "0.2", "--interval", "60"];
+    let output = run(&args);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let told: Vec<serde_json::Value> =
+        stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(told.len(), 2);
+    assert_eq!((&told[0]["wall"], &told[0]["ok"]), (&30.0.into(), &true.into()));
+    assert_eq!(told[0]["parts"], serde_json::json!({"pool": 20.0, "rpc": 10.0}));
+    assert_eq!((&told[1]["rpc"], &told[1]["ok"]), (&serde_json::Value::Null, &false.into()));
+}
+
+#[test]
+fn hostile_text_and_a_reader_that_left_do_no_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.log");
+    append(&path, "[weights][00000000000000aa] client.done wall_ms=9.0 op=a%1b[2J%0ab\n");
+    let output = run(&["watch", path.to_str().unwrap(), "--for", "0.1"]);
+    let out = stdout(&output);
+    assert!(out.contains("wall_ms=9.0") && !out.contains('\x1b'), "{out}");
+    assert_eq!(out.lines().count(), 1);
+    // `head -1` ends before watch does, which ends with the next call.
+    append(&path, &call(1, 30));
+    let shell = format!("{BINARY} watch {} --interval 0.05 | head -1", path.display());
+    let mut child = Command::new("sh").args(["-c", &shell]).stdout(Stdio::null()).spawn().unwrap();
+    let mut number = 2;
+    wait_until("watch to end", || {
+        append(&path, &call(number, 30));
+        number += 1;
+        child.try_wait().unwrap().is_some()
+    });
+}
+
+#[test]
+fn what_does_not_grow_is_wrong_usage() {
+    for (log, why) in [
+        ("-", "standard input"),
+        ("x.log.gz", "packed"),
+        ("/", "directory"),
+        ("/dev/null", "no file"),
+    ] {
+        let output = run(&["watch", log]);
+        assert_eq!(output.status.code(), Some(2), "{log}");
+        assert!(stderr(&output).contains(why), "{}", stderr(&output));
+    }
+    assert_eq!(run(&["watch", "x.log", "--model", "tiny"]).status.code(), Some(2));
+}
+
+/// Runs it in a terminal of `script` until `end`; returns everything that it wrote there.
+#[cfg(target_os = "linux")]
+fn in_a_terminal(path: &Path, typed: &str, end: impl FnOnce(&str)) -> String {
+    let screen: PathBuf = path.with_extension("screen");
+    let shell = format!(
+        "stty cols 110 rows 40; stty -a >{0}.before; \
+         sh -c 'echo pid=$$; exec {BINARY} watch {0} --interval 0.1'; echo code=$?; stty -a >{0}.after",
+        path.display()
+    );
+    // Of the run before.
+    _ = fs::remove_file(&screen);
+    let mut script = Command::new("script");
+    script.args(["-qfec", &shell, screen.to_str().unwrap()]).env("NO_COLOR", "1");
+    script.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut script = Ended(script.spawn().unwrap());
+    let written = || fs::read_to_string(&screen).unwrap_or_default();
+    wait_until("the screen", || written().contains("▒▒▒▒▒▒"));
+    script.0.stdin.as_mut().unwrap().write_all(typed.as_bytes()).unwrap();
+    end(&written());
+    wait_until("its end", || script.0.try_wait().unwrap().is_some());
+    let stty = |when: &str| fs::read_to_string(format!("{}.{when}", path.display())).unwrap();
+    assert_eq!(stty("before"), stty("after"), "the terminal is not as it was");
+    written()
+}
+
+/// What it wrote after it went to the other screen, and what it wrote after it came back.
+#[cfg(target_os = "linux")]
+fn parted(screen: &str) -> (&str, &str) {
+    let (_, there) = screen.split_once("\x1b[?1049h").expect(screen);
+    let (there, after) = there.split_once("\x1b[?1049l").expect(screen);
+    assert!(there.contains("\x1b[?25h") && there.contains("\x1b[?7h"), "{there}");
+    (there, after)
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_screen_shows_what_is_going_on_and_is_restored() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.log");
+    let open =
+        "[weights][00000000000000bb] client.send url=http://h/x t=9.5 op=resume target=h:80\n";
+    append(&path, &(call(1, 2000) + open));
+    for (typed, code) in [("q", "code=0"), ("\u{3}", "code=130")] {
+        let screen = in_a_terminal(&path, typed, |_| {});
+        let (there, after) = parted(&screen);
+        assert!(after.contains(code), "{after}");
+        for what in [
+            "3 lines = 3 parsed + 0 skipped",
+            "CRITICAL client-pool (1 more): The client",
+            "in progress: 1",
+            "  00000000000000bb         >0.0 ms  resume on h:80",
+            "0000000000000001      2000.0    1990.0      10.0  pause h:80",
+            "▒▒▒▒▒▒",
+        ] {
+            assert!(there.contains(what), "{what}: {there}");
+        }
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_screen_is_restored_when_it_is_terminated() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.log");
+    append(&path, &call(1, 2000));
+    let screen = in_a_terminal(&path, "", |screen| {
+        let mut after = screen.split("pid=").filter_map(|rest| rest.split_whitespace().next());
+        let pid = after.find_map(|word| word.parse().ok()).unwrap();
+        assert!(signal("TERM", pid));
+    });
+    assert!(parted(&screen).1.contains("code=130"), "{screen}");
+}
