@@ -169,9 +169,13 @@ fn change(sorted: &[f64], n: usize, m: usize, margin: f64) -> Change {
     if low > 0.0 {
         return Change::Worse;
     }
-    // The width of an interval goes with the root of the number of values.
+    // It is settled once the interval ends before 0, or its narrower one before the margin, if the shift stays where it
+    // is; the width of an interval goes with the root of the number of values.
     let n = fewest as f64;
-    let needed = n * ((high - low) / (2.0 * margin)).powi(2);
+    let shift = middle(sorted);
+    let reach = (high - shift).max(shift - low);
+    let enough = shift.abs().max((margin - shift.abs()) * Z95 / Z90);
+    let needed = n * (reach / enough).powi(2);
     Change::Undecided { more: (needed - n).ceil().max(1.0) as usize }
 }
 

@@ -29,6 +29,14 @@ pub fn notices(log: &Log) -> Vec<String> {
             log.timeline().over_limit()
         ));
     }
+    let halves = log.calls().filter_map(|call| call.client);
+    let impossible = halves.filter(|half| half.is_impossible()).count();
+    if impossible > 0 {
+        notices.push(format!(
+            "calls whose line tells a part that is longer than its wall: {impossible}. Their numbers are used as they stand; \
+             look at who measures rpc."
+        ));
+    }
     notices.extend(offsets(log).iter().map(|offset| apart(log, offset)));
     notices
 }
@@ -49,4 +57,18 @@ fn apart(log: &Log, offset: &Offset) -> String {
         offset.calls,
         if is_empty { " That cannot be: a clock was set, or there are more than two." } else { "" },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_that_is_longer_than_the_whole_is_told() {
+        let told = |line: &str| notices(&Log::from_bytes(line.as_bytes())).len();
+        assert_eq!(told("[weights][aa] client.done wall_ms=5.0 rpc_ms=50.0\n"), 1);
+        assert_eq!(told("[weights][aa] client.done wall_ms=5.0 rpc_ms=1.0 pool_ms=9.0\n"), 1);
+        // Each is rounded alone.
+        assert_eq!(told("[weights][aa] client.done wall_ms=5.0 rpc_ms=5.1 queue_ms=0.0\n"), 0);
+    }
 }

@@ -169,6 +169,15 @@ impl ClientHalf {
         self.resume.get()
     }
 
+    /// Whether it tells a part that is longer than the whole, rounding aside: then its numbers are somebody's mistake.
+    #[must_use]
+    pub fn is_impossible(&self) -> bool {
+        let Some(wall) = self.wall() else { return false };
+        let is_longer = |part: Option<Micros>| part.is_some_and(|part| part.0 > wall.0 + 100);
+        let parts = self.parts.iter().flat_map(|parts| parts.iter());
+        [self.rpc, self.queue].iter().chain(parts).any(|part| is_longer(part.get()))
+    }
+
     /// How long a phase took.
     #[must_use]
     pub fn phase(&self, phase: Phase) -> Option<Micros> {

@@ -9,6 +9,9 @@ use crate::entry::Word;
 /// The most different words that are kept; further ones are one word, `(other)`.
 const MOST: usize = u16::MAX as usize - 1;
 
+/// A longer word is cut: nobody reads it, and they are many.
+const LONGEST: usize = 256;
+
 /// So many of the latest words are found sooner.
 const RECENT: usize = 8;
 
@@ -69,6 +72,15 @@ impl Names {
     }
 
     pub(super) fn intern(&mut self, word: &str) -> Name {
+        if word.len() > LONGEST {
+            // Words that differ stay different as far as their beginnings and lengths do.
+            let end = (0..=LONGEST).rev().find(|at| word.is_char_boundary(*at)).unwrap_or(0);
+            return self.keep(&format!("{}... ({} bytes)", &word[..end], word.len()));
+        }
+        self.keep(word)
+    }
+
+    fn keep(&mut self, word: &str) -> Name {
         if let Some(name) = self.places.get(word) {
             return *name;
         }
@@ -97,7 +109,7 @@ fn find(recent: &Recent, word: Word<'_>) -> Option<Name> {
 }
 
 fn remember(recent: &mut Recent, word: Word<'_>, name: Name) {
-    if let Some(bytes) = word.plain() {
+    if let Some(bytes) = word.plain().filter(|bytes| bytes.len() <= LONGEST) {
         recent[bytes.len() % RECENT] = (bytes.into(), name);
     }
 }
@@ -106,4 +118,28 @@ fn path_of(url: &str) -> &str {
     let rest = url.split_once(':').and_then(|(_, rest)| rest.strip_prefix("//")).unwrap_or(url);
     let path = rest.find('/').map_or("/", |slash| &rest[slash..]);
     path.split(['?', '#']).next().unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        Log,
+        measure::{GroupBy, Stats, Window},
+    };
+
+    #[test]
+    fn a_long_word_is_cut_and_says_so() {
+        let lines: String = ["a", "b"]
+            .iter()
+            .map(|letter| {
+                let op = letter.repeat(100_000);
+                format!("[weights][{letter}] client.done wall_ms=1.0 op={op}\n")
+            })
+            .collect();
+        let log = Log::from_bytes(lines.as_bytes());
+        let stats = Stats::of(&log, GroupBy::Op, Window::default());
+        let names: Vec<_> = stats.groups.iter().map(|group| group.name.as_str()).collect();
+        assert!(names.len() == 2 && names.iter().all(|name| name.ends_with("... (100000 bytes)")));
+        assert!(names.iter().all(|name| name.len() < 300));
+    }
 }
