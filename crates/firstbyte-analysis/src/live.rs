@@ -120,7 +120,7 @@ impl Live {
     /// The lines that are kept, joined.
     #[must_use]
     pub fn log(&self) -> Log {
-        self.kept.log(None)
+        self.kept.log()
     }
 
     /// The calls of these traces that have ended and were not told before.
@@ -128,9 +128,9 @@ impl Live {
         if ids.is_empty() {
             return Vec::new();
         }
-        let log = self.kept.log(Some(ids));
+        let log = self.kept.log_of(ids);
         let mut told = Vec::new();
-        for call in log.calls().filter(|call| ids.contains(&call.id())) {
+        for call in log.calls() {
             let ended = call.client.filter(|half| half.end != ClientEnd::Open);
             if ended.is_some_and(|half| self.kept.is_news(&call.id(), Key::of(&call, half))) {
                 told.push(Finished::of(&call));

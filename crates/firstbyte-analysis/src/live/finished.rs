@@ -39,7 +39,7 @@ pub struct Finished {
 }
 
 /// What tells an attempt from the others of its trace, once it has ended.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     sent_at: Option<Timestamp>,
     wall: Option<Micros>,

@@ -1,6 +1,6 @@
 //! The lines of the last traces, and of what happens beside the calls.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::finished::Key;
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
 
 /// The most bytes of lines that are kept.
 const MOST_BYTES: usize = 32 << 20;
-/// The most lines of one trace: an update of hundreds of servers has fewer.
+/// With so many lines a trace is full, and begins anew: an update of hundreds of servers has fewer.
 const MOST_OF_A_TRACE: usize = 4000;
 /// For each trace, so many lines beside the calls.
 const BESIDE: usize = 4;
@@ -28,6 +28,8 @@ pub(super) struct Kept {
     traces: HashMap<String, Trace>,
     /// Traces by their last line.
     by_age: BTreeMap<u64, String>,
+    /// A trace with too many lines.
+    full: Option<String>,
     beside: VecDeque<u64>,
     starts: Vec<VecDeque<u64>>,
     /// How many traces are no longer kept.
@@ -37,18 +39,16 @@ pub(super) struct Kept {
 #[derive(Debug)]
 struct Line {
     source: usize,
-    /// `None` if it is of no call.
-    id: Option<String>,
     text: Box<[u8]>,
 }
 
 #[derive(Debug, Default)]
 struct Trace {
-    lines: VecDeque<u64>,
+    lines: Vec<u64>,
     last: u64,
     /// The last `client.waiting`.
     waiting: Option<u64>,
-    told: Vec<Key>,
+    told: HashSet<Key>,
 }
 
 impl Kept {
@@ -62,6 +62,7 @@ impl Kept {
             next: 0,
             traces: HashMap::new(),
             by_age: BTreeMap::new(),
+            full: None,
             beside: VecDeque::new(),
             forgotten: 0,
         }
@@ -73,21 +74,22 @@ impl Kept {
     }
 
     pub(super) fn call(&mut self, id: &str, source: usize, text: &[u8], is_waiting: bool) {
-        let place = self.add(source, Some(id.to_owned()), text);
+        let place = self.add(source, text);
         let trace = self.traces.entry(id.to_owned()).or_default();
         self.by_age.remove(&trace.last);
         self.by_age.insert(place, id.to_owned());
         trace.last = place;
-        trace.lines.push_back(place);
+        trace.lines.push(place);
         if is_waiting {
             trace.waiting = Some(place);
         }
-        let over = if trace.lines.len() > MOST_OF_A_TRACE { trace.lines.pop_front() } else { None };
-        self.remove(over);
+        if trace.lines.len() >= MOST_OF_A_TRACE {
+            self.full = Some(id.to_owned());
+        }
     }
 
     pub(super) fn beside(&mut self, source: usize, text: &[u8], is_start: bool) {
-        let place = self.add(source, None, text);
+        let place = self.add(source, text);
         let (ring, most) = match is_start {
             true => (&mut self.starts[source], STARTS),
             false => (&mut self.beside, self.most.saturating_mul(BESIDE)),
@@ -101,10 +103,12 @@ impl Kept {
         }
     }
 
-    /// The trace that has been silent for longest, if there is more than is kept.
-    pub(super) fn over_limit(&self) -> Option<String> {
+    /// A trace that cannot be kept: one with too many lines, or else the one that has been silent for longest, if
+    /// there is more than is kept.
+    pub(super) fn over_limit(&mut self) -> Option<String> {
         let is_over = self.traces.len() > self.most || self.bytes > MOST_BYTES;
-        self.by_age.first_key_value().filter(|_| is_over).map(|(_, id)| id.clone())
+        let oldest = || self.by_age.first_key_value().filter(|_| is_over).map(|(_, id)| id.clone());
+        self.full.take().or_else(oldest)
     }
 
     pub(super) fn forget(&mut self, id: &str) {
@@ -117,11 +121,7 @@ impl Kept {
     /// Whether this attempt of a trace has not been told; from now on it has.
     pub(super) fn is_news(&mut self, id: &str, key: Key) -> bool {
         let Some(trace) = self.traces.get_mut(id) else { return true };
-        let is_news = !trace.told.contains(&key);
-        if is_news {
-            trace.told.push(key);
-        }
-        is_news
+        trace.told.insert(key)
     }
 
     /// The last `client.waiting` of a trace.
@@ -130,25 +130,34 @@ impl Kept {
         self.lines.get(&place).map(|line| &*line.text)
     }
 
-    /// The lines joined: all, or those of these traces and of no trace.
-    pub(super) fn log(&self, ids: Option<&BTreeSet<String>>) -> Log {
+    /// All lines, joined.
+    pub(super) fn log(&self) -> Log {
+        self.joined(self.lines.values())
+    }
+
+    /// The lines of these traces alone, joined: takes time in proportion to them, whatever else is kept.
+    pub(super) fn log_of(&self, ids: &BTreeSet<String>) -> Log {
+        let traces = ids.iter().filter_map(|id| self.traces.get(id));
+        let mut places: Vec<u64> = traces.flat_map(|trace| &trace.lines).copied().collect();
+        places.sort_unstable();
+        self.joined(places.iter().filter_map(|place| self.lines.get(place)))
+    }
+
+    fn joined<'a>(&self, lines: impl Iterator<Item = &'a Line>) -> Log {
         let mut builder = Builder::new(&Options::default());
         for name in &self.sources {
             builder.source(name.clone());
         }
-        for line in self.lines.values() {
-            let is_wanted = ids.zip(line.id.as_ref()).is_none_or(|(ids, id)| ids.contains(id));
-            if is_wanted {
-                take_line(&line.text, line.source as u32, &mut builder);
-            }
+        for line in lines {
+            take_line(&line.text, line.source as u32, &mut builder);
         }
         builder.finish()
     }
 
-    fn add(&mut self, source: usize, id: Option<String>, text: &[u8]) -> u64 {
+    fn add(&mut self, source: usize, text: &[u8]) -> u64 {
         self.next += 1;
         self.bytes += text.len();
-        self.lines.insert(self.next, Line { source, id, text: text.into() });
+        self.lines.insert(self.next, Line { source, text: text.into() });
         self.next
     }
 

@@ -79,9 +79,22 @@ fn memory_is_bounded_by_bytes_too() {
         live.take(0, Some(format!("[step] done step={n} dur_ms=5.0 {long}").as_bytes()));
     }
     assert!(live.kept.bytes() <= 33 << 20, "{}", live.kept.bytes());
-    let lines: Vec<_> = (0..9000).map(|n| send(5, f64::from(n))).collect();
-    lines.iter().for_each(|line| live.take(0, Some(line.as_bytes())));
-    assert_eq!(live.kept.lines_of("0000000000000005"), 4000);
+}
+
+#[test]
+fn an_id_that_is_used_without_end_begins_anew_and_no_call_is_lost_or_told_twice() {
+    let mut live = live(10, &[]);
+    let mut told = 0;
+    for n in 0..9000 {
+        live.take(0, Some(send(5, f64::from(n)).as_bytes()));
+        live.take(0, Some(done(5, 10 + n as u64).as_bytes()));
+        if n % 700 == 0 {
+            told += live.finished().len();
+        }
+    }
+    told += live.finished().len() + live.finished().len();
+    assert_eq!((told, view(&live).traces), (9000, (1, 4)));
+    assert_eq!(live.kept.lines_of("0000000000000005"), 2000);
 }
 
 #[test]
