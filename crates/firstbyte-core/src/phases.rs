@@ -272,6 +272,8 @@ impl Split {
         // What was too much of the half, as far as it can have been spent in `send`.
         let early = half.checked_sub(wait).unwrap_or_default();
         let spare = split.handler.or_else(|| told.checked_sub(rpc)).unwrap_or_default();
+        // A handler may be told that is longer than the total it is in.
+        let spare = spare.min(told);
         let fits = early <= spare && phases.get(Phase::Send).is_some_and(|send| early <= send);
         let early = if fits { early } else { Micros(0) };
         split.handler = split.handler.map(|handler| handler - early);

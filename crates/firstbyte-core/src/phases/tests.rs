@@ -136,6 +136,20 @@ fn phases_never_go_back() {
     assert_eq!(phases.wall(), Micros(1000));
 }
 
+#[test]
+fn a_handler_that_is_longer_than_its_total_contradicts_it() {
+    let at = |micros: u64| Timestamp::from_nanos(micros * 1000);
+    let mut timer = PhaseTimer::start(at(0));
+    timer.enter(Phase::Send, at(0));
+    timer.enter(Phase::Wait, at(500));
+    let phases = timer.finish(at(1500));
+    // The kernel alone is 2 us longer than the wait.
+    let timing = ServerTiming::new(Some(Micros(1002)), Some(Micros(100)), None, Some(Micros(0)));
+    let split = Split::new(phases, timing, ReportedRpc::Missing);
+    assert!(split.flags.server_exceeds_wait);
+    assert_eq!((split.kernel, split.unattributed), (None, Some(Micros(1000))));
+}
+
 proptest! {
     #[test]
     fn the_parts_add_up_exactly(
