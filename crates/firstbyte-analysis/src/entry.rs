@@ -7,7 +7,7 @@ mod record;
 use std::borrow::Cow;
 
 use firstbyte_core::{
-    Micros, Parsed, ParsedValue, Tag, Timestamp, field,
+    Micros, Parsed, ParsedValue, Skipped, Tag, Timestamp, field, json,
     schema::{Count, Field, FieldId, MAX_FIELDS, Millis, RECORDS, Real, Record, Text, Unit, Unix},
     text,
 };
@@ -92,6 +92,12 @@ const MOST_WORDS: usize = {
     }
     most
 };
+
+/// What the tolerant reader of the core finds in a line of either form.
+pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, Skipped> {
+    let is_json = line.trim_ascii_start().first() == Some(&b'{');
+    if is_json { json::parse(line) } else { text::parse(line) }
+}
 
 impl<'a> Entry<'a> {
     pub(crate) fn new() -> Self {

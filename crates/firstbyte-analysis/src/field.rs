@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 
 use firstbyte_core::{
-    Micros, Tag, json,
+    Micros, Tag,
     schema::{FieldId, Record, Unit},
-    text,
 };
 use memchr::memmem::Finder;
 
 use crate::{
-    entry::{Candidate, Entry, candidate, quick},
+    entry::{Candidate, Entry, candidate, parse, quick},
     ingest::{IngestError, each_block},
     measure::{self, Amounts, Summary},
 };
@@ -54,10 +53,7 @@ pub enum Values {
 
 /// A field that can be summarised.
 #[derive(Clone, Copy, Debug)]
-pub struct Numeric {
-    field: FieldId,
-    unit: Unit,
-}
+pub struct Numeric(FieldId);
 
 impl Numeric {
     /// The field with this key, if it is a duration, a count or a real number.
@@ -65,13 +61,13 @@ impl Numeric {
     pub fn from_key(key: &str) -> Option<Self> {
         let field = FieldId::from_key(key)?;
         let unit = field.info().unit;
-        matches!(unit, Unit::Millis | Unit::Count | Unit::Real).then_some(Self { field, unit })
+        matches!(unit, Unit::Millis | Unit::Count | Unit::Real).then_some(Self(field))
     }
 
     /// Its key, such as `queue_ms`.
     #[must_use]
     pub fn key(self) -> &'static str {
-        self.field.info().key
+        self.0.info().key
     }
 }
 
@@ -119,7 +115,7 @@ struct Reader {
 
 impl Reader {
     fn new(field: Numeric) -> Self {
-        let (key, json_key) = (field.field.info().key, field.field.info().json_key);
+        let (key, json_key) = (field.key(), field.0.info().json_key);
         let same = key.bytes().zip(json_key.bytes()).take_while(|(a, b)| a == b).count();
         Self {
             field,
@@ -153,9 +149,7 @@ impl Reader {
         }
         let end = memchr::memchr(b'\n', &lines[key..]).map_or(lines.len(), |end| key + end);
         let line = &lines[..end];
-        let is_json = line.trim_ascii_start().first() == Some(&b'{');
-        let parsed = if is_json { json::parse(line) } else { text::parse(line) };
-        match parsed.as_ref().ok().and_then(Entry::of) {
+        match parse(line).as_ref().ok().and_then(Entry::of) {
             Some(entry) => self.add(&entry),
             None => self.others += 1,
         }
@@ -163,7 +157,7 @@ impl Reader {
     }
 
     fn add(&mut self, entry: &Entry<'_>) {
-        let Some(value) = entry.value(self.field.field) else {
+        let Some(value) = entry.value(self.field.0) else {
             self.others += 1;
             return;
         };
@@ -178,7 +172,7 @@ impl Reader {
     fn finish(self) -> FieldStats {
         let rows = self.rows.into_iter().filter_map(|row| {
             let values = row.values.into_iter();
-            let values = match self.field.unit {
+            let values = match self.field.0.info().unit {
                 Unit::Millis => Values::Millis(Summary::of(values.map(Micros).collect())?),
                 Unit::Count => {
                     let counts = values.map(|count| count.cast_signed() as f64);

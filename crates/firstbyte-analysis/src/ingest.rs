@@ -13,7 +13,7 @@ use std::{
     thread,
 };
 
-use firstbyte_core::{Skipped, json, text};
+use firstbyte_core::Skipped;
 
 use self::{
     lines::Blocks,
@@ -25,7 +25,7 @@ pub use self::{
 };
 use crate::{
     correlate::{Builder, Log},
-    entry::{Entry, quick, quick_json},
+    entry::{Entry, parse, quick, quick_json},
 };
 
 /// What to read, and how much of it to keep.
@@ -187,9 +187,7 @@ impl Builder {
 
 /// Takes a line that is not what firstbyte writes by itself.
 pub(crate) fn take_line(line: &[u8], source: u32, builder: &mut Builder) {
-    let is_json = line.trim_ascii_start().first() == Some(&b'{');
-    let parsed = if is_json { json::parse(line) } else { text::parse(line) };
-    match parsed {
+    match parse(line) {
         Ok(parsed) => match Entry::of(&parsed) {
             Some(entry) => builder.take(&entry, source),
             None => builder.tally.unknown(),

@@ -76,7 +76,7 @@ impl Live {
     pub fn take(&mut self, source: usize, line: Option<&[u8]>) {
         let Some(line) = line else { return self.tally.skip(Reason::TooLong) };
         let log = Log::of_line(line);
-        self.tally.add(log.tally());
+        self.tally += *log.tally();
         let Some(call) = log.calls().next() else {
             let is_start = log.sources()[0].boot.is_some();
             if log.tally().parsed > log.tally().unknown {

@@ -29,7 +29,7 @@ pub use self::{
     json::json,
     markdown::markdown,
     slowest::SlowCall,
-    text::{cut_name, cut_sentence, visible},
+    text::{cut_name, cut_sentence, is_unseen, visible},
     updates::{Piece, SlowUpdate, UpdateRow, Updates},
     verdict::Verdict,
 };

@@ -5,7 +5,10 @@ use std::{
     io::{self, IsTerminal},
 };
 
-use firstbyte_analysis::waterfall::{Row, Side};
+use firstbyte_analysis::{
+    report::is_unseen,
+    waterfall::{Row, Side},
+};
 use firstbyte_core::Micros;
 
 /// How it may look.
@@ -69,12 +72,7 @@ pub(crate) fn painted(piece: &str, side: Side, style: &Style) -> String {
 
 /// Text of a log as one can show it: nothing that a terminal could take for a command.
 pub(crate) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() || is_unseen(c) { '\u{fffd}' } else { c }).collect()
-}
-
-/// Breaks a line, or turns the direction of writing, so that what one sees is not what is there.
-fn is_unseen(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    text.chars().map(|c| if is_unseen(c) { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -81,15 +81,6 @@ impl Tally {
         self.skipped[reason as usize] += 1;
     }
 
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.parsed += other.parsed;
-        self.unknown += other.unknown;
-        self.misfits += other.misfits;
-        for (mine, other) in self.skipped.iter_mut().zip(other.skipped) {
-            *mine += other;
-        }
-    }
-
     pub(super) fn unknown(&mut self) {
         self.parsed += 1;
         self.unknown += 1;

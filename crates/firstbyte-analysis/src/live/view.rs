@@ -2,12 +2,13 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use firstbyte_core::{Micros, Timestamp, json, text};
+use firstbyte_core::{Micros, Timestamp};
 
 use super::{Finished, Live};
 use crate::{
     correlate::{Call, ClientEnd, Log},
     diagnose::{Finding, Rules, Thresholds, diagnose},
+    entry::parse,
     measure::{Metric, Summary},
 };
 
@@ -106,8 +107,7 @@ impl Live {
         let by_clock = latest[half.source as usize].filter(|now| *now >= sent_at);
         let by_clock = by_clock.map(|now| now.since(sent_at).into());
         let waiting = self.kept.waiting(&call.id()).and_then(|line| {
-            let is_json = line.trim_ascii_start().first() == Some(&b'{');
-            let line = if is_json { json::parse(line) } else { text::parse(line) }.ok()?;
+            let line = parse(line).ok()?;
             // Of a trace of several calls it may be another's.
             let is_other = line.text("target").zip(call.target()).is_some_and(|(a, b)| a != b);
             (!is_other).then(|| (line.micros("elapsed_ms"), line.text("state").map(str::to_owned)))

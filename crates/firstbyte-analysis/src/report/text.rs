@@ -51,7 +51,9 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
-fn is_unseen(c: char) -> bool {
+/// Whether a character controls, turns the direction of writing, has no width or is none.
+#[must_use]
+pub fn is_unseen(c: char) -> bool {
     let code = c as u32;
     c.is_control()
         || matches!(

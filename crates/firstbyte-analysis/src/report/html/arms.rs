@@ -51,18 +51,23 @@ pub(super) fn class(part: &str) -> String {
     format!("part p-{part}")
 }
 
+/// Begins the row of an arm: its name, how many calls, their mean wall.
+fn open_row(place: usize, arm: &Arm, page: &mut Page) {
+    page.open("tr", &[("data-arm", &place)]);
+    page.ours("<th scope=\"row\">");
+    page.name(arm.name());
+    page.ours("</th>");
+    page.element("td", &[("class", &"n")], arm.n);
+    page.element("td", &[("class", &"n")], captions::real(arm.wall_ms()));
+}
+
 fn bars(arms: &[Arm], kind: &str, page: &mut Page) {
     let axis = Axis::linear(arms.iter().map(Arm::parts_ms).fold(0.0, f64::max));
     page.ours("<table class=\"bars\"><thead><tr>");
     page.element("th", &[("scope", &"col")], kind);
     page.ours("<th scope=\"col\" class=\"n\">n</th><th scope=\"col\" class=\"n\">wall ms</th><th scope=\"col\" class=\"bar\">mean, ms</th></tr></thead><tbody>");
     for (place, arm) in arms.iter().enumerate() {
-        page.open("tr", &[("data-arm", &place)]);
-        page.ours("<th scope=\"row\">");
-        page.name(arm.name());
-        page.ours("</th>");
-        page.element("td", &[("class", &"n")], arm.n);
-        page.element("td", &[("class", &"n")], captions::real(arm.wall_ms()));
+        open_row(place, arm, page);
         page.ours("<td class=\"bar\">");
         bar(arm, axis.place(arm.parts_ms()), 22, page);
         bar(arm, 1.0, 6, page);
@@ -145,12 +150,7 @@ fn numbers(report: &Report, kind: &str, page: &mut Page) {
     }
     page.ours("</tr></thead><tbody>");
     for (place, arm) in report.arms.list.iter().enumerate() {
-        page.open("tr", &[("data-arm", &place)]);
-        page.ours("<th scope=\"row\">");
-        page.name(arm.name());
-        page.ours("</th>");
-        page.element("td", &[("class", &"n")], arm.n);
-        page.element("td", &[("class", &"n")], captions::real(arm.wall_ms()));
+        open_row(place, arm, page);
         for part in &parts {
             let found = arm.parts.iter().find(|other| other.name == part.name);
             page.element("td", &[("class", &"n")], captions::real(found.map(|part| part.mean_ms)));
