@@ -164,14 +164,16 @@ fn what_does_not_grow_is_wrong_usage() {
 fn in_a_terminal(path: &Path, typed: &str, end: impl FnOnce(&str)) -> String {
     let screen: PathBuf = path.with_extension("screen");
     let shell = format!(
-        "stty cols 110 rows 40; stty -a >{0}.before; \
+        "trap : INT; stty cols 110 rows 40; stty -a >{0}.before; \
          sh -c 'echo pid=$$; exec {BINARY} watch {0} --interval 0.1'; echo code=$?; stty -a >{0}.after",
         path.display()
     );
     // Of the run before.
     _ = fs::remove_file(&screen);
     let mut script = Command::new("script");
-    script.args(["-qfec", &shell, screen.to_str().unwrap()]).env("NO_COLOR", "1");
+    script
+        .args(["-qfec", &shell, screen.to_str().unwrap()])
+        .envs([("NO_COLOR", "1"), ("SHELL", "/bin/sh")]);
     script.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut script = Ended(script.spawn().unwrap());
     let written = || fs::read_to_string(&screen).unwrap_or_default();
