@@ -26,6 +26,8 @@ class Tally(TypedDict):
     unknown: int
     #: Of the parsed ones: lines with a value that is none, such as `NaN`.
     misfits: int
+    #: Lines without a line feed, at the end of a file: their last word is not taken.
+    torn: int
     skipped: int
     #: How many were skipped, by reason.
     reasons: dict[str, int]

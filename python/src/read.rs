@@ -95,6 +95,7 @@ impl NativeLog {
         counts.set_item("parsed", tally.parsed)?;
         counts.set_item("unknown", tally.unknown)?;
         counts.set_item("misfits", tally.misfits)?;
+        counts.set_item("torn", tally.torn)?;
         counts.set_item("skipped", tally.skipped())?;
         let reasons = PyDict::new(py);
         for reason in Reason::ALL {

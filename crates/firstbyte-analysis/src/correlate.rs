@@ -6,6 +6,7 @@ mod clocks;
 mod generation;
 mod half;
 mod join;
+mod mend;
 mod names;
 mod pairing;
 mod timeline;

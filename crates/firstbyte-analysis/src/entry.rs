@@ -95,8 +95,12 @@ const MOST_WORDS: usize = {
 
 /// What the tolerant reader of the core finds in a line of either form.
 pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, Skipped> {
-    let is_json = line.trim_ascii_start().first() == Some(&b'{');
-    if is_json { json::parse(line) } else { text::parse(line) }
+    if is_json(line) { json::parse(line) } else { text::parse(line) }
+}
+
+/// Whether a line is an object of JSON, or the beginning of one.
+pub(crate) fn is_json(line: &[u8]) -> bool {
+    line.trim_ascii_start().first() == Some(&b'{')
 }
 
 impl<'a> Entry<'a> {

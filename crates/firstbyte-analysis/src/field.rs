@@ -10,7 +10,7 @@ use memchr::memmem::Finder;
 
 use crate::{
     entry::{Candidate, Entry, candidate, parse, quick},
-    ingest::{IngestError, each_block},
+    ingest::{IngestError, each_block, inputs, whole_words},
     measure::{self, Amounts, Summary},
 };
 
@@ -27,6 +27,8 @@ pub struct FieldStats {
     pub others: u64,
     /// The records, those of weight updates apart from other calls.
     pub rows: Vec<FieldRow>,
+    /// Files that could not be read to their ends, and why.
+    pub broken: Vec<String>,
 }
 
 /// One record.
@@ -96,11 +98,12 @@ impl FieldStats {
     /// [`IngestError`] with the path of a file that cannot be read.
     pub fn read(paths: &[PathBuf], field: Numeric) -> Result<Self, IngestError> {
         let mut reader = Reader::new(field);
-        each_block(paths, |block, too_long| {
-            reader.lines += too_long;
-            reader.take(block);
+        let broken = each_block(&inputs(paths)?, |_, block| {
+            reader.lines += block.too_long;
+            reader.take(block.lines());
+            block.into_buffer()
         })?;
-        Ok(reader.finish())
+        Ok(FieldStats { broken, ..reader.finish() })
     }
 }
 
@@ -148,7 +151,7 @@ impl Reader {
             return at + length;
         }
         let end = memchr::memchr(b'\n', &lines[key..]).map_or(lines.len(), |end| key + end);
-        let line = &lines[..end];
+        let line = if end < lines.len() { &lines[..end] } else { whole_words(lines) };
         match parse(line).as_ref().ok().and_then(Entry::of) {
             Some(entry) => self.add(&entry),
             None => self.others += 1,
@@ -185,7 +188,8 @@ impl Reader {
             };
             Some(FieldRow { record: row.record, is_admin: row.is_admin, values })
         });
-        FieldStats { lines: self.lines, others: self.others, rows: rows.collect() }
+        let (lines, others) = (self.lines, self.others);
+        FieldStats { lines, others, rows: rows.collect(), broken: Vec::new() }
     }
 }
 
@@ -200,6 +204,10 @@ fn unit_of(key: &str) -> measure::Unit {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
+    use flate2::{Compression, write::GzEncoder};
+
     use super::*;
 
     fn stats(key: &str, lines: &str) -> FieldStats {
@@ -232,6 +240,21 @@ mod tests {
             })
             .collect();
         assert_eq!(told, [(false, 3, 3.0), (true, 1, 7.0)]);
+    }
+
+    #[test]
+    fn what_is_cut_short_counts_as_far_as_it_goes() {
+        let line = "[weights][00f067aa0ba902b7] client.done wall_ms=2.0 rpc_ms=1.0 queue_ms=17.0";
+        let torn = stats("queue_ms", line);
+        assert_eq!((torn.others, torn.rows.len()), (1, 0), "its last word may be torn");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.log.gz");
+        let mut packed = GzEncoder::new(Vec::new(), Compression::none());
+        packed.write_all(format!("{line}\n").repeat(5).as_bytes()).unwrap();
+        let packed = packed.finish().unwrap();
+        std::fs::write(&path, &packed[..packed.len() - 100]).unwrap();
+        let stats = FieldStats::read(&[path], Numeric::from_key("queue_ms").unwrap()).unwrap();
+        assert!(stats.rows.len() == 1 && stats.broken[0].contains("a.log.gz"), "{stats:?}");
     }
 
     #[test]

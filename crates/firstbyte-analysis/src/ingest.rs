@@ -5,18 +5,12 @@ mod scan;
 mod source;
 mod tally;
 
-use std::{
-    io::{self, Read},
-    num::NonZeroUsize,
-    path::PathBuf,
-    sync::mpsc,
-    thread,
-};
+use std::{num::NonZeroUsize, path::PathBuf, sync::mpsc, thread};
 
 use firstbyte_core::Skipped;
 
 use self::{
-    lines::Blocks,
+    lines::{Block, Blocks},
     scan::{Place, Scanned},
 };
 pub use self::{
@@ -25,7 +19,7 @@ pub use self::{
 };
 use crate::{
     correlate::{Builder, Log},
-    entry::{Entry, parse, quick, quick_json},
+    entry::{Entry, is_json, parse, quick, quick_json},
 };
 
 /// What to read, and how much of it to keep.
@@ -60,26 +54,17 @@ impl Log {
             builder.source(input.name());
         }
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let mut broken = Vec::new();
-        let mut read = |take: &mut dyn FnMut(Scanned) -> Spare| {
-            for (source, input) in (0..).zip(&inputs) {
-                let mut is_any = false;
-                let read = blocks(input.open()?, source, &mut |scanned| {
-                    is_any = true;
-                    take(scanned)
-                });
-                match read {
-                    Err(error) if is_any => broken.push(input.failed(error).to_string()),
-                    result => result.map_err(|error| input.failed(error))?,
-                }
-            }
-            Ok(())
-        };
-        if cores > 1 {
-            side_by_side(read, &mut builder)?;
+        let broken = if cores > 1 {
+            side_by_side(&inputs, &mut builder)?
         } else {
-            read(&mut |scanned| builder.join(scanned))?;
-        }
+            let mut places = Vec::new();
+            each_block(&inputs, |source, block| {
+                let scanned = Scanned::new(block, source, std::mem::take(&mut places));
+                let (buffer, spare) = builder.join(scanned);
+                places = spare;
+                buffer
+            })?
+        };
         builder.broken = broken;
         Ok(builder.finish())
     }
@@ -97,26 +82,41 @@ impl Log {
     pub fn from_bytes(lines: &[u8]) -> Self {
         let mut builder = Builder::new(&Options::default());
         let source = builder.source("memory".to_owned());
+        let mut blocks = Blocks::new(lines);
+        let (mut buffer, mut places) = Spare::default();
         // Memory has no errors.
-        _ = blocks(lines, source, &mut |scanned| builder.join(scanned));
+        while let Ok(Some(block)) = blocks.next(buffer) {
+            (buffer, places) = builder.join(Scanned::new(block, source, places));
+        }
         builder.finish()
     }
 }
 
-/// Calls `take` with the blocks of whole lines of files, and how many lines in front of each were too long.
+/// Hands on the blocks of whole lines of inputs, with the number of the input; what `take` returns is memory to be used
+/// again. Returns which could not be read to their ends, and why: they count as far as they go.
 pub(crate) fn each_block(
-    paths: &[PathBuf],
-    mut take: impl FnMut(&[u8], u64),
-) -> Result<(), IngestError> {
-    for input in inputs(paths)? {
+    inputs: &[Input],
+    mut take: impl FnMut(u32, Block) -> Vec<u8>,
+) -> Result<Vec<String>, IngestError> {
+    let mut broken = Vec::new();
+    for (source, input) in (0..).zip(inputs) {
         let mut blocks = Blocks::new(input.open()?);
         let mut spare = Vec::new();
-        while let Some(block) = blocks.next(spare).map_err(|error| input.failed(error))? {
-            take(block.lines(), block.too_long);
-            spare = block.into_buffer();
+        let mut is_any = false;
+        loop {
+            spare = match blocks.next(spare) {
+                Ok(None) => break,
+                Ok(Some(block)) => take(source, block),
+                Err(error) if is_any => {
+                    broken.push(input.failed(error).to_string());
+                    break;
+                }
+                Err(error) => return Err(input.failed(error)),
+            };
+            is_any = true;
         }
     }
-    Ok(())
+    Ok(broken)
 }
 
 /// Memory of blocks that are done with.
@@ -125,27 +125,10 @@ type Spare = (Vec<u8>, Vec<Place>);
 /// So many blocks may wait to be joined.
 const WAITING: usize = 3;
 
-/// Hands on the blocks of a stream.
-fn blocks(
-    reader: impl Read,
-    source: u32,
-    take: &mut dyn FnMut(Scanned) -> Spare,
-) -> io::Result<()> {
-    let mut blocks = Blocks::new(reader);
-    let (mut buffer, mut places) = Spare::default();
-    while let Some(block) = blocks.next(buffer)? {
-        (buffer, places) = take(Scanned::new(block, source, places));
-    }
-    Ok(())
-}
-
 /// Reads on this thread, and joins on another.
-fn side_by_side(
-    read: impl FnOnce(&mut dyn FnMut(Scanned) -> Spare) -> Result<(), IngestError>,
-    builder: &mut Builder,
-) -> Result<(), IngestError> {
+fn side_by_side(inputs: &[Input], builder: &mut Builder) -> Result<Vec<String>, IngestError> {
     let (to_join, scanned) = mpsc::sync_channel(WAITING);
-    let (done, spare) = mpsc::channel();
+    let (done, spare) = mpsc::channel::<Spare>();
     thread::scope(|scope| {
         scope.spawn(move || {
             for scanned in scanned {
@@ -155,10 +138,13 @@ fn side_by_side(
         });
         // Its end, with this scope, is the end of the other thread.
         let to_join = to_join;
-        read(&mut |scanned| {
+        let mut places = Vec::new();
+        each_block(inputs, |source, block| {
             // The other side goes away only by a panic, which the end of the scope passes on.
-            _ = to_join.send(scanned);
-            spare.try_recv().unwrap_or_default()
+            _ = to_join.send(Scanned::new(block, source, std::mem::take(&mut places)));
+            let (buffer, free) = spare.try_recv().unwrap_or_default();
+            places = free;
+            buffer
         })
     })
 }
@@ -178,10 +164,23 @@ impl Builder {
             };
             match read {
                 Some(()) => self.take(&entry, source),
+                None if *end as usize == bytes.len() => {
+                    self.tally.torn += 1;
+                    take_line(whole_words(&bytes[line..]), source, self);
+                }
                 None => take_line(&bytes[line..*end as usize], source, self),
             }
         }
         (block.into_buffer(), places)
+    }
+}
+
+/// What is sure of a line that has no line feed: its last word may be torn, and the beginning of a number is another
+/// number. An object of JSON has its own end.
+pub(crate) fn whole_words(line: &[u8]) -> &[u8] {
+    match memchr::memrchr(b' ', line) {
+        Some(last) if !is_json(line) => &line[..last],
+        _ => line,
     }
 }
 
@@ -194,6 +193,7 @@ pub(crate) fn take_line(line: &[u8], source: u32, builder: &mut Builder) {
         },
         Err(Skipped::Empty) => builder.tally.skip(Reason::Empty),
         Err(Skipped::BadJson) => builder.tally.skip(Reason::BadJson),
+        Err(Skipped::OtherVersion) => builder.tally.skip(Reason::OtherVersion),
         Err(_) => builder.tally.skip(Reason::NoRecord),
     }
 }

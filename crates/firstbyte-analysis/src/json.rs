@@ -34,7 +34,7 @@ pub fn field(stats: &FieldStats) -> Value {
         (row.name(), values)
     });
     json!({
-        "lines": stats.lines, "others": stats.others, "records": records.collect::<Map<_, _>>(),
+        "lines": stats.lines, "others": stats.others, "broken": stats.broken, "records": records.collect::<Map<_, _>>(),
     })
 }
 
@@ -44,8 +44,8 @@ pub fn lines(log: &Log) -> Value {
     let tally = log.tally();
     json!({
         "total": tally.total(), "parsed": tally.parsed, "skipped": tally.skipped(), "unknown": tally.unknown,
-        "misfits": tally.misfits, "over_limit": log.over_limit(),
-        "beside_over_limit": log.timeline().over_limit(),
+        "misfits": tally.misfits, "torn": tally.torn, "over_limit": log.over_limit(),
+        "beside_over_limit": log.timeline().over_limit(), "broken": log.broken(),
     })
 }
 

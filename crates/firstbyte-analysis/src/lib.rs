@@ -42,5 +42,5 @@ pub mod waterfall;
 pub use self::{
     correlate::{Call, Log},
     ingest::{Options, Tally},
-    notices::notices,
+    notices::{cut_short, notices},
 };

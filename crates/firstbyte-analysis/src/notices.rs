@@ -1,6 +1,9 @@
 //! What a reader has to know before any number is believed.
 
-use crate::correlate::{Log, Offset, offsets};
+use crate::{
+    correlate::{Call, Log, Offset, offsets},
+    ingest::Reason,
+};
 
 /// Sentences on lines left out, values taken as unknown, and clocks that do not compare; none if all is well.
 ///
@@ -14,8 +17,20 @@ pub fn notices(log: &Log) -> Vec<String> {
             log.over_limit()
         ));
     }
-    let broken = log.broken().iter();
-    notices.extend(broken.map(|why| format!("{why}; what was read until then counts.")));
+    notices.extend(log.broken().iter().map(|why| cut_short(why)));
+    let other_version = log.tally().skipped_by(Reason::OtherVersion);
+    if other_version > 0 {
+        notices.push(format!(
+            "{other_version} JSON lines are of another version of the schema and count nowhere below; read them with the \
+             firstbyte that wrote them, or a newer one."
+        ));
+    }
+    if log.tally().torn > 0 {
+        notices.push(format!(
+            "files that end in the middle of a line: {}. It may be torn, so its last word is not taken.",
+            log.tally().torn
+        ));
+    }
     if log.tally().misfits > 0 {
         notices.push(format!(
             "a value that is none, such as NaN for a duration, is taken as unknown; lines with one: {}.",
@@ -37,8 +52,21 @@ pub fn notices(log: &Log) -> Vec<String> {
              look at who measures rpc."
         ));
     }
+    let unheard_of = log.calls().filter(Call::is_received_before_it_is_sent).count();
+    if unheard_of > 0 {
+        notices.push(format!(
+            "calls that were received before they were sent, on one clock: {unheard_of}. The moments are of two boots in one \
+             file, or an id was used twice; no time is told across them."
+        ));
+    }
     notices.extend(offsets(log).iter().map(|offset| apart(log, offset)));
     notices
+}
+
+/// What is said of a file that could not be read to its end.
+#[must_use]
+pub fn cut_short(why: &str) -> String {
+    format!("{why}; what was read until then counts.")
 }
 
 fn apart(log: &Log, offset: &Offset) -> String {
@@ -62,6 +90,20 @@ fn apart(log: &Log, offset: &Offset) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_effect_before_its_cause_is_told() {
+        let told = |received: &str| {
+            notices(&Log::from_bytes(
+                format!(
+                    "[weights][aa] client.send url=http://h/x t=5.0\n[weights][aa] server.recv path=/x t={received}\n"
+                )
+                .as_bytes(),
+            ))
+        };
+        assert!(told("4.9")[0].contains("received before they were sent, on one clock: 1"));
+        assert_eq!(told("5.1"), [""; 0]);
+    }
 
     #[test]
     fn a_part_that_is_longer_than_the_whole_is_told() {

@@ -113,7 +113,7 @@ fn string_member(key: &str, text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Reads one JSON line.
+/// Reads one JSON line of this version of the schema; a line that tells no version counts as one.
 ///
 /// Durations come back under their text keys (`wall_ms`) with [`ParsedValue::Millis`].
 ///
@@ -127,6 +127,10 @@ pub fn parse(line: &[u8]) -> Result<Parsed<'static>, Skipped> {
     let object: Map<String, Json> = serde_json::from_slice(line).map_err(|_| Skipped::BadJson)?;
     let tag = object.get("tag").and_then(Json::as_str).filter(|tag| is_tag(tag));
     let mut parsed = Parsed::new(Cow::Owned(tag.ok_or(Skipped::BadJson)?.to_owned()));
+    // What is added keeps the version: another one means that what is there has changed its meaning.
+    if object.get("v").is_some_and(|version| version.as_u64() != Some(SCHEMA_VERSION)) {
+        return Err(Skipped::OtherVersion);
+    }
     for (key, value) in object {
         parsed.push_member(key, value);
     }

@@ -122,6 +122,8 @@ pub enum Skipped {
     NoRecord,
     /// A JSON object that is not one of ours, or is torn.
     BadJson,
+    /// A JSON object of another version of the schema: its values may mean something else.
+    OtherVersion,
 }
 
 impl Skipped {
@@ -132,6 +134,7 @@ impl Skipped {
             Self::Empty => "empty",
             Self::NoRecord => "no_record",
             Self::BadJson => "bad_json",
+            Self::OtherVersion => "other_version",
         }
     }
 }

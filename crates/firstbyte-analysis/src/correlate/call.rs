@@ -1,6 +1,6 @@
 //! A call, both halves of it where they are known.
 
-use firstbyte_core::Micros;
+use firstbyte_core::{Micros, Timestamp};
 
 use super::{ClientEnd, ClientHalf, EngineHalf, Log, ServerHalf, join::Trace, names::Name};
 
@@ -72,12 +72,22 @@ impl<'a> Call<'a> {
     /// kernel.
     #[must_use]
     pub fn until_received(&self) -> Option<Micros> {
+        let (sent, received) = self.way()?;
+        (sent <= received).then(|| received.since(sent).into())
+    }
+
+    /// Whether the moments of one clock say what cannot be.
+    pub(crate) fn is_received_before_it_is_sent(&self) -> bool {
+        self.way().is_some_and(|(sent, received)| received < sent)
+    }
+
+    /// The moments of sending and of arrival, if both are on one clock.
+    fn way(&self) -> Option<(Timestamp, Timestamp)> {
         let (client, server) = (self.client?, self.server?);
         if !self.log.share_a_clock(client.source, server.source) {
             return None;
         }
-        let (sent, received) = (client.sent_at?, server.recv_at?);
-        (sent <= received).then(|| received.since(sent).into())
+        client.sent_at.zip(server.recv_at)
     }
 
     /// The engine's half, by the id that its call has on both sides.

@@ -58,6 +58,19 @@ impl<T> Arena<T> {
         chain.last = place;
     }
 
+    /// Takes an element out of a list.
+    pub(super) fn remove(&mut self, chain: &mut Chain, place: u32) {
+        let before = self.0[place as usize].before;
+        let after = self.places(*chain).find(|after| self.0[*after as usize].before == place);
+        match after {
+            Some(after) => self.0[after as usize].before = before,
+            None => chain.last = before,
+        }
+        if chain.first == place {
+            chain.first = after.unwrap_or(NONE);
+        }
+    }
+
     pub(super) fn get(&self, place: u32) -> &T {
         &self.0[place as usize].item
     }
@@ -103,6 +116,11 @@ mod tests {
         assert_eq!(arena.last(odd, |n| *n < 5), Some(3));
         assert!(arena.any(even, |n| *n == 4) && !arena.any(even, |n| *n == 5));
         assert!(even.single().is_err());
+        for (gone, left) in [(2, vec![4, 0]), (0, vec![4]), (4, vec![])] {
+            arena.remove(&mut even, gone);
+            assert_eq!(arena.places(even).map(|place| *arena.get(place)).collect::<Vec<_>>(), left);
+        }
+        assert!(matches!(even.single(), Ok(None)));
         let mut one = Chain::EMPTY;
         arena.push(&mut one, 7);
         assert_eq!(one.single().unwrap().map(|place| *arena.get(place)), Some(7));

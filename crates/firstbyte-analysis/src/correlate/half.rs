@@ -2,7 +2,7 @@
 
 use firstbyte_core::{
     Micros, Phase, Timestamp, field, record,
-    schema::{Field, Millis},
+    schema::{Field, Millis, Record},
 };
 
 use super::{
@@ -20,6 +20,10 @@ impl Known {
 
     pub(super) const fn get(self) -> Option<Micros> {
         if self.0 == u64::MAX { None } else { Some(Micros(self.0)) }
+    }
+
+    const fn or(self, other: Self) -> Self {
+        if self.0 == u64::MAX { other } else { self }
     }
 }
 
@@ -236,6 +240,36 @@ impl ClientHalf {
     }
 }
 
+impl ClientHalf {
+    /// Whether this is the end of an attempt of which the other is the beginning, and nothing else.
+    pub(super) fn is_end_of(&self, begun: &Self) -> bool {
+        self.has_ended() && self.sent_at.is_none() && !begun.has_ended() && agree(begun, self)
+    }
+
+    /// Takes the end of this attempt.
+    pub(super) fn complete(&mut self, end: Self) {
+        *self = Self {
+            source: self.source,
+            sent_at: self.sent_at,
+            path: self.path,
+            generation: self.generation,
+            op: self.op.or(end.op),
+            target: self.target.or(end.target),
+            attempt: self.attempt.or(end.attempt),
+            step: self.step.or(end.step),
+            ..end
+        };
+    }
+}
+
+/// Whether they may be lines of one attempt: what both say is the same.
+pub(super) fn agree(half: &ClientHalf, line: &ClientHalf) -> bool {
+    fn same<T: Copy + PartialEq>(a: Option<T>, b: Option<T>) -> bool {
+        a.is_none() || b.is_none() || a == b
+    }
+    same(half.op, line.op) && same(half.target, line.target) && same(half.attempt, line.attempt)
+}
+
 /// A call as its server saw it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -325,6 +359,78 @@ impl ServerHalf {
     pub fn handler(&self) -> Option<Micros> {
         let (recv, start) = (self.recv_at?, self.rpc_started_at?);
         (recv <= start).then(|| start.since(recv).into())
+    }
+
+    /// The moment that a line of this record tells.
+    pub(super) fn moment(&self, of: &'static Record) -> Option<Timestamp> {
+        let is = |record: &'static Record| std::ptr::eq(of, record);
+        match () {
+            () if is(&record::SERVER_RECV) => self.recv_at,
+            () if is(&record::RPC_START) => self.rpc_started_at,
+            () if is(&record::RPC_DONE) => self.rpc_done_at,
+            () if is(&record::SERVER_FIRST_BYTE) => self.first_byte_at,
+            () => self.done_at,
+        }
+    }
+
+    /// Whether a line can be of this exchange: what it tells is not told yet, and its moment is in order.
+    pub(super) fn has_room(&self, entry: &Entry<'_>) -> bool {
+        let is = |record| entry.is(record);
+        let Some(at) = entry.at else {
+            // Nothing tells it from a line of the next exchange.
+            return self.done_at.is_none() && !is(&record::SERVER_RECV);
+        };
+        let is_after = |known: Option<Timestamp>| known.is_none_or(|known| known <= at);
+        let is_before = |known: Option<Timestamp>| known.is_none_or(|known| at <= known);
+        let within = [self.rpc_started_at, self.rpc_done_at, self.first_byte_at];
+        let is_told = match () {
+            () if is(&record::SERVER_RECV) => {
+                self.recv_at.is_some() || !within.into_iter().all(is_before)
+            }
+            () if is(&record::SERVER_DONE) => {
+                self.done_at.is_some() || !within.into_iter().all(is_after)
+            }
+            () => is(&record::SERVER_FIRST_BYTE) && self.first_byte_at.is_some(),
+        };
+        !is_told && is_after(self.recv_at) | is(&record::SERVER_RECV) && is_before(self.done_at)
+    }
+
+    /// Whether the other tells only what this one does not, and all of it together is in order.
+    pub(super) fn complements(&self, other: &Self) -> bool {
+        let moments = |half: &Self| {
+            [half.recv_at, half.rpc_started_at, half.rpc_done_at, half.first_byte_at, half.done_at]
+        };
+        let pairs = moments(self).into_iter().zip(moments(other));
+        if pairs.clone().any(|(a, b)| a.is_some() && b.is_some()) {
+            return false;
+        }
+        let all: Vec<_> = pairs.map(|(a, b)| a.or(b)).collect();
+        let in_order = |a: usize, b: usize| all[a].zip(all[b]).is_none_or(|(a, b)| a <= b);
+        (1..5).all(|n| in_order(0, n) && in_order(n, 4)) && in_order(1, 2)
+    }
+
+    /// Takes what another piece of the same exchange tells.
+    pub(super) fn complete(&mut self, rest: Self) {
+        *self = Self {
+            source: self.source,
+            recv_at: self.recv_at.or(rest.recv_at),
+            rpc_started_at: self.rpc_started_at.or(rest.rpc_started_at),
+            rpc_done_at: self.rpc_done_at.or(rest.rpc_done_at),
+            first_byte_at: self.first_byte_at.or(rest.first_byte_at),
+            done_at: self.done_at.or(rest.done_at),
+            path: self.path.or(rest.path),
+            op: self.op.or(rest.op),
+            outcome: self.outcome.or(rest.outcome),
+            error: self.error.or(rest.error),
+            status: self.status.or(rest.status),
+            in_flight: self.in_flight.or(rest.in_flight),
+            call_id: self.call_id.take().or(rest.call_id),
+            rpcs_running: 0,
+            kernel: self.kernel.or(rest.kernel),
+            loop_lag: self.loop_lag.or(rest.loop_lag),
+            rpc: self.rpc.or(rest.rpc),
+            dur: self.dur.or(rest.dur),
+        };
     }
 
     /// Takes a line of the server.

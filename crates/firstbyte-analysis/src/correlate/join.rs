@@ -9,7 +9,8 @@ use super::{
     Log, Source,
     chain::{Arena, Chain},
     generation::{Batches, Generation},
-    half::{ClientHalf, EngineHalf, ServerHalf},
+    half::{ClientHalf, EngineHalf, ServerHalf, agree},
+    mend,
     names::{Name, Names},
     pairing,
     timeline::Timeline,
@@ -230,7 +231,11 @@ impl Builder {
 
     pub(crate) fn finish(mut self) -> Log {
         let mut several = HashMap::default();
-        for (place, trace) in (0..).zip(&self.traces) {
+        for (place, trace) in (0..).zip(&mut self.traces) {
+            if trace.pair().is_none() {
+                mend::clients(&mut self.halves.clients, &mut trace.clients);
+                mend::servers(&mut self.halves.servers, &mut trace.servers);
+            }
             if trace.pair().is_none() {
                 several.insert(place, pairing::settle(trace, &self.halves, &self.names));
             }
@@ -319,14 +324,6 @@ fn says_nothing_else(half: &ClientHalf, entry: &Entry<'_>, names: &Names) -> boo
             .is_none_or(|attempt| half.attempt.is_none_or(|known| i64::from(known) == attempt))
 }
 
-/// Whether they may be lines of one attempt: what both say is the same.
-fn agree(half: &ClientHalf, line: &ClientHalf) -> bool {
-    fn same<T: Copy + PartialEq>(a: Option<T>, b: Option<T>) -> bool {
-        a.is_none() || b.is_none() || a == b
-    }
-    same(half.op, line.op) && same(half.target, line.target) && same(half.attempt, line.attempt)
-}
-
 fn end(half: &mut ClientHalf, entry: &Entry<'_>, names: &mut Names) {
     if entry.is(&record::CLIENT_DONE) {
         half.done(entry, names);
@@ -344,25 +341,22 @@ fn take_server(
     source: u32,
     names: &mut Names,
 ) -> Result<(), Reason> {
-    let is_first = entry.is(&record::SERVER_RECV);
     // The latest of this file that has not ended.
-    let open = |half: &ServerHalf| half.source == source && half.done_at.is_none();
-    if !is_first && let Some(place) = halves.last(*chain, open) {
+    let open =
+        |half: &ServerHalf| half.source == source && half.done_at.is_none() && half.has_room(entry);
+    if let Some(place) = halves.last(*chain, open) {
         halves.get_mut(place).take(entry, names);
         return Ok(());
     }
-    let is_known = |half: &ServerHalf| {
-        let moment = match () {
-            () if is_first => half.recv_at,
-            () if entry.is(&record::RPC_START) => half.rpc_started_at,
-            () if entry.is(&record::RPC_DONE) => half.rpc_done_at,
-            () if entry.is(&record::SERVER_FIRST_BYTE) => half.first_byte_at,
-            () => half.done_at,
-        };
-        same_moment(moment, entry.at)
-    };
+    let is_known = |half: &ServerHalf| same_moment(half.moment(entry.record), entry.at);
     if halves.any(*chain, is_known) {
         return Err(Reason::Duplicate);
+    }
+    // Lines may be in any order.
+    let with_room = |half: &ServerHalf| half.source == source && half.has_room(entry);
+    if let Some(place) = halves.last(*chain, with_room) {
+        halves.get_mut(place).take(entry, names);
+        return Ok(());
     }
     let mut half = ServerHalf::new(source);
     half.take(entry, names);

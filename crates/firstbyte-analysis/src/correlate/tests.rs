@@ -63,6 +63,64 @@ fn the_order_of_the_halves_does_not_matter() {
     }
 }
 
+/// A call that fails, and the attempt that goes well.
+const ATTEMPTS: &str = "\
+[weights][00f067aa0ba902b7] client.send url=http://h/pause t=1.0 op=pause target=h:80 attempt=1
+[weights][00f067aa0ba902b7] server.recv path=/pause t=1.1
+[weights][00f067aa0ba902b7] rpc.start op=pause t=1.2
+[weights][00f067aa0ba902b7] rpc.done op=pause t=1.3 rpc_ms=100.0
+[weights][00f067aa0ba902b7] server.done t=1.4 dur_ms=300.0 status=500 outcome=ok
+[weights][00f067aa0ba902b7] client.fail wall_ms=500.0 phase=wait outcome=unknown error=status attempt=1 op=pause target=h:80
+[weights][00f067aa0ba902b7] client.send url=http://h/pause t=2.0 op=pause target=h:80 attempt=2
+[weights][00f067aa0ba902b7] server.recv path=/pause t=2.1
+[weights][00f067aa0ba902b7] rpc.start op=pause t=2.2
+[weights][00f067aa0ba902b7] rpc.done op=pause t=2.7 rpc_ms=500.0
+[weights][00f067aa0ba902b7] server.done t=2.8 dur_ms=700.0 status=200 outcome=ok
+[weights][00f067aa0ba902b7] client.done wall_ms=900.0 rpc_ms=500.0 queue_ms=400.0 attempt=2 op=pause target=h:80
+";
+
+/// All that the calls of these files tell, by the moment of sending.
+fn told(files: &[Vec<&str>]) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let paths: Vec<_> = (0..files.len()).map(|n| folder.path().join(format!("{n}.log"))).collect();
+    for (path, lines) in paths.iter().zip(files) {
+        std::fs::write(path, lines.join("\n") + "\n").unwrap();
+    }
+    let log = Log::read(&paths, &crate::Options::default()).unwrap();
+    assert_eq!(log.tally().skipped(), 0);
+    let half = |call: &Call<'_>| {
+        let server = call.server.map(|half| {
+            (half.recv_at, half.rpc_started_at, half.rpc_done_at, half.done_at, half.status)
+        });
+        let metrics: Vec<_> = Metric::all().iter().map(|metric| metric.of(call)).collect();
+        let sent_at = call.client.map(|half| half.sent_at);
+        format!("{sent_at:?} {} {server:?} {metrics:?}", call.ending())
+    };
+    let mut calls: Vec<_> = log.calls().map(|call| half(&call)).collect();
+    calls.sort();
+    calls
+}
+
+#[test]
+fn lines_and_files_may_be_in_any_order() {
+    for lines in [WHOLE, ATTEMPTS] {
+        let lines: Vec<&str> = lines.lines().collect();
+        let reversed: Vec<&str> = lines.iter().rev().copied().collect();
+        let expected = told(std::slice::from_ref(&lines));
+        assert_eq!(told(&[reversed]), expected);
+        for cut in 1..lines.len() {
+            let (old, new) = lines.split_at(cut);
+            for files in [[old.to_vec(), new.to_vec()], [new.to_vec(), old.to_vec()]] {
+                assert_eq!(told(&files), expected, "{cut}: {files:?}");
+            }
+            // As a collector of logs may deliver them.
+            let mut swapped = lines.clone();
+            swapped.swap(cut - 1, cut);
+            assert_eq!(told(&[swapped]), expected, "{cut}");
+        }
+    }
+}
+
 #[test]
 fn the_same_line_twice_counts_once() {
     let twice = WHOLE.replace('\n', "\r\n") + WHOLE;
@@ -210,8 +268,8 @@ fn moments_of_two_files_are_compared_only_within_one_boot() {
                 "[firstbyte] process.start pid=1 boot={boot} host=h version=0 t=1.0 unix=2.0\n"
             ),
         };
-        std::fs::write(&paths[0], start(client_boot) + &client.join("\n")).unwrap();
-        std::fs::write(&paths[1], start(server_boot) + &server.join("\n")).unwrap();
+        std::fs::write(&paths[0], start(client_boot) + &client.join("\n") + "\n").unwrap();
+        std::fs::write(&paths[1], start(server_boot) + &server.join("\n") + "\n").unwrap();
         Log::read(&paths, &crate::Options::default()).unwrap()
     };
     let one = read("b1", "b1");

@@ -233,7 +233,7 @@ fn values_beside_the_calls_have_their_rules() {
         ),
         ("[step] step.done step=4 dur_ms=150000.0 ref_logprobs_cached=0", "reference-logprobs"),
     ] {
-        assert_eq!(ids(line), [id], "{line}");
+        assert_eq!(ids(&format!("{line}\n")), [id], "{line}");
     }
     let fine = "\
 [ckpt] write.done step=1 write_ms=600.0

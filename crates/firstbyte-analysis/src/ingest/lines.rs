@@ -23,21 +23,21 @@ pub(super) struct Blocks<R> {
 
 /// Whole lines with their line feeds; at the end of a stream the last one may have none.
 #[derive(Debug, Default)]
-pub(super) struct Block {
+pub(crate) struct Block {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
     /// Lines in front of these that were too long to be looked at.
-    pub(super) too_long: u64,
+    pub(crate) too_long: u64,
 }
 
 impl Block {
-    pub(super) fn lines(&self) -> &[u8] {
+    pub(crate) fn lines(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
 
     /// The memory, to be used again.
-    pub(super) fn into_buffer(self) -> Vec<u8> {
+    pub(crate) fn into_buffer(self) -> Vec<u8> {
         self.buffer
     }
 }

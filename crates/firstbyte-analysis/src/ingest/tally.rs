@@ -12,6 +12,8 @@ pub enum Reason {
     NoRecord,
     /// A JSON object that is none of firstbyte's, or is torn.
     BadJson,
+    /// A JSON object of a version of the schema that this one does not know.
+    OtherVersion,
     /// Longer than 1 MiB.
     TooLong,
     /// One of a trace beyond those that are kept.
@@ -22,10 +24,11 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Empty,
         Self::NoRecord,
         Self::BadJson,
+        Self::OtherVersion,
         Self::TooLong,
         Self::OverLimit,
         Self::Duplicate,
@@ -38,6 +41,7 @@ impl Reason {
             Self::Empty => "empty",
             Self::NoRecord => "no record",
             Self::BadJson => "other JSON",
+            Self::OtherVersion => "JSON of another version",
             Self::TooLong => "too long",
             Self::OverLimit => "over the limit of traces",
             Self::Duplicate => "duplicate",
@@ -55,6 +59,8 @@ pub struct Tally {
     pub unknown: u64,
     /// Of them: lines with a value that is none, such as `NaN` for a duration; it is taken as unknown.
     pub misfits: u64,
+    /// Lines without a line feed, of which the last word is not taken. The end of a file can be one.
+    pub torn: u64,
     skipped: [u64; Reason::ALL.len()],
 }
 
@@ -92,6 +98,7 @@ impl AddAssign for Tally {
         self.parsed += other.parsed;
         self.unknown += other.unknown;
         self.misfits += other.misfits;
+        self.torn += other.torn;
         for (skipped, more) in self.skipped.iter_mut().zip(other.skipped) {
             *skipped += more;
         }

@@ -142,6 +142,31 @@ fn no_input_is_an_answer() {
 }
 
 #[test]
+fn a_torn_number_is_none() {
+    for (end, torn, wall) in
+        [("", 1, None), (" rpc_ms=3", 1, Some(11_250)), ("\n", 0, Some(11_250))]
+    {
+        let line = format!("[weights][aa] client.done wall_ms=11.25{end}");
+        let log = Log::from_bytes(line.as_bytes());
+        let half = log.calls().next().unwrap().client.unwrap();
+        assert_eq!((half.wall().map(|wall| wall.0), half.rpc()), (wall, None), "{line}");
+        assert_eq!(log.tally().torn, torn);
+    }
+    let json = "{\"v\":1,\"tag\":\"weights\",\"tid\":\"x\",\"name\":\"client.done\",\"wall_us\":5}";
+    let log = Log::from_bytes(json.as_bytes());
+    assert!(log.calls().next().unwrap().client.unwrap().wall().is_some());
+}
+
+#[test]
+fn lines_of_another_version_are_counted() {
+    let json =
+        "{\"v\":2,\"tag\":\"weights\",\"tid\":\"x\",\"name\":\"client.done\",\"wall_us\":5}\n";
+    let log = Log::from_bytes(json.as_bytes());
+    assert_eq!((log.calls().count(), log.tally().skipped_by(Reason::OtherVersion)), (0, 1));
+    assert!(crate::notices(&log)[0].starts_with("1 JSON lines are of another version"));
+}
+
+#[test]
 fn binary_lines_are_skipped_and_counted() {
     let mut bytes: Vec<u8> = (0..=255).collect();
     bytes.extend_from_slice(b"\n\0\0\0\n[weights][\xff] client.done wall_ms=1.0\n");
@@ -155,10 +180,10 @@ fn traces_beyond_the_limit_are_counted() {
         .map(|n| format!("[weights][{n:016x}] client.done wall_ms=1.0\n"))
         .chain(["[weights][0000000000000000] server.recv path=/pause t=1.0\n".to_owned()])
         .collect();
-    let mut builder = Builder::new(&Options { max_traces: 4 });
-    let source = builder.source("x".to_owned());
-    blocks(lines.as_bytes(), source, &mut |scanned| builder.join(scanned)).unwrap();
-    let log = builder.finish();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.log");
+    fs::write(&path, lines).unwrap();
+    let log = Log::read(&[path], &Options { max_traces: 4 }).unwrap();
     assert_eq!((log.calls().count(), log.over_limit()), (4, 6));
     assert_eq!(log.tally().skipped_by(Reason::OverLimit), 6);
     assert_eq!(log.tally().total(), 11);

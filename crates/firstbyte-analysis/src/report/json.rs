@@ -36,7 +36,7 @@ fn value(report: &Report) -> Value {
         },
         "lines": {
             "total": lines.total(), "parsed": lines.parsed, "skipped": lines.skipped(), "unknown": lines.unknown,
-            "misfits": lines.misfits, "reasons": serde_json::Map::from_iter(reasons),
+            "misfits": lines.misfits, "torn": lines.torn, "reasons": serde_json::Map::from_iter(reasons),
         },
         "files": report.files.list, "files_left_out": report.files.left_out,
         "notices": report.notices.list, "notices_left_out": report.notices.left_out,

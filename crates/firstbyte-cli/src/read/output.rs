@@ -2,11 +2,13 @@
 
 use std::{
     fs::{self, File},
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter, IsTerminal as _, Write},
     path::{Path, PathBuf},
 };
 
 use tempfile::NamedTempFile;
+
+use crate::bars::plain;
 
 /// Runs `write` on a buffered writer of this path; `-` is the standard output.
 ///
@@ -18,7 +20,11 @@ pub(super) fn write<R>(
     write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<R>,
 ) -> io::Result<R> {
     if path == Path::new("-") {
-        return buffered(io::stdout(), write);
+        return if io::stdout().is_terminal() {
+            shown(write)
+        } else {
+            buffered(io::stdout(), write)
+        };
     }
     let path = target(path)?;
     if inputs.iter().any(|input| fs::canonicalize(input).is_ok_and(|input| input == path)) {
@@ -30,6 +36,16 @@ pub(super) fn write<R>(
     let mut file = beside(&path)?;
     let result = buffered(file.as_file_mut(), write)?;
     file.persist(path).map_err(|error| error.error)?;
+    Ok(result)
+}
+
+/// On a terminal, where text of a log could be taken for commands, as somebody may look at it.
+fn shown<R>(write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<R>) -> io::Result<R> {
+    let mut text = Vec::new();
+    let result = write(&mut text)?;
+    buffered(io::stdout(), |out| {
+        String::from_utf8_lossy(&text).lines().try_for_each(|line| writeln!(out, "{}", plain(line)))
+    })?;
     Ok(result)
 }
 

@@ -55,6 +55,21 @@ fn a_file_is_written_whole_and_its_old_self_is_replaced() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_terminal_gets_nothing_that_it_could_take_for_a_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, screen) = (folder.path().join("a.log"), folder.path().join("screen"));
+    fs::write(&log, "[weights][aa] client.send url=http://h/x t=1.0 op=a%1b[2J%07b\n").unwrap();
+    let firstbyte = env!("CARGO_BIN_EXE_firstbyte");
+    let shell = format!("{firstbyte} export {} --to csv -o -", log.display());
+    let mut script = std::process::Command::new("script");
+    script.args(["-qec", &shell, screen.to_str().unwrap()]).env("SHELL", "/bin/sh");
+    assert!(script.output().unwrap().status.success());
+    let screen = fs::read_to_string(screen).unwrap();
+    assert!(screen.contains("a\u{fffd}[2J\u{fffd}b") && !screen.contains('\u{7}'), "{screen:?}");
+}
+
+#[test]
 fn parquet_is_written_to_a_file_or_a_pipe() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("calls.parquet");

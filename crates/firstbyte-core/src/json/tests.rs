@@ -42,6 +42,9 @@ fn what_is_not_ours_is_skipped_with_a_reason() {
         ("{\"tag\":1}", Skipped::BadJson),
         ("{\"tag\":\"A B\"}", Skipped::BadJson),
         ("{\"tag\":\"weights\"} x", Skipped::BadJson),
+        ("{\"v\":2,\"tag\":\"weights\"}", Skipped::OtherVersion),
+        ("{\"v\":\"1\",\"tag\":\"weights\"}", Skipped::OtherVersion),
+        ("{\"v\":2,\"level\":\"info\"}", Skipped::BadJson),
     ] {
         assert_eq!(parse(line.as_bytes()), Err(reason), "{line}");
     }

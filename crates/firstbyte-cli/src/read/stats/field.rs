@@ -3,6 +3,7 @@
 use std::{fmt::Write as _, path::PathBuf};
 
 use firstbyte_analysis::{
+    cut_short,
     field::{FieldStats, Numeric, Values},
     json as to,
 };
@@ -36,6 +37,9 @@ pub(super) fn run(key: &str, logs: &[PathBuf], as_json: bool) -> Result<Exit, Er
 fn render(key: &'static str, stats: &FieldStats) -> String {
     let mut out = format!("{} lines; {key} of each record that has it\n", stats.lines);
     // Writing to a string cannot fail.
+    for why in &stats.broken {
+        _ = writeln!(out, "NOTICE: {}", plain(&cut_short(why)));
+    }
     if stats.others > 0 {
         _ = writeln!(
             out,
