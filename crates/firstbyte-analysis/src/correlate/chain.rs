@@ -49,13 +49,16 @@ impl Chain {
 pub(super) struct Several;
 
 impl<T> Arena<T> {
-    pub(super) fn push(&mut self, chain: &mut Chain, item: T) {
+    /// The new element, to be filled in where it is.
+    #[inline]
+    pub(super) fn push(&mut self, chain: &mut Chain, item: T) -> &mut T {
         let place = self.0.len() as u32;
         self.0.push(Link { item, before: chain.last });
         if chain.first == NONE {
             chain.first = place;
         }
         chain.last = place;
+        &mut self.0[place as usize].item
     }
 
     /// Takes an element out of a list.

@@ -209,7 +209,8 @@ impl ClientHalf {
         self.step = self.step.or_else(|| entry.count(field::STEP));
     }
 
-    pub(super) fn send(&mut self, entry: &Entry<'_>, names: &mut Names) {
+    pub(super) fn send(&mut self, entry: &Entry<'_>, names: &mut Names, generation: Generation) {
+        self.generation = generation;
         self.sent_at = entry.at;
         self.path = entry.word(field::URL).map(|url| names.path_of(url));
         self.label(entry, names);

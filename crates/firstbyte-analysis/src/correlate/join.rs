@@ -277,10 +277,14 @@ fn take_client(
         end(halves.get_mut(place), entry, names);
         return Ok(());
     }
+    // And the other one: the first line of a call.
+    if let (Ok(None), true) = (chain.single(), entry.is(&record::CLIENT_SEND)) {
+        halves.push(chain, ClientHalf::new(source)).send(entry, names, generation);
+        return Ok(());
+    }
     let mut line = ClientHalf::new(source);
     if entry.is(&record::CLIENT_SEND) {
-        line.send(entry, names);
-        line.generation = generation;
+        line.send(entry, names, generation);
         let is_known = |half: &ClientHalf| {
             same_moment(half.sent_at, line.sent_at)
                 && half.attempt == line.attempt
@@ -358,9 +362,7 @@ fn take_server(
         halves.get_mut(place).take(entry, names);
         return Ok(());
     }
-    let mut half = ServerHalf::new(source);
-    half.take(entry, names);
-    halves.push(chain, half);
+    halves.push(chain, ServerHalf::new(source)).take(entry, names);
     Ok(())
 }
 
