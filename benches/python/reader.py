@@ -2,8 +2,8 @@
 
 Every program runs as a process of its own on a warm page cache, in turns, and all of them on one core
 unless a row says so. A figure is the median of its rounds. Peers compute the mean of queue_ms;
-`firstbyte stats` does all of its work: the join by trace id, and every statistic. The locale is one of UTF-8, as
-that of most shells is; grep and sed are faster in the C locale, which has a row of its own.
+`firstbyte stats` does all of its work: the join by trace id, and every statistic. The locale is one of
+UTF-8, as that of most shells is; grep and sed are faster in the C locale, which has a row of its own.
 """
 
 from __future__ import annotations
@@ -124,10 +124,7 @@ def main() -> None:
 
     size = log.stat().st_size
     table = Table()
-    peers_speed = {
-        name: speed(name, size)
-        for name in PEERS
-    }
+    peers_speed = {name: speed(name, size) for name in PEERS}
     for name, mb_per_s in peers_speed.items():
         table.context(f"reader: mean of queue_ms by {name}", mb_per_s, "MB/s")
     join, field = speed("join", size), speed("field", size)

@@ -8,6 +8,7 @@ import hashlib
 import json
 import random
 import time
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +22,43 @@ import firstbyte
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-#: From one token to the next, and what a reload takes besides reading the file.
-TOKEN_S = 0.01
+#: A step of the engine, which makes a token of each completion, and a reload without reading the file.
+STEP_S = 0.01
 RELOAD_S = 0.4
+#: So many completions begin together, and none waits longer for that.
+BATCH = 4
+BATCH_WAIT_S = 0.02
+
+
+class Admission:
+    """Lets completions begin together: a queue, flushed when it is full or its first one has waited."""
+
+    def __init__(self) -> None:
+        self.waiting: list[asyncio.Future[None]] = []
+
+    async def __call__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.waiting.append(loop.create_future())
+        admitted = self.waiting[-1]
+        if len(self.waiting) == 1:
+            self.since = time.monotonic()
+            self.timeout = loop.call_later(BATCH_WAIT_S, self.flush, "timeout")
+        if len(self.waiting) == BATCH:
+            self.flush("full")
+        await admitted
+
+    def flush(self, reason: str) -> None:
+        self.timeout.cancel()
+        wait_ms = 1e3 * (time.monotonic() - self.since)
+        firstbyte.batch_flush(len(self.waiting), wait_ms, reason=reason)
+        for admitted in self.waiting:
+            if not admitted.cancelled():
+                admitted.set_result(None)
+        self.waiting = []
 
 
 class Engine:
-    """Makes tokens while it is not paused."""
+    """Makes tokens, step by step, while it is not paused."""
 
     def __init__(self) -> None:
         self.running = asyncio.Event()
@@ -37,8 +68,17 @@ class Engine:
     async def generate(self, count: int) -> AsyncIterator[str]:
         for number in range(count):
             await self.running.wait()
-            await asyncio.sleep(TOKEN_S)
+            await asyncio.sleep(STEP_S)
             yield f" t{number}"
+
+    async def update_weights(self, weight_dir: Path, call_id: str) -> None:
+        """Load other weights between two steps."""
+        came = time.monotonic()
+        await asyncio.sleep(STEP_S - came % STEP_S)
+        began = time.monotonic()
+        await asyncio.to_thread(self.load, weight_dir)
+        queue_ms, exec_ms = 1e3 * (began - came), 1e3 * (time.monotonic() - began)
+        firstbyte.engine_call(call_id, "update_weights", queue_ms=queue_ms, exec_ms=exec_ms)
 
     def load(self, weight_dir: Path) -> None:
         self.weights = hashlib.sha256((weight_dir / "weights.bin").read_bytes()).hexdigest()
@@ -54,7 +94,7 @@ class Update(BaseModel):
     weight_dir: Path
 
 
-engine = Engine()
+engine, admission = Engine(), Admission()
 app = FastAPI()
 # Added last, so that it is outermost and sees a request before everything else does.
 app.add_middleware(firstbyte.FirstByteMiddleware)
@@ -67,6 +107,7 @@ async def completions(request: Completion) -> StreamingResponse:
     usage = {"prompt_tokens": len(request.prompt.split()), "completion_tokens": count}
 
     async def events() -> AsyncIterator[str]:
+        await admission()
         async for text in engine.generate(count):
             yield event({"choices": [{"text": text, "finish_reason": None}]})
         reason = "length" if wanted > count else "stop"
@@ -94,8 +135,9 @@ async def pause() -> dict[str, str]:
 
 @app.post("/update_weights")
 async def update_weights(update: Update) -> dict[str, str]:
-    async with firstbyte.rpc("update_weights"):
-        await asyncio.to_thread(engine.load, update.weight_dir)
+    async with firstbyte.rpc("update_weights") as call:
+        call.call_id = uuid.uuid4().hex
+        await engine.update_weights(update.weight_dir, call.call_id)
     return {"status": "ok", "weights": engine.weights}
 
 

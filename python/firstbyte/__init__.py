@@ -26,7 +26,7 @@ from ._instrument import instrument, uninstrument
 from ._process import accounting, configure, flush, shutdown
 from ._read import Call, Event, Finding, Log, read
 from ._rpc import current_trace_id, rpc, trace
-from ._timers import ckpt_wait, ckpt_write, gen_batch, infer_batch, rollout, step
+from ._timers import batch_flush, ckpt_wait, ckpt_write, engine_call, gen_batch, infer_batch, rollout, step
 
 __all__ = [
     "AdminClient",
@@ -46,10 +46,12 @@ __all__ = [
     "StatusError",
     "__version__",
     "accounting",
+    "batch_flush",
     "ckpt_wait",
     "ckpt_write",
     "configure",
     "current_trace_id",
+    "engine_call",
     "flush",
     "gen_batch",
     "infer_batch",

@@ -20,9 +20,13 @@ class Accounting(TypedDict):
     """The balance of the recorder: `offered = written + sum(dropped.values())` after `flush()`."""
 
     offered: int
+    #: To a file, or handed to the logger `firstbyte`, whatever its handlers and its level do with it.
     written: int
     dropped: dict[str, int]
+    #: How often a part of firstbyte failed; the host has not noticed.
     failures: int
+    #: Control calls that came with a trace id that could not be used, and got a new one.
+    invalid_ids: int
 
 
 def configure(
@@ -39,7 +43,8 @@ def configure(
     and made with mode 0600. `capacity` is how many events may wait for the writer thread (8192),
     `flush_interval` the longest time in seconds that they do (0.2).
 
-    Call it before clients and middlewares are made: a native client keeps the recorder it was made with.
+    Call it before clients and middlewares are made: a native client keeps the recorder it was made with, and
+    the balance of `accounting` begins anew.
 
     Raises `ConfigError` if a file cannot be opened or a value is out of its range.
     """
@@ -70,7 +75,7 @@ def shutdown(timeout: float = 1.0) -> None:
 
 
 def accounting() -> Accounting:
-    """The balance of the recorder, and how often a part of firstbyte failed in this process."""
+    """The balance of the recorder, and what else this process has counted."""
     return _firstbyte.accounting()
 
 

@@ -66,10 +66,11 @@ class rpc:  # noqa: N801 - used like a function
 
     Also a plain `with`, and a decorator of functions and coroutine functions (of a generator function it
     times only the making of the generator). `Server-Timing` names the sum of a call's timers as `rpc`. The
-    class of an exception becomes `error=`; the exception goes on.
+    class of an exception becomes `error=`; the exception goes on. `call_id`, if it is set before the end, is
+    the engine's own id of the call, which its line `[engine] call.done` has too: see `engine_call`.
     """
 
-    __slots__ = ("_operation", "_timers", "rpc_ms")
+    __slots__ = ("_operation", "_timers", "call_id", "rpc_ms")
 
     def __init__(self, operation: str) -> None:
         if not isinstance(operation, str):
@@ -79,6 +80,8 @@ class rpc:  # noqa: N801 - used like a function
         self._timers: list[_firstbyte.RpcTimer] = []
         #: Milliseconds from start to end, once it has ended.
         self.rpc_ms: float | None = None
+        #: The engine's own id of the call.
+        self.call_id: str | None = None
 
     def __enter__(self) -> Self:
         self._timers.append(_firstbyte.RpcTimer(self._operation, current_call.get(), current_id.get()))
@@ -91,7 +94,7 @@ class rpc:  # noqa: N801 - used like a function
         traceback: TracebackType | None,
     ) -> None:
         if self._timers:
-            self.rpc_ms = self._timers.pop().done(error_name(kind))
+            self.rpc_ms = self._timers.pop().done(error_name(kind), word(self.call_id))
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -121,6 +124,14 @@ class rpc:  # noqa: N801 - used like a function
                     return function(*args, **kwargs)
 
         return timed  # type: ignore[return-value]
+
+
+def word(value: object) -> str | None:
+    """What its class says of it, asked here: no Python code is to run below a frame of the extension."""
+    try:
+        return None if value is None else str(value)
+    except Exception:
+        return None
 
 
 def error_name(kind: type[BaseException] | None) -> str | None:

@@ -1,7 +1,8 @@
 """Lines of the other roles: trainer, orchestrator, generation, inference batches.
 
 Each timer is a context manager for `with` and `async with`; what is known at the end is set on it. It
-writes its last line also when an exception ends it. `rollout` is a plain function.
+writes its last line also when an exception ends it. What has no end of its own, such as `rollout`, is a plain
+function.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import _firstbyte
-from ._rpc import current_trace_id
+from ._rpc import current_trace_id, word
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,11 +29,6 @@ def _known(value: Callable[[], Any]) -> Any:
 
 def _rate(count: int | None, ms: float) -> float | None:
     return None if count is None or ms <= 0 else _known(lambda: count / (ms / 1e3))
-
-
-def _text(value: object) -> str | None:
-    """What its class says of it, asked here: no Python code is to run below a frame of the extension."""
-    return None if value is None else _known(lambda: str(value))
 
 
 class _Timer:
@@ -105,7 +101,7 @@ class ckpt_write(_Timer):  # noqa: N801 - used like a function
         _record("ckpt", "write.start", step=self.step)
 
     def _end(self, dur_ms: float) -> None:
-        path = _text(self.path)
+        path = word(self.path)
         _record("ckpt", "write.done", step=self.step, write_ms=dur_ms, bytes=self.bytes, path=path)
 
 
@@ -206,6 +202,34 @@ class infer_batch(_Timer):  # noqa: N801
             input_tps=_rate(self.input_tokens, dur_ms),
             output_tps=_rate(self.output_tokens, dur_ms),
         )
+
+
+def batch_flush(size: int, wait_ms: float, *, reason: str | None = None, depth: int | None = None) -> None:
+    """A queue that collects requests into batches handed one on: `[queue] batch.flush`.
+
+    `wait_ms` is how long its first request has waited, `reason` is a word such as `full` or `timeout`, and
+    `depth` is how many requests are left in the queue.
+    """
+    _record("queue", "batch.flush", size=size, wait_ms=wait_ms, reason=word(reason), depth=depth)
+
+
+def engine_call(
+    call_id: str, operation: str, *, queue_ms: float, exec_ms: float, error: str | None = None
+) -> None:
+    """The engine's process has finished a call: `[engine] call.done`. The vLLM plugin does it by itself.
+
+    It splits the `rpc_ms` of the `rpc` timer whose `call_id` is the same: `queue_ms` is from the arrival of
+    the call at the engine to its beginning, mostly the running step, and `exec_ms` from there to its result.
+    `error` is a word that can be counted, no free text.
+    """
+    fields = {
+        "call_id": word(call_id),
+        "op": word(operation),
+        "engine_queue_ms": queue_ms,
+        "engine_exec_ms": exec_ms,
+        "error": word(error),
+    }
+    _firstbyte.record("engine", "call.done", fields)
 
 
 def rollout(

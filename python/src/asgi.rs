@@ -7,5 +7,6 @@ mod scope;
 mod send;
 
 pub(crate) use self::{
-    call::ServerCall, inflight::Leaving, middleware::Middleware, send::ServerSend,
+    call::ServerCall, inflight::Leaving, middleware::Middleware, scope::invalid_ids,
+    send::ServerSend,
 };

@@ -268,7 +268,7 @@ pub(crate) fn shutdown(py: Python<'_>, timeout: f64) -> PyResult<()> {
     Ok(())
 }
 
-/// The balance: `offered`, `written`, `dropped` by reason, and `failures` of parts of firstbyte.
+/// The balance: `offered`, `written`, `dropped` by reason, `failures` of parts of firstbyte, and `invalid_ids`.
 #[pyfunction]
 pub(crate) fn accounting(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let balance = state().recorder.as_ref().map(Recorder::accounting).unwrap_or_default();
@@ -281,6 +281,7 @@ pub(crate) fn accounting(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     dict.set_item("written", balance.written)?;
     dict.set_item("dropped", dropped)?;
     dict.set_item("failures", fuse::failed())?;
+    dict.set_item("invalid_ids", crate::asgi::invalid_ids())?;
     Ok(dict)
 }
 

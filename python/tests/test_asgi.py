@@ -210,7 +210,9 @@ HOSTILE = {
 @pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_id_is_replaced(trace, value):
     middleware = FirstByteMiddleware(answer)
+    invalid = firstbyte.accounting()["invalid_ids"]
     headers = drive(middleware, scope("/pause", [(b"x-trace-id", value)]))
+    assert firstbyte.accounting()["invalid_ids"] == invalid + 1
     (trace_id,) = [v for k, v in headers if k == b"x-trace-id"]
     assert len(trace_id) == 16
     assert int(trace_id, 16)
@@ -221,8 +223,10 @@ def test_two_ids_are_none_and_a_traceparent_is_one(trace):
     middleware = FirstByteMiddleware(answer)
     two = [(b"x-trace-id", b"00f067aa0ba902b7"), (b"x-trace-id", b"00f067aa0ba902b8")]
     parent = (b"traceparent", b"00-0000000000000000a3ce929d0e0e4736-00f067aa0ba902b7-01")
+    invalid = firstbyte.accounting()["invalid_ids"]
     for headers in [two, [parent], [*two, parent]]:
         drive(middleware, scope("/pause", headers))
+    assert firstbyte.accounting()["invalid_ids"] == invalid + 1
     first, second, third = [line.trace_id for line in trace.named("server.recv")]
     assert first not in ("00f067aa0ba902b7", "00f067aa0ba902b8")
     assert second == third == "a3ce929d0e0e4736"

@@ -20,8 +20,7 @@ SNIPPETS = EXAMPLES / "vllm-server"
 STEPS = 2
 MIDDLEWARE = "firstbyte.FirstByteMiddleware"
 
-#: Every kind of line and which role writes it. Not here: `queue batch.flush` and `engine call.done`, which
-#: this loop has no place for, and `firstbyte dropped`, which must not be there.
+#: Every kind of line and which role writes it. Not here: `firstbyte dropped`, which must not be there.
 KINDS = {
     "trainer": {
         ("firstbyte", "process.start"),
@@ -40,6 +39,8 @@ KINDS = {
         ("weights", "rpc.done"),
         ("weights", "server.first_byte"),
         ("weights", "server.done"),
+        ("queue", "batch.flush"),
+        ("engine", "call.done"),
         ("firstbyte", "process.end"),
     },
     "orchestrator": {
@@ -150,6 +151,26 @@ def test_rollouts_are_one_step_behind(loop):
     rollouts = [line for line in loop["orchestrator"] if line.tag == "rollout"]
     assert [line["current_step"] for line in rollouts] == ["0", "1"]
     assert [line["staleness"] for line in rollouts] == ["0", "1"]
+
+
+def test_completions_begin_in_batches(loop):
+    flushes = [line for line in loop["server"] if line.tag == "queue"]
+    assert sum(int(line["size"]) for line in flushes) == 16 * STEPS
+    assert {line["reason"] for line in flushes} <= {"full", "timeout"}
+    assert all(line.ms("wait_ms") < 1000 for line in flushes)
+
+
+def test_the_engine_splits_what_its_handler_timed(loop):
+    engine = {line["call_id"]: line for line in loop["server"] if line.tag == "engine"}
+    handlers = {
+        line["call_id"]: line for line in loop["server"] if "call_id" in line and line.name == "rpc.done"
+    }
+    assert engine.keys() == handlers.keys()
+    assert len(engine) == STEPS
+    for call_id, line in engine.items():
+        assert line.ms("engine_exec_ms") >= 400
+        parts = line.ms("engine_queue_ms") + line.ms("engine_exec_ms")
+        assert parts <= handlers[call_id].ms("rpc_ms") + 0.2
 
 
 def by_id(lines: list[Line]) -> dict[str | None, list[Line]]:

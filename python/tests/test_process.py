@@ -134,7 +134,7 @@ assert all(signal.getsignal(n) in (signal.SIG_DFL, signal.SIG_IGN) for n in (sig
 links = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
 targets = [os.readlink(link) for link in links if os.path.lexists(link)]
 assert not any("socket" in target or "firstbyte" in target for target in targets), targets
-assert firstbyte.accounting() == {"offered": 0, "written": 0, "failures": 0,
+assert firstbyte.accounting() == {"offered": 0, "written": 0, "failures": 0, "invalid_ids": 0,
                                   "dropped": dict.fromkeys(firstbyte.accounting()["dropped"], 0)}
 # The writer thread needs it. A fork in the middle of its import would leave the child half a module.
 assert "firstbyte._logging" in sys.modules

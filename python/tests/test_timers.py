@@ -44,6 +44,33 @@ def test_batches_have_rates_only_where_tokens_are_known(trace):
     assert "input_tps" not in known
 
 
+def test_a_queue_is_flushed(trace):
+    firstbyte.batch_flush(8, 12.34, reason="time out", depth=3)
+    firstbyte.batch_flush(8, "x")
+    line, odd = trace.lines()
+    assert (line.tag, line.name) == ("queue", "batch.flush")
+    assert line.fields == {"size": "8", "wait_ms": "12.3", "reason": "time%20out", "depth": "3"}
+    assert "wait_ms" not in odd
+
+
+def test_an_engines_call_has_the_id_of_its_timer(trace):
+    with firstbyte.trace(), firstbyte.rpc("sleep") as timer:
+        timer.call_id = "c 7"
+        firstbyte.engine_call("c 7", "sleep", queue_ms=1.25, exec_ms=30)
+    with firstbyte.trace(), firstbyte.rpc("sleep") as timer:
+        timer.call_id = Unspeakable()
+    _, call, done, _, unknown = trace.lines()
+    assert (call.tag, call.name, call["op"], call["call_id"]) == ("engine", "call.done", "sleep", "c%207")
+    assert (call.ms("engine_queue_ms"), call.ms("engine_exec_ms")) == (1.3, 30.0)
+    assert done["call_id"] == "c%207"
+    assert "call_id" not in unknown
+
+
+class Unspeakable:
+    def __str__(self):
+        raise ValueError("nothing to say")
+
+
 def test_steps_rollouts_and_inference(trace):
     with firstbyte.step(3) as step:
         step.wait_ms, step.ref_logprobs_cached = 12.34, True

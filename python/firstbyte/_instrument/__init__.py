@@ -53,7 +53,10 @@ def instrument(client: _C) -> _C:
 
 
 def uninstrument(client: _C) -> _C:
-    """Undo `instrument`, and return the client. Calls on their way are still traced to their end."""
+    """Undo `instrument`, and return the client. Calls on their way are still traced to their end.
+
+    A transport or an adapter that several clients share is traced, or not, for all of them.
+    """
     _library(client).uninstrument(client)
     return client
 

@@ -97,7 +97,7 @@ impl ServerCall {
     ) -> PyResult<Self> {
         let recv = Clock::system().now();
         let kernel = scope::since_arrival(receive);
-        let id = scope::trace_headers(scope)?.id().unwrap_or_else(TraceId::random);
+        let id = scope::trace_id(scope)?;
         Ok(Self {
             id,
             tag: route.tag,

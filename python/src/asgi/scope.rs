@@ -1,7 +1,9 @@
 //! What a scope says, without believing it.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use firstbyte_core::{
-    Micros, Route, RouteTable,
+    Micros, Route, RouteTable, TraceId,
     header::{TRACEPARENT, TraceHeaders, X_TRACE_ID},
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -69,8 +71,23 @@ pub(crate) fn path(scope: &Bound<'_, PyDict>) -> PyResult<String> {
     path.map_or(Ok(String::new()), |path| path.extract())
 }
 
-/// The trace headers of a request.
-pub(crate) fn trace_headers(scope: &Bound<'_, PyDict>) -> PyResult<TraceHeaders> {
+/// How many control calls of this process had an id that could not be used.
+static INVALID_IDS: AtomicU64 = AtomicU64::new(0);
+
+pub(crate) fn invalid_ids() -> u64 {
+    INVALID_IDS.load(Relaxed)
+}
+
+/// The id of a request: that of its headers, or else a new one.
+pub(crate) fn trace_id(scope: &Bound<'_, PyDict>) -> PyResult<TraceId> {
+    let found = trace_headers(scope)?;
+    if found.is_invalid() {
+        INVALID_IDS.fetch_add(1, Relaxed);
+    }
+    Ok(found.id().unwrap_or_else(TraceId::random))
+}
+
+fn trace_headers(scope: &Bound<'_, PyDict>) -> PyResult<TraceHeaders> {
     let mut ours = HeaderMap::new();
     if let Some(headers) = scope.get_item(intern!(scope.py(), "headers"))? {
         for header in headers.try_iter()? {
