@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use firstbyte_core::{Arrival, ArrivalSource, Micros, RouteTable, Transport};
+use firstbyte_core::{Arrival, ArrivalSource, Micros, Recorder, RouteTable, Transport};
 use firstbyte_testkit::{ScriptedBody, cancel_sweep, poll_times};
 use firstbyte_tower::{FirstByteLayer, Latency, Rpc};
 use futures_util::FutureExt;
@@ -373,4 +373,28 @@ fn a_hundred_thousand_calls_have_a_hundred_thousand_ends() {
     let ends =
         log.lines().iter().filter(|line| line.contains("outcome=ok bytes=1 frames=1")).count();
     assert_eq!(ends, 100_000);
+}
+
+/// Every request has a method, a path, a query and an id of its own, some of them nearly those of control calls.
+#[test]
+fn a_million_hostile_requests_make_no_more_histograms_than_there_are_operations() {
+    let layer = FirstByteLayer::new(Recorder::disabled());
+    let mut service = layer.layer(service_fn(|_| {
+        std::future::ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())))
+    }));
+    for n in 0..1_000_000_u64 {
+        let (method, path) = match n % 5 {
+            0 => ("POST".to_owned(), format!("/pause?again={n}")),
+            1 => ("POST".to_owned(), format!("/pause/{n}")),
+            2 => (format!("M{n}"), "/pause".to_owned()),
+            3 => ("POST".to_owned(), format!("/%{:02x}pause{n}", n % 256)),
+            _ => ("POST".to_owned(), format!("//{n}/../update_weights")),
+        };
+        let id = format!("{:x}", n * 0x9e37);
+        let request = Request::builder().method(&*method).uri(path).header("x-trace-id", id);
+        drop(service.call(request.body(()).unwrap()).now_or_never().unwrap().unwrap());
+    }
+    let classes = layer.latency().snapshot();
+    let counts: Vec<_> = classes.iter().map(|class| (&*class.class, class.count)).collect();
+    assert_eq!(counts, [("pause", 200_000), (Latency::OTHER, 800_000)]);
 }
