@@ -40,47 +40,64 @@ fn parse_str(line: &str) -> Result<Parsed<'_>, Skipped> {
     if line.is_empty() {
         return Err(Skipped::Empty);
     }
-    let mut rest = line;
-    while let Some(open) = rest.find('[') {
-        rest = &rest[open + 1..];
-        if let Some(parsed) = parse_record(rest) {
-            return Ok(parsed);
+    let mut from = 0;
+    while let Some(open) = line[from..].find('[') {
+        let start = from + open + 1;
+        match parse_record(&line[start..]) {
+            Ok(parsed) => return Ok(parsed),
+            Err(none_before) => from = start + none_before,
         }
     }
     Err(Skipped::NoRecord)
 }
 
-/// Reads a record that begins after its first `[`.
-fn parse_record(text: &str) -> Option<Parsed<'_>> {
-    let (tag, mut rest) = text.split_once(']')?;
+/// Reads a record that begins after its first `[`. The error is where the next one can begin at the earliest: a word
+/// that is wrong here is wrong for every record that begins before the word in front of it, and so a line of any
+/// length is gone through once.
+fn parse_record(text: &str) -> Result<Parsed<'_>, usize> {
+    let (tag, behind_tag) = bracketed(text)?;
+    let mut at = behind_tag;
     if !is_tag(tag) {
-        return None;
+        return Err(at);
     }
     let mut parsed = Parsed::new(Cow::Borrowed(tag));
-    if let Some(after) = rest.strip_prefix('[') {
-        let (id, after) = after.split_once(']')?;
+    if let Some(after) = text[at..].strip_prefix('[') {
+        let (id, length) = bracketed(after).map_err(|_| behind_tag)?;
         if !is_trace_id(id) {
-            return None;
+            return Err(behind_tag);
         }
         parsed.trace_id = Some(Cow::Borrowed(id));
-        rest = after;
+        at += 1 + length;
     }
-    let mut words = rest.strip_prefix(' ')?.split(' ').filter(|word| !word.is_empty()).peekable();
-    if !words.peek()?.contains('=') {
-        let name = words.next()?;
-        if !name.split('.').all(is_tag) {
-            return None;
+    if !text[at..].starts_with(' ') {
+        return Err(behind_tag);
+    }
+    let mut before = at;
+    let mut is_first = true;
+    while let Some((start, word)) = next_word(text, at) {
+        if !parsed.take_word(word, is_first) {
+            return Err(before);
         }
-        parsed.name = Some(Cow::Borrowed(name));
+        (before, at, is_first) = (start, start + word.len(), false);
     }
-    for word in words {
-        let (key, value) = word.split_once('=')?;
-        if !is_key(key) {
-            return None;
-        }
-        parsed.push(key, value);
+    if is_first { Err(before) } else { Ok(parsed) }
+}
+
+/// What is in brackets of which the first one is gone, and the place behind the second one.
+fn bracketed(text: &str) -> Result<(&str, usize), usize> {
+    let is_inside = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let length = text.bytes().take_while(is_inside).count();
+    match text.as_bytes().get(length) {
+        Some(b']') => Ok((&text[..length], length + 1)),
+        _ => Err(0),
     }
-    Some(parsed)
+}
+
+/// The next word from here on, and where it begins.
+fn next_word(text: &str, at: usize) -> Option<(usize, &str)> {
+    let start = at + text[at..].bytes().position(|byte| byte != b' ')?;
+    let length = text[start..].find(' ').unwrap_or(text.len() - start);
+    Some((start, &text[start..start + length]))
 }
 
 fn is_key(key: &str) -> bool {
@@ -88,6 +105,23 @@ fn is_key(key: &str) -> bool {
 }
 
 impl<'a> Parsed<'a> {
+    /// Takes a word of a record: its name, or a field. Whether it is one.
+    fn take_word(&mut self, word: &'a str, is_first: bool) -> bool {
+        match word.split_once('=') {
+            Some((key, value)) => {
+                let is_field = is_key(key);
+                if is_field {
+                    self.push(key, value);
+                }
+                is_field
+            }
+            None => {
+                self.name = Some(Cow::Borrowed(word));
+                is_first && word.split('.').all(is_tag)
+            }
+        }
+    }
+
     fn push(&mut self, key: &'a str, value: &'a str) {
         let unit = FieldId::from_key(key).map(|field| field.info().unit);
         if unit == Some(Unit::Moment)

@@ -227,3 +227,35 @@ proptest! {
         }
     }
 }
+
+/// Each of these took the square of its length.
+#[test]
+fn a_line_of_brackets_is_gone_through_once() {
+    let lines = [
+        format!("[a]{}", "[".repeat(1_000_000)),
+        format!("[a] k=[{} junk", "a] k=[".repeat(200_000)),
+        "[a] ".repeat(250_000),
+        "[a][".repeat(250_000),
+        format!("{} [", "[a] n k=1".repeat(100_000)),
+    ];
+    for line in lines {
+        assert_eq!(parse(line.as_bytes()), Err(Skipped::NoRecord));
+    }
+}
+
+#[test]
+fn the_first_record_that_is_whole_counts_wherever_it_begins() {
+    for line in [
+        "[a] k=1 [weights][ab] client.done wall_ms=1.0",
+        "[a] k=1 junk [weights][ab] client.done wall_ms=1.0",
+        "[a] k=[weights][ab] client.done wall_ms=1.0",
+        "[x][weights][ab] client.done wall_ms=1.0",
+        "[[weights][ab] client.done wall_ms=1.0",
+        "[a] n k=1 n2[weights][ab] client.done wall_ms=1.0",
+        "[weights][a b] [weights][ab]  client.done   wall_ms=1.0 ",
+    ] {
+        let parsed = parse(line.as_bytes()).unwrap();
+        assert_eq!((parsed.trace_id.as_deref(), &*parsed.tag), (Some("ab"), "weights"), "{line}");
+        assert_eq!(parsed.micros("wall_ms"), Some(Micros(1000)), "{line}");
+    }
+}
