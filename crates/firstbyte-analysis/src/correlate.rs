@@ -10,6 +10,7 @@ mod mend;
 mod names;
 mod pairing;
 mod timeline;
+mod timers;
 
 use std::collections::HashMap;
 
@@ -118,6 +119,12 @@ impl Log {
     #[must_use]
     pub fn sources(&self) -> &[Source] {
         &self.sources
+    }
+
+    /// Whether there are more different words than are kept.
+    #[must_use]
+    pub fn has_other_words(&self) -> bool {
+        self.names.is_full()
     }
 
     /// Lines that were left out because there were more traces than are kept.

@@ -95,12 +95,24 @@ const MOST_WORDS: usize = {
 
 /// What the tolerant reader of the core finds in a line of either form.
 pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, Skipped> {
-    if is_json(line) { json::parse(line) } else { text::parse(line) }
+    match object(line) {
+        // A brace may also be in front of a record.
+        Some(object) => json::parse(object).or_else(|why| text::parse(line).map_err(|_| why)),
+        None => text::parse(line),
+    }
 }
 
-/// Whether a line is an object of JSON, or the beginning of one.
-pub(crate) fn is_json(line: &[u8]) -> bool {
-    line.trim_ascii_start().first() == Some(&b'{')
+/// How a JSON line of firstbyte begins, whatever stands in front of it.
+pub(crate) const JSON: &[u8] = b"{\"v\":";
+
+/// The object of JSON in a line: all of it, or one of firstbyte's behind a prefix.
+pub(crate) fn object(line: &[u8]) -> Option<&[u8]> {
+    if line.trim_ascii_start().first() == Some(&b'{') {
+        return Some(line);
+    }
+    let start = memchr::memmem::find(line, JSON)?;
+    let end = memchr::memrchr(b'}', line).map_or(line.len(), |last| last + 1);
+    line.get(start..end)
 }
 
 impl<'a> Entry<'a> {

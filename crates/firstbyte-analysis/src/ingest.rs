@@ -19,7 +19,7 @@ pub use self::{
 };
 use crate::{
     correlate::{Builder, Log},
-    entry::{Entry, is_json, parse, quick, quick_json},
+    entry::{Entry, object, parse, quick, quick_json},
 };
 
 /// What to read, and how much of it to keep.
@@ -165,8 +165,7 @@ impl Builder {
             match read {
                 Some(()) => self.take(&entry, source),
                 None if *end as usize == bytes.len() => {
-                    self.tally.torn += 1;
-                    take_line(whole_words(&bytes[line..]), source, self);
+                    take_torn(&bytes[line..], source, self);
                 }
                 None => take_line(&bytes[line..*end as usize], source, self),
             }
@@ -179,9 +178,18 @@ impl Builder {
 /// number. An object of JSON has its own end.
 pub(crate) fn whole_words(line: &[u8]) -> &[u8] {
     match memchr::memrchr(b' ', line) {
-        Some(last) if !is_json(line) => &line[..last],
+        Some(last) if object(line).is_none() => &line[..last],
         _ => line,
     }
+}
+
+/// Takes a line that has no line feed, and counts it if that is told of a record.
+fn take_torn(line: &[u8], source: u32, builder: &mut Builder) {
+    let sure = whole_words(line);
+    let is_record =
+        sure.len() < line.len() && parse(sure).is_ok_and(|parsed| parsed.record().is_some());
+    builder.tally.torn += u64::from(is_record);
+    take_line(sure, source, builder);
 }
 
 /// Takes a line that is not what firstbyte writes by itself.

@@ -32,7 +32,7 @@ pub use self::{
 };
 use self::{finished::Key, kept::Kept};
 use crate::{
-    correlate::{ClientEnd, Log},
+    correlate::{ClientEnd, ClientHalf, Log},
     ingest::{Reason, Tally},
 };
 
@@ -86,7 +86,7 @@ impl Live {
         };
         let id = call.id();
         let has_ended = call.client.is_some_and(|half| half.end != ClientEnd::Open);
-        let is_waiting = call.client.is_none() && call.server.is_none();
+        let is_waiting = call.client.is_some_and(ClientHalf::has_only_waited);
         self.kept.call(&id, source, line, is_waiting);
         if has_ended {
             self.fresh.insert(id);

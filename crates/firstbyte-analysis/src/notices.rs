@@ -44,6 +44,12 @@ pub fn notices(log: &Log) -> Vec<String> {
             log.timeline().over_limit()
         ));
     }
+    if log.has_other_words() {
+        notices.push(
+            "there are more different operations, servers, paths and errors than 65,000: further ones are one, (other)."
+                .to_owned(),
+        );
+    }
     let halves = log.calls().filter_map(|call| call.client);
     let impossible = halves.filter(|half| half.is_impossible()).count();
     if impossible > 0 {

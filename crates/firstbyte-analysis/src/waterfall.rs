@@ -99,16 +99,22 @@ pub fn pieces(call: &Call<'_>) -> Vec<(&'static str, Micros, Side)> {
     pieces
 }
 
-/// The longest of the parts that wall is made of, as far as they are known: the wait by what it is made of.
+/// The longest of the parts that wall is made of, as far as they are known: the wait by what it is made of. Of `queue` it is
+/// what no other part explains.
 #[must_use]
 pub fn largest_part(call: &Call<'_>) -> Option<(Metric, Micros)> {
     let is_part = |metric: &Metric| match metric {
         Metric::Phase(phase) => *phase != Phase::Wait,
-        Metric::Server(_) | Metric::Rpc => true,
+        Metric::Server(_) => true,
         _ => false,
     };
     let parts = Metric::all().into_iter().filter(is_part);
-    parts.filter_map(|part| Some((part, part.of(call)?))).max_by_key(|(_, time)| *time)
+    let parts: Vec<_> = parts.filter_map(|part| Some((part, part.of(call)?))).collect();
+    let explained: Micros = parts.iter().map(|(_, time)| *time).sum();
+    let rest = call.queue().and_then(|queue| queue.checked_sub(explained));
+    let whole = [(Metric::Queue, rest), (Metric::Rpc, call.rpc())];
+    let whole = whole.into_iter().filter_map(|(metric, time)| Some((metric, time?)));
+    whole.chain(parts).max_by_key(|(_, time)| *time)
 }
 
 /// What the client was told; the server's own lines are of another clock.
@@ -196,6 +202,20 @@ mod tests {
         );
         assert_eq!(told.iter().map(|(_, time)| time).sum::<u64>(), 9000);
         assert_eq!(pieces_of("rpc_ms=2.0"), []);
+    }
+
+    #[test]
+    fn the_largest_part_is_the_queue_where_nothing_else_is_told_of_it() {
+        let largest = |fields: &str| {
+            let line = format!("[weights][00f067aa0ba902b7] client.done {fields}\n");
+            let log = Log::from_bytes(line.as_bytes());
+            let (part, time) = largest_part(&log.calls().next().unwrap()).unwrap();
+            (part.as_str(), time.0)
+        };
+        assert_eq!(largest("wall_ms=9.0 rpc_ms=2.0 queue_ms=7.0"), ("queue", 7000));
+        assert_eq!(largest("wall_ms=9.0 rpc_ms=5.0 queue_ms=4.0"), ("rpc", 5000));
+        let told = "wall_ms=9.0 rpc_ms=2.0 queue_ms=7.0 pool_ms=4.0 network_ms=1.0";
+        assert_eq!(largest(told), ("pool", 4000));
     }
 
     #[test]

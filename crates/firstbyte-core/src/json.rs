@@ -15,6 +15,7 @@ use crate::{
     parsed::{Parsed, ParsedValue, Skipped, is_tag, is_trace_id},
     process::Process,
     schema::{FieldId, Unit},
+    text,
 };
 
 /// Version of the schema, the field `v` of every line.
@@ -113,7 +114,12 @@ fn string_member(key: &str, text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// Where Docker's json-file driver and journald's JSON output have the line that a process wrote.
+const WRAPPERS: [&str; 2] = ["log", "MESSAGE"];
+
 /// Reads one JSON line of this version of the schema; a line that tells no version counts as one.
+///
+/// A line of either form that a container runtime or journald has put into an object of its own is read as well.
 ///
 /// Durations come back under their text keys (`wall_ms`) with [`ParsedValue::Millis`].
 ///
@@ -121,12 +127,23 @@ fn string_member(key: &str, text: &str, out: &mut Vec<u8>) {
 ///
 /// [`Skipped`] says why the line is not an event. No input panics.
 pub fn parse(line: &[u8]) -> Result<Parsed<'static>, Skipped> {
+    parse_object(line, &WRAPPERS)
+}
+
+fn parse_object(line: &[u8], wrappers: &[&str]) -> Result<Parsed<'static>, Skipped> {
     if line.trim_ascii().is_empty() {
         return Err(Skipped::Empty);
     }
     let object: Map<String, Json> = serde_json::from_slice(line).map_err(|_| Skipped::BadJson)?;
-    let tag = object.get("tag").and_then(Json::as_str).filter(|tag| is_tag(tag));
-    let mut parsed = Parsed::new(Cow::Owned(tag.ok_or(Skipped::BadJson)?.to_owned()));
+    let Some(tag) = object.get("tag").and_then(Json::as_str).filter(|tag| is_tag(tag)) else {
+        return match wrappers.iter().find_map(|key| object.get(*key)?.as_str()) {
+            // Nobody wraps twice.
+            Some(line) if line.starts_with('{') => parse_object(line.as_bytes(), &[]),
+            Some(line) => text::parse(line.as_bytes()).map(text::into_owned),
+            None => Err(Skipped::BadJson),
+        };
+    };
+    let mut parsed = Parsed::new(Cow::Owned(tag.to_owned()));
     // What is added keeps the version: another one means that what is there has changed its meaning.
     if object.get("v").is_some_and(|version| version.as_u64() != Some(SCHEMA_VERSION)) {
         return Err(Skipped::OtherVersion);

@@ -11,6 +11,7 @@ mod parse;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
+pub(crate) use self::parse::into_owned;
 pub use self::parse::{decode, parse, parse_fixed};
 use crate::event::{Event, Value};
 

@@ -93,6 +93,11 @@ impl<T> Arena<T> {
         self.places(chain).take(LATEST).any(|place| which(self.get(place)))
     }
 
+    /// The first such among the latest.
+    pub(super) fn first(&self, chain: Chain, which: impl Fn(&T) -> bool) -> Option<u32> {
+        self.places(chain).take(LATEST).filter(|place| which(self.get(*place))).last()
+    }
+
     /// The last such, among the latest.
     pub(super) fn last(&self, chain: Chain, which: impl Fn(&T) -> bool) -> Option<u32> {
         self.places(chain).take(LATEST).find(|place| which(self.get(*place)))

@@ -60,7 +60,7 @@ fn narrow(offset: &mut Offset, call: &Call<'_>) {
         offset.calls += 1;
     }
     // Not server.done: the client may have the last byte before the server has made its line.
-    if let (Some(done), Some(wall)) = (server.rpc_done_at, client.wall()) {
+    if let (Some(done), Some(wall)) = (server.rpc_done_at(), client.wall()) {
         // The wall is rounded to a tenth of a millisecond.
         let ended = sent + wall.into() + std::time::Duration::from_micros(50);
         let least = difference(done, ended);

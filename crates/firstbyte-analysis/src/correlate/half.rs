@@ -2,12 +2,13 @@
 
 use firstbyte_core::{
     Micros, Phase, Timestamp, field, record,
-    schema::{Field, Millis, Record},
+    schema::{Field, Millis},
 };
 
 use super::{
     generation::Generation,
     names::{Name, Names},
+    timers::{Timers, before, is_near, same_moment},
 };
 use crate::entry::Entry;
 
@@ -16,7 +17,7 @@ use crate::entry::Entry;
 pub(super) struct Known(u64);
 
 impl Known {
-    const NO: Self = Self(u64::MAX);
+    pub(super) const NO: Self = Self(u64::MAX);
 
     pub(super) const fn get(self) -> Option<Micros> {
         if self.0 == u64::MAX { None } else { Some(Micros(self.0)) }
@@ -124,6 +125,8 @@ pub struct ClientHalf {
     rpc: Known,
     queue: Known,
     resume: Known,
+    /// The moment of its end, which only JSON lines tell.
+    pub(super) ended_at: Option<Timestamp>,
     /// Of lines that tell phases: those of the client, then those of the server.
     parts: Option<Box<[Known; PARTS.len()]>>,
 }
@@ -145,6 +148,7 @@ impl ClientHalf {
             rpc: Known::NO,
             queue: Known::NO,
             resume: Known::NO,
+            ended_at: None,
             parts: None,
         }
     }
@@ -177,7 +181,8 @@ impl ClientHalf {
     #[must_use]
     pub fn is_impossible(&self) -> bool {
         let Some(wall) = self.wall() else { return false };
-        let is_longer = |part: Option<Micros>| part.is_some_and(|part| part.0 > wall.0 + 100);
+        let is_longer =
+            |part: Option<Micros>| part.is_some_and(|part| part.0.saturating_sub(wall.0) > 100);
         let parts = self.parts.iter().flat_map(|parts| parts.iter());
         [self.rpc, self.queue].iter().chain(parts).any(|part| is_longer(part.get()))
     }
@@ -192,6 +197,11 @@ impl ClientHalf {
     #[must_use]
     pub fn server(&self, part: Server) -> Option<Micros> {
         self.parts.as_ref()?[Phase::ALL.len() + part as usize].get()
+    }
+
+    /// Whether nothing is known of it but that it waits: neither its beginning nor its end.
+    pub(crate) fn has_only_waited(&self) -> bool {
+        !self.has_ended() && self.sent_at.is_none() && self.path.is_none()
     }
 
     pub(super) const fn has_ended(&self) -> bool {
@@ -218,6 +228,7 @@ impl ClientHalf {
 
     pub(super) fn done(&mut self, entry: &Entry<'_>, names: &mut Names) {
         self.end = ClientEnd::Done;
+        self.ended_at = entry.at;
         self.wall = entry.millis(field::WALL).into();
         self.rpc = entry.millis(field::RPC).into();
         self.queue = entry.millis(field::QUEUE).into();
@@ -236,15 +247,43 @@ impl ClientHalf {
             phase: word(field::PHASE),
             error: word(field::ERROR),
         };
+        self.ended_at = entry.at;
         self.wall = entry.millis(field::WALL).into();
         self.label(entry, names);
     }
-}
 
-impl ClientHalf {
+    /// Whether a line can be the end of this attempt: where it tells its moment, its wall leads to the beginning. A writer of
+    /// its own may be some milliseconds late with the line.
+    pub(super) fn may_end_with(&self, entry: &Entry<'_>) -> bool {
+        let begin = entry.at.zip(entry.millis(field::WALL));
+        let begin = begin.and_then(|(at, wall)| before(at, wall)).zip(self.sent_at);
+        begin.is_none_or(|(begin, sent)| begin.as_nanos().abs_diff(sent.as_nanos()) <= 5_000_000)
+    }
+
+    /// Whether the other is the beginning of this attempt once more.
+    pub(super) fn has_begun_as(&self, line: &Self) -> bool {
+        same_moment(self.sent_at, line.sent_at)
+            && (self.attempt, self.target, self.op, self.path)
+                == (line.attempt, line.target, line.op, line.path)
+    }
+
+    /// Whether the other is the end of this attempt once more.
+    pub(super) fn has_ended_as(&self, line: &Self) -> bool {
+        self.end == line.end
+            && is_close(self.wall(), line.wall())
+            && is_close(self.rpc(), line.rpc())
+            && agree(self, line)
+            && self.ended_at.zip(line.ended_at).is_none_or(|(a, b)| a == b)
+    }
+
     /// Whether this is the end of an attempt of which the other is the beginning, and nothing else.
     pub(super) fn is_end_of(&self, begun: &Self) -> bool {
-        self.has_ended() && self.sent_at.is_none() && !begun.has_ended() && agree(begun, self)
+        let begin = self.ended_at.zip(self.wall()).and_then(|(at, wall)| before(at, wall));
+        self.has_ended()
+            && self.sent_at.is_none()
+            && !begun.has_ended()
+            && agree(begun, self)
+            && begin.is_none_or(|begin| begun.sent_at.is_none() || is_near(begun.sent_at, begin))
     }
 
     /// Takes the end of this attempt.
@@ -271,6 +310,11 @@ pub(super) fn agree(half: &ClientHalf, line: &ClientHalf) -> bool {
     same(half.op, line.op) && same(half.target, line.target) && same(half.attempt, line.attempt)
 }
 
+/// The same of durations, which a text line rounds to a tenth of a millisecond.
+pub(super) fn is_close(a: Option<Micros>, b: Option<Micros>) -> bool {
+    a == b || a.zip(b).is_some_and(|(a, b)| a.0.abs_diff(b.0) <= 50)
+}
+
 /// A call as its server saw it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -279,10 +323,6 @@ pub struct ServerHalf {
     pub source: u32,
     /// The moment of `server.recv`.
     pub recv_at: Option<Timestamp>,
-    /// The moment of the first `rpc.start`.
-    pub rpc_started_at: Option<Timestamp>,
-    /// The moment of the last `rpc.done`.
-    pub rpc_done_at: Option<Timestamp>,
     /// The moment of `server.first_byte`.
     pub first_byte_at: Option<Timestamp>,
     /// The moment of `server.done`.
@@ -300,10 +340,9 @@ pub struct ServerHalf {
     /// Requests in progress when it arrived.
     pub in_flight: Option<u32>,
     pub(super) call_id: Option<Box<str>>,
-    rpcs_running: u8,
+    timers: Timers,
     kernel: Known,
     loop_lag: Known,
-    rpc: Known,
     dur: Known,
 }
 
@@ -312,8 +351,6 @@ impl ServerHalf {
         Self {
             source,
             recv_at: None,
-            rpc_started_at: None,
-            rpc_done_at: None,
             first_byte_at: None,
             done_at: None,
             path: None,
@@ -323,10 +360,9 @@ impl ServerHalf {
             status: None,
             in_flight: None,
             call_id: None,
-            rpcs_running: 0,
+            timers: Timers::default(),
             kernel: Known::NO,
             loop_lag: Known::NO,
-            rpc: Known::NO,
             dur: Known::NO,
         }
     }
@@ -345,8 +381,20 @@ impl ServerHalf {
 
     /// The engine's work: the sum of `rpc_ms`.
     #[must_use]
-    pub const fn rpc(&self) -> Option<Micros> {
-        self.rpc.get()
+    pub fn rpc(&self) -> Option<Micros> {
+        self.timers.rpc()
+    }
+
+    /// The moment of the first `rpc.start`.
+    #[must_use]
+    pub fn rpc_started_at(&self) -> Option<Timestamp> {
+        self.timers.started_at()
+    }
+
+    /// The moment of the last `rpc.done`.
+    #[must_use]
+    pub fn rpc_done_at(&self) -> Option<Timestamp> {
+        self.timers.done_at()
     }
 
     /// From `server.recv` to `server.done`.
@@ -358,19 +406,23 @@ impl ServerHalf {
     /// From `server.recv` to `rpc.start`, on the server's own clock.
     #[must_use]
     pub fn handler(&self) -> Option<Micros> {
-        let (recv, start) = (self.recv_at?, self.rpc_started_at?);
+        let (recv, start) = (self.recv_at?, self.rpc_started_at()?);
         (recv <= start).then(|| start.since(recv).into())
     }
 
-    /// The moment that a line of this record tells.
-    pub(super) fn moment(&self, of: &'static Record) -> Option<Timestamp> {
-        let is = |record: &'static Record| std::ptr::eq(of, record);
+    /// Whether it has taken this very line, from another file or another handler of the same logger.
+    pub(super) fn has_taken(&self, entry: &Entry<'_>) -> bool {
+        let at = entry.at;
         match () {
-            () if is(&record::SERVER_RECV) => self.recv_at,
-            () if is(&record::RPC_START) => self.rpc_started_at,
-            () if is(&record::RPC_DONE) => self.rpc_done_at,
-            () if is(&record::SERVER_FIRST_BYTE) => self.first_byte_at,
-            () => self.done_at,
+            () if entry.is(&record::SERVER_RECV) => {
+                same_moment(self.recv_at, at)
+                    && is_close(self.kernel(), entry.millis(field::KERNEL))
+                    && self.in_flight.map(i64::from) == entry.count(field::INFLIGHT)
+            }
+            () if entry.is(&record::RPC_START) => self.timers.begins(at),
+            () if entry.is(&record::RPC_DONE) => self.timers.ends(at, entry.millis(field::RPC)),
+            () if entry.is(&record::SERVER_FIRST_BYTE) => same_moment(self.first_byte_at, at),
+            () => same_moment(self.done_at, at),
         }
     }
 
@@ -383,55 +435,88 @@ impl ServerHalf {
         };
         let is_after = |known: Option<Timestamp>| known.is_none_or(|known| known <= at);
         let is_before = |known: Option<Timestamp>| known.is_none_or(|known| at <= known);
-        let within = [self.rpc_started_at, self.rpc_done_at, self.first_byte_at];
-        let is_told = match () {
-            () if is(&record::SERVER_RECV) => {
-                self.recv_at.is_some() || !within.into_iter().all(is_before)
-            }
-            () if is(&record::SERVER_DONE) => {
-                self.done_at.is_some() || !within.into_iter().all(is_after)
-            }
-            () => is(&record::SERVER_FIRST_BYTE) && self.first_byte_at.is_some(),
-        };
-        !is_told && is_after(self.recv_at) | is(&record::SERVER_RECV) && is_before(self.done_at)
+        let within = || [self.rpc_started_at(), self.rpc_done_at(), self.first_byte_at];
+        if is(&record::SERVER_RECV) {
+            self.recv_at.is_none() && within().into_iter().all(is_before) && is_before(self.done_at)
+        } else if is(&record::SERVER_DONE) {
+            self.done_at.is_none() && within().into_iter().all(is_after) && is_after(self.recv_at)
+        } else {
+            let is_told = is(&record::SERVER_FIRST_BYTE) && self.first_byte_at.is_some();
+            !is_told && is_after(self.recv_at) && is_before(self.done_at)
+        }
     }
 
-    /// Whether the other tells only what this one does not, and all of it together is in order.
-    pub(super) fn complements(&self, other: &Self) -> bool {
-        let moments = |half: &Self| {
-            [half.recv_at, half.rpc_started_at, half.rpc_done_at, half.first_byte_at, half.done_at]
+    /// Whether a line says by its own time that it ends what has begun here.
+    pub(super) fn is_named_by(&self, entry: &Entry<'_>) -> bool {
+        let duration = match () {
+            () if entry.is(&record::RPC_DONE) => {
+                return self.timers.awaits(entry.at, entry.millis(field::RPC));
+            }
+            () if entry.is(&record::SERVER_FIRST_BYTE) => entry.millis(field::TTFB),
+            () if entry.is(&record::SERVER_DONE) => entry.millis(field::DUR),
+            () => None,
         };
-        let pairs = moments(self).into_iter().zip(moments(other));
-        if pairs.clone().any(|(a, b)| a.is_some() && b.is_some()) {
+        let begin = entry.at.zip(duration).and_then(|(at, duration)| before(at, duration));
+        begin.is_some_and(|begin| is_near(self.recv_at, begin))
+    }
+
+    /// Whether no timer has begun yet.
+    pub(super) fn is_before_the_engine(&self) -> bool {
+        self.timers.is_empty()
+    }
+
+    /// Whether the other can be another piece of this exchange: it tells other ends, nothing different, and all of it
+    /// together is in order.
+    pub(super) fn complements(&self, other: &Self) -> bool {
+        let ends = |half: &Self| [half.recv_at, half.first_byte_at, half.done_at];
+        let is_twice = |(a, b): (Option<Timestamp>, Option<Timestamp>)| a.is_some() && b.is_some();
+        if ends(self).into_iter().zip(ends(other)).any(is_twice)
+            || self.op.zip(other.op).is_some_and(|(a, b)| a != b)
+        {
             return false;
         }
-        let all: Vec<_> = pairs.map(|(a, b)| a.or(b)).collect();
-        let in_order = |a: usize, b: usize| all[a].zip(all[b]).is_none_or(|(a, b)| a <= b);
-        (1..5).all(|n| in_order(0, n) && in_order(n, 4)) && in_order(1, 2)
+        let begin = |half: &Self| half.recv_at.or_else(|| before(half.done_at?, half.duration()?));
+        if let (Some(a), Some(b)) = (begin(self), begin(other)) {
+            return is_near(Some(a), b);
+        }
+        if !self.timers.is_empty()
+            && !other.timers.is_empty()
+            && !self.timers.go_on_in(&other.timers)
+        {
+            return false;
+        }
+        let all = [self, other].map(|half| {
+            [
+                half.recv_at,
+                half.rpc_started_at(),
+                half.rpc_done_at(),
+                half.first_byte_at,
+                half.done_at,
+            ]
+        });
+        let told = || all.iter().flatten().flatten();
+        let received = self.recv_at.or(other.recv_at);
+        let done = self.done_at.or(other.done_at);
+        told()
+            .all(|at| received.is_none_or(|recv| recv <= *at) && done.is_none_or(|end| *at <= end))
     }
 
     /// Takes what another piece of the same exchange tells.
     pub(super) fn complete(&mut self, rest: Self) {
-        *self = Self {
-            source: self.source,
-            recv_at: self.recv_at.or(rest.recv_at),
-            rpc_started_at: self.rpc_started_at.or(rest.rpc_started_at),
-            rpc_done_at: self.rpc_done_at.or(rest.rpc_done_at),
-            first_byte_at: self.first_byte_at.or(rest.first_byte_at),
-            done_at: self.done_at.or(rest.done_at),
-            path: self.path.or(rest.path),
-            op: self.op.or(rest.op),
-            outcome: self.outcome.or(rest.outcome),
-            error: self.error.or(rest.error),
-            status: self.status.or(rest.status),
-            in_flight: self.in_flight.or(rest.in_flight),
-            call_id: self.call_id.take().or(rest.call_id),
-            rpcs_running: 0,
-            kernel: self.kernel.or(rest.kernel),
-            loop_lag: self.loop_lag.or(rest.loop_lag),
-            rpc: self.rpc.or(rest.rpc),
-            dur: self.dur.or(rest.dur),
-        };
+        self.timers.join(&rest.timers);
+        self.recv_at = self.recv_at.or(rest.recv_at);
+        self.first_byte_at = self.first_byte_at.or(rest.first_byte_at);
+        self.done_at = self.done_at.or(rest.done_at);
+        self.path = self.path.or(rest.path);
+        self.op = self.op.or(rest.op);
+        self.outcome = self.outcome.or(rest.outcome);
+        self.error = self.error.or(rest.error);
+        self.status = self.status.or(rest.status);
+        self.in_flight = self.in_flight.or(rest.in_flight);
+        self.call_id = self.call_id.take().or(rest.call_id);
+        self.kernel = self.kernel.or(rest.kernel);
+        self.loop_lag = self.loop_lag.or(rest.loop_lag);
+        self.dur = self.dur.or(rest.dur);
     }
 
     /// Takes a line of the server.
@@ -444,20 +529,12 @@ impl ServerHalf {
             self.loop_lag = entry.millis(field::LOOP_LAG).into();
             self.in_flight = entry.count(field::INFLIGHT).and_then(|n| u32::try_from(n).ok());
         } else if entry.is(&record::RPC_START) {
-            self.rpcs_running = self.rpcs_running.saturating_add(1);
-            self.rpc_started_at = self.rpc_started_at.or(entry.at);
+            self.timers.start(entry.at);
             self.op = self.op.or_else(|| word(field::OP));
         } else if entry.is(&record::RPC_DONE) {
-            self.rpc_done_at = entry.at;
+            self.timers.done(entry.at, entry.millis(field::RPC));
             self.op = self.op.or_else(|| word(field::OP));
             self.error = self.error.or_else(|| word(field::ERROR));
-            // Of timers within each other, such as a handler's around a plugin's, the outer one counts.
-            self.rpcs_running = self.rpcs_running.saturating_sub(1);
-            if self.rpcs_running == 0
-                && let Some(rpc) = entry.millis(field::RPC)
-            {
-                self.rpc = Some(self.rpc.get().unwrap_or_default() + rpc).into();
-            }
             if self.call_id.is_none() {
                 self.call_id = entry.text(field::CALL_ID).map(|id| id.as_ref().into());
             }

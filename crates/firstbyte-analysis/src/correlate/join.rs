@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use firstbyte_core::{Micros, Timestamp, field, record};
+use firstbyte_core::{field, record};
 use foldhash::fast::RandomState;
 
 use super::{
@@ -215,7 +215,9 @@ impl Builder {
     fn take_boot(&mut self, boot: &str, source: u32) {
         let boot = Some(self.names.intern(boot));
         let source = &mut self.sources[source as usize];
-        source.is_mixed |= source.boot.is_some() && source.boot != boot;
+        // What is one of too many words is no boot that compares.
+        source.is_mixed |=
+            (source.boot.is_some() && source.boot != boot) || boot == Some(Name::OTHER);
         source.boot = if source.is_mixed { None } else { boot };
     }
 
@@ -234,7 +236,7 @@ impl Builder {
         for (place, trace) in (0..).zip(&mut self.traces) {
             if trace.pair().is_none() {
                 mend::clients(&mut self.halves.clients, &mut trace.clients);
-                mend::servers(&mut self.halves.servers, &mut trace.servers);
+                mend::servers(&mut self.halves.servers, &mut trace.servers, &self.sources);
             }
             if trace.pair().is_none() {
                 several.insert(place, pairing::settle(trace, &self.halves, &self.names));
@@ -268,50 +270,60 @@ fn take_client(
     names: &mut Names,
     generation: Generation,
 ) -> Result<(), Reason> {
-    // The usual case: a line about the only attempt that there is.
-    if let Ok(Some(place)) = chain.single()
-        && !entry.is(&record::CLIENT_SEND)
-        && !halves.get(place).has_ended()
-        && says_nothing_else(halves.get(place), entry, names)
-    {
-        end(halves.get_mut(place), entry, names);
-        return Ok(());
-    }
-    // And the other one: the first line of a call.
-    if let (Ok(None), true) = (chain.single(), entry.is(&record::CLIENT_SEND)) {
-        halves.push(chain, ClientHalf::new(source)).send(entry, names, generation);
-        return Ok(());
+    // The usual cases: the first line of a call, and a line about the only attempt that there is.
+    let is_send = entry.is(&record::CLIENT_SEND);
+    match chain.single() {
+        Ok(None) if is_send => {
+            halves.push(chain, ClientHalf::new(source)).send(entry, names, generation);
+            return Ok(());
+        }
+        Ok(Some(place)) if !is_send => {
+            let half = halves.get_mut(place);
+            if !half.has_ended()
+                && half.sent_at.is_some()
+                && says_nothing_else(half, entry, names)
+                && half.may_end_with(entry)
+            {
+                end(half, entry, names);
+                return Ok(());
+            }
+        }
+        _ => {}
     }
     let mut line = ClientHalf::new(source);
-    if entry.is(&record::CLIENT_SEND) {
+    if is_send {
         line.send(entry, names, generation);
-        let is_known = |half: &ClientHalf| {
-            same_moment(half.sent_at, line.sent_at)
-                && half.attempt == line.attempt
-                && half.target == line.target
-        };
-        if halves.any(*chain, is_known) {
+        if halves.any(*chain, |half| half.has_begun_as(&line)) {
             return Err(Reason::Duplicate);
         }
-        halves.push(chain, line);
+        // Of a call that waits, the line that says so may come first.
+        match halves.last(*chain, |half| half.has_only_waited() && agree(half, &line)) {
+            Some(place) => halves.get_mut(place).send(entry, names, generation),
+            None => _ = halves.push(chain, line),
+        }
         return Ok(());
     }
     line.label(entry, names);
-    if let Some(place) = halves.last(*chain, |half| !half.has_ended() && agree(half, &line)) {
-        end(halves.get_mut(place), entry, names);
-        return Ok(());
-    }
+    let is_open =
+        |half: &ClientHalf| !half.has_ended() && agree(half, &line) && half.may_end_with(entry);
+    let open = halves.last(*chain, is_open);
     if entry.is(&record::CLIENT_WAITING) {
+        if open.is_none() && !halves.any(*chain, |half| agree(half, &line)) {
+            halves.push(chain, line);
+        }
         return Ok(());
     }
     end(&mut line, entry, names);
-    let is_known = |half: &ClientHalf| {
-        half.end == line.end && same_duration(half.wall(), line.wall()) && agree(half, &line)
-    };
+    // With a call that goes on, a line is one of another file only if that has told it already.
+    let is_known =
+        |half: &ClientHalf| half.has_ended_as(&line) && (open.is_none() || half.source != source);
     if halves.any(*chain, is_known) {
         return Err(Reason::Duplicate);
     }
-    halves.push(chain, line);
+    match open {
+        Some(place) => end(halves.get_mut(place), entry, names),
+        None => _ = halves.push(chain, line),
+    }
     Ok(())
 }
 
@@ -345,33 +357,28 @@ fn take_server(
     source: u32,
     names: &mut Names,
 ) -> Result<(), Reason> {
-    // The latest of this file that has not ended.
-    let open =
-        |half: &ServerHalf| half.source == source && half.done_at.is_none() && half.has_room(entry);
-    if let Some(place) = halves.last(*chain, open) {
-        halves.get_mut(place).take(entry, names);
-        return Ok(());
-    }
-    let is_known = |half: &ServerHalf| same_moment(half.moment(entry.record), entry.at);
-    if halves.any(*chain, is_known) {
+    if halves.any(*chain, |half| half.has_taken(entry)) {
         return Err(Reason::Duplicate);
     }
-    // Lines may be in any order.
-    let with_room = |half: &ServerHalf| half.source == source && half.has_room(entry);
-    if let Some(place) = halves.last(*chain, with_room) {
-        halves.get_mut(place).take(entry, names);
-        return Ok(());
+    let has_room = |half: &ServerHalf| half.source == source && half.has_room(entry);
+    let is_open = |half: &ServerHalf| has_room(half) && half.done_at.is_none();
+    let place = match chain.single() {
+        Ok(only) => only.filter(|place| has_room(halves.get(*place))),
+        // A line may say what it ends; an engine is called by who has not called it yet, else by the latest; and lines may
+        // be in any order.
+        Err(_) => halves
+            .last(*chain, |half| has_room(half) && half.is_named_by(entry))
+            .or_else(|| {
+                let calls = |half: &ServerHalf| is_open(half) && half.is_before_the_engine();
+                let is_call = entry.is(&record::RPC_START);
+                if is_call { halves.first(*chain, calls) } else { None }
+            })
+            .or_else(|| halves.last(*chain, is_open))
+            .or_else(|| halves.last(*chain, has_room)),
+    };
+    match place {
+        Some(place) => halves.get_mut(place).take(entry, names),
+        None => halves.push(chain, ServerHalf::new(source)).take(entry, names),
     }
-    halves.push(chain, ServerHalf::new(source)).take(entry, names);
     Ok(())
-}
-
-/// Whether both are the same moment, as a text line and a JSON line tell it: the one cuts to microseconds.
-fn same_moment(a: Option<Timestamp>, b: Option<Timestamp>) -> bool {
-    a.zip(b).is_some_and(|(a, b)| a.as_nanos() / 1000 == b.as_nanos() / 1000)
-}
-
-/// The same of durations, which a text line rounds to a tenth of a millisecond.
-fn same_duration(a: Option<Micros>, b: Option<Micros>) -> bool {
-    a == b || a.zip(b).is_some_and(|(a, b)| a.0.abs_diff(b.0) <= 50)
 }

@@ -1,6 +1,7 @@
 //! Halves that came in pieces: from files that were read newest first, or from lines in another order.
 
 use super::{
+    Source,
     chain::{Arena, Chain, LATEST},
     half::{ClientHalf, ServerHalf},
 };
@@ -11,9 +12,12 @@ pub(super) fn clients(halves: &mut Arena<ClientHalf>, chain: &mut Chain) {
 }
 
 /// Puts together what can only be pieces of one exchange.
-pub(super) fn servers(halves: &mut Arena<ServerHalf>, chain: &mut Chain) {
+pub(super) fn servers(halves: &mut Arena<ServerHalf>, chain: &mut Chain, sources: &[Source]) {
+    let boot = |half: &ServerHalf| sources[half.source as usize].boot;
     let is_rest_of = |begun: &ServerHalf, rest: &ServerHalf| {
-        (begun.recv_at.is_some() || rest.recv_at.is_none()) && begun.complements(rest)
+        (begun.recv_at.is_some() || rest.recv_at.is_none())
+            && boot(begun).zip(boot(rest)).is_none_or(|(one, other)| one == other)
+            && begun.complements(rest)
     };
     join(halves, chain, is_rest_of, ServerHalf::complete);
 }

@@ -15,12 +15,26 @@ const LONGEST: usize = 256;
 /// So many of the latest words are found sooner.
 const RECENT: usize = 8;
 
+/// Words that mean something to whoever joins and diagnoses: there is room for them whatever else there is.
+const ALWAYS: [&str; 10] = [
+    "ok",
+    "error",
+    "early_drop",
+    "panic",
+    "cancelled",
+    "failed",
+    "unknown",
+    "not_sent",
+    "connect",
+    "wait",
+];
+
 /// A word of a [`Names`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name(NonZeroU16);
 
 impl Name {
-    const OTHER: Self = Self(NonZeroU16::MIN);
+    pub(super) const OTHER: Self = Self(NonZeroU16::MIN);
 }
 
 /// Operations, targets, paths, outcomes.
@@ -41,12 +55,21 @@ fn none_recent() -> Recent {
 
 impl Names {
     pub(super) fn new() -> Self {
-        Self {
+        let mut names = Self {
             words: vec!["(other)".into()],
             places: HashMap::default(),
             recent: none_recent(),
             recent_urls: none_recent(),
+        };
+        for word in ALWAYS {
+            names.keep(word);
         }
+        names
+    }
+
+    /// Whether further words are `(other)`.
+    pub(crate) fn is_full(&self) -> bool {
+        self.words.len() >= MOST
     }
 
     /// The name of a word.
@@ -126,6 +149,30 @@ mod tests {
         Log,
         measure::{GroupBy, Stats, Window},
     };
+
+    #[test]
+    fn too_many_words_are_one_and_no_clock_is_shared_by_it() {
+        let many: String = (0..70_000)
+            .map(|n| format!("[weights][{n:x}] client.done wall_ms=1.0 op=o{n}\n"))
+            .collect();
+        let start = |boot| {
+            format!("[firstbyte] process.start pid=1 boot={boot} host=h version=0 t=1.0 unix=2.0\n")
+        };
+        let client = "[weights][zz] client.send url=http://h/x t=10.0 op=late\n\
+                      [weights][zz] client.fail wall_ms=1.0 outcome=not_sent error=e phase=connect\n";
+        let server = "[weights][zz] server.recv path=/x t=15.0\n";
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["a", "b", "c"].map(|name| folder.path().join(name));
+        let texts = [many, start("BBB") + client, start("CCC") + server];
+        for (path, text) in paths.iter().zip(texts) {
+            std::fs::write(path, text).unwrap();
+        }
+        let log = Log::read(&paths, &crate::Options::default()).unwrap();
+        assert!(log.has_other_words() && !log.share_a_clock(1, 2));
+        assert!(crate::notices(&log).iter().any(|notice| notice.contains("(other)")));
+        let failed = log.calls().find(|call| call.id() == "zz").unwrap();
+        assert!(failed.ending().contains("failed in connect: (other), outcome not_sent"));
+    }
 
     #[test]
     fn a_long_word_is_cut_and_says_so() {

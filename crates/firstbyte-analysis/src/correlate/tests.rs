@@ -79,18 +79,41 @@ const ATTEMPTS: &str = "\
 [weights][00f067aa0ba902b7] client.done wall_ms=900.0 rpc_ms=500.0 queue_ms=400.0 attempt=2 op=pause target=h:80
 ";
 
+/// A handler's timer around a plugin's.
+const NESTED: &str = "\
+[weights][00f067aa0ba902b7] server.recv path=/pause t=1.0
+[weights][00f067aa0ba902b7] rpc.start op=pause t=1.1
+[weights][00f067aa0ba902b7] rpc.start op=pause t=1.2
+[weights][00f067aa0ba902b7] rpc.done op=pause t=1.3 rpc_ms=100.0
+[weights][00f067aa0ba902b7] rpc.done op=pause t=1.4 rpc_ms=300.0
+[weights][00f067aa0ba902b7] server.done t=1.5 dur_ms=500.0 status=200 outcome=ok
+";
+
+const ONE_AFTER_THE_OTHER: &str = "\
+[weights][00f067aa0ba902b7] server.recv path=/pause t=1.0
+[weights][00f067aa0ba902b7] rpc.start op=pause t=1.1
+[weights][00f067aa0ba902b7] rpc.done op=pause t=1.2 rpc_ms=100.0
+[weights][00f067aa0ba902b7] rpc.start op=pause t=1.3
+[weights][00f067aa0ba902b7] rpc.done op=pause t=1.5 rpc_ms=200.0
+[weights][00f067aa0ba902b7] server.done t=1.6 dur_ms=600.0 status=200 outcome=ok
+";
+
 /// All that the calls of these files tell, by the moment of sending.
 fn told(files: &[Vec<&str>]) -> Vec<String> {
+    told_with_duplicates(files, 0)
+}
+
+fn told_with_duplicates(files: &[Vec<&str>], duplicates: usize) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let paths: Vec<_> = (0..files.len()).map(|n| folder.path().join(format!("{n}.log"))).collect();
     for (path, lines) in paths.iter().zip(files) {
         std::fs::write(path, lines.join("\n") + "\n").unwrap();
     }
     let log = Log::read(&paths, &crate::Options::default()).unwrap();
-    assert_eq!(log.tally().skipped(), 0);
+    assert_eq!(log.tally().skipped(), duplicates as u64);
     let half = |call: &Call<'_>| {
         let server = call.server.map(|half| {
-            (half.recv_at, half.rpc_started_at, half.rpc_done_at, half.done_at, half.status)
+            (half.recv_at, half.rpc_started_at(), half.rpc_done_at(), half.done_at, half.status)
         });
         let metrics: Vec<_> = Metric::all().iter().map(|metric| metric.of(call)).collect();
         let sent_at = call.client.map(|half| half.sent_at);
@@ -103,7 +126,7 @@ fn told(files: &[Vec<&str>]) -> Vec<String> {
 
 #[test]
 fn lines_and_files_may_be_in_any_order() {
-    for lines in [WHOLE, ATTEMPTS] {
+    for lines in [WHOLE, ATTEMPTS, NESTED, ONE_AFTER_THE_OTHER] {
         let lines: Vec<&str> = lines.lines().collect();
         let reversed: Vec<&str> = lines.iter().rev().copied().collect();
         let expected = told(std::slice::from_ref(&lines));
@@ -238,6 +261,136 @@ fn the_members_of_a_fan_out_are_told_apart_by_the_engines_time() {
         .collect();
     let expected = [1, 2, 3].map(|n| (format!("h{n}:80"), n));
     assert_eq!(pairs, BTreeSet::from(expected));
+}
+
+#[test]
+fn what_comes_twice_counts_once_whatever_timers_there_are() {
+    for lines in [WHOLE, ATTEMPTS, NESTED, ONE_AFTER_THE_OTHER] {
+        let lines: Vec<&str> = lines.lines().collect();
+        let expected = told(std::slice::from_ref(&lines));
+        let twice = [lines.clone(), lines.clone()];
+        assert_eq!(told_with_duplicates(&twice, lines.len() - lines_of_engine(&lines)), expected);
+        let one_file = [lines.repeat(2)];
+        assert_eq!(
+            told_with_duplicates(&one_file, lines.len() - lines_of_engine(&lines)),
+            expected
+        );
+        // The first of two copies is cut.
+        let cut = [lines[..lines.len() - 1].to_vec(), lines.clone()];
+        let copies = lines.len() - 1 - lines_of_engine(&lines[..lines.len() - 1]);
+        assert_eq!(told_with_duplicates(&cut, copies), expected);
+    }
+}
+
+/// Lines of the engine are not looked at for duplicates: the first one counts.
+fn lines_of_engine(lines: &[&str]) -> usize {
+    lines.iter().filter(|line| line.contains("[engine]")).count()
+}
+
+/// Two servers of one fan-out, whose files are rotated in the middle of their calls.
+#[test]
+fn pieces_of_different_servers_stay_apart() {
+    let client = "\
+[weights][ab] client.send url=http://a/pause t=10.0 op=pause target=a:80 attempt=1
+[weights][ab] client.send url=http://b/pause t=10.0 op=pause target=b:80 attempt=1
+[weights][ab] client.done wall_ms=120.0 rpc_ms=100.0 queue_ms=20.0 op=pause target=a:80 attempt=1
+[weights][ab] client.done wall_ms=9020.0 rpc_ms=9000.0 queue_ms=20.0 op=pause target=b:80 attempt=1
+";
+    let a = "\
+[weights][ab] server.recv path=/pause t=10.0
+[weights][ab] rpc.start op=pause t=10.001
+[weights][ab] rpc.done op=pause t=10.101 rpc_ms=100.0
+[weights][ab] server.done t=10.102 dur_ms=102.0 status=200 outcome=ok
+";
+    let b = "\
+[weights][ab] server.recv path=/pause t=10.0002
+[weights][ab] rpc.start op=pause t=10.0012
+[weights][ab] rpc.done op=pause t=19.0012 rpc_ms=9000.0
+[weights][ab] server.done t=19.0022 dur_ms=9002.0 status=500 outcome=ok
+";
+    let [client, a, b] = [client, a, b].map(|text| text.lines().collect::<Vec<_>>());
+    let expected = told(&[client.clone(), a.clone(), b.clone()]);
+    for cut in 1..4 {
+        let pieces = [&a[..cut], &a[cut..], &b[..cut], &b[cut..]].map(<[&str]>::to_vec);
+        let [a1, a2, b1, b2] = pieces;
+        for order in [
+            [&client, &a1, &b1, &b2, &a2],
+            [&a2, &b2, &client, &b1, &a1],
+            [&b2, &a1, &b1, &a2, &client],
+        ] {
+            assert_eq!(told(&order.map(Clone::clone)), expected, "{cut}: {order:?}");
+        }
+    }
+    // Both into one file, as a container's log has them.
+    let mut both = [a, b].concat();
+    both.sort_by(|x, y| moment(x).total_cmp(&moment(y)));
+    assert_eq!(told(&[client, both]), expected);
+}
+
+fn moment(line: &str) -> f64 {
+    line.split(" t=").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn an_exchange_is_of_one_boot_and_one_operation() {
+    let begin =
+        "[weights][ab] server.recv path=/pause t=1.0\n[weights][ab] rpc.start op=pause t=1.1\n";
+    let end = "[weights][ab] rpc.done op=OP t=1.6\n[weights][ab] server.done t=1.7 status=200 outcome=ok\n";
+    let calls = |boot: &str, op: &str| {
+        let start = |boot| {
+            format!("[firstbyte] process.start pid=1 boot={boot} host=h version=0 t=0.5 unix=2.0\n")
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["a.log", "b.log"].map(|name| folder.path().join(name));
+        std::fs::write(&paths[0], start("AAA") + begin).unwrap();
+        std::fs::write(&paths[1], start(boot) + &end.replace("OP", op)).unwrap();
+        Log::read(&paths, &crate::Options::default()).unwrap().calls().count()
+    };
+    assert_eq!([calls("BBB", "pause"), calls("AAA", "resume")], [2, 2]);
+}
+
+#[test]
+fn json_lines_of_calls_of_one_id_may_be_in_any_order() {
+    let mut lines = Vec::new();
+    for n in 1..=4_u64 {
+        let (sent, wall) = (n * 10_000_000_000, n * 700_000);
+        lines.push(format!(
+            "{{\"v\":1,\"tag\":\"weights\",\"tid\":\"run\",\"name\":\"client.send\",\"t_ns\":{sent},\"url\":\"http://h/x\",\"op\":\"pause\"}}"
+        ));
+        lines.push(format!(
+            "{{\"v\":1,\"tag\":\"weights\",\"tid\":\"run\",\"name\":\"client.done\",\"t_ns\":{},\"wall_us\":{wall},\"op\":\"pause\"}}",
+            sent + wall * 1000
+        ));
+    }
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let expected = told(std::slice::from_ref(&lines));
+    assert_eq!(expected.len(), 4);
+    let mut order: Vec<usize> = (0..lines.len()).collect();
+    for round in 0..200 {
+        // All kinds of orders, the same in every run.
+        order.sort_by_key(|n| (n + 3) * (round * 7919 + 13) % 101);
+        let shuffled = order.iter().map(|n| lines[*n]).collect();
+        assert_eq!(told(&[shuffled]), expected, "{order:?}");
+    }
+}
+
+#[test]
+fn a_call_that_only_waits_is_open() {
+    let waiting = "[weights][ab] client.waiting elapsed_ms=60000.0 phase=wait state=in_pool op=pause target=h:80 attempt=1";
+    let send = "[weights][ab] client.send url=http://h/pause t=1.0 op=pause target=h:80 attempt=1";
+    for lines in [vec![waiting], vec![waiting, waiting], vec![waiting, send], vec![send, waiting]] {
+        let log = Log::from_bytes((lines.join("\n") + "\n").as_bytes());
+        assert_eq!(only(&log).client.unwrap().end, ClientEnd::Open, "{lines:?}");
+    }
+}
+
+#[test]
+fn two_calls_at_one_moment_are_two() {
+    let lines = "\
+[weights][ab] client.send url=http://h/pause t=1.0 op=pause
+[weights][ab] client.send url=http://h/resume t=1.0 op=resume
+";
+    assert_eq!(Log::from_bytes(lines.as_bytes()).calls().count(), 2);
 }
 
 #[test]

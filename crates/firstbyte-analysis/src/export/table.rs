@@ -231,9 +231,9 @@ macro_rules! metric {
 }
 
 macro_rules! moment {
-    ($name:literal, $half:ident.$moment:ident, $doc:literal) => {
+    ($name:literal, $half:ident.$moment:ident $(($($called:tt)*))?, $doc:literal) => {
         Column::call($name, Kind::MonotonicNanos, $doc, |_, call| {
-            Value::monotonic(call.$half?.$moment)
+            Value::monotonic(call.$half?.$moment $(($($called)*))?)
         })
     };
 }
@@ -307,8 +307,8 @@ const CALLS: &[Column] = &[
         let server = call.server?;
         Value::unix(log, server.source, server.recv_at)
     }),
-    moment!("rpc_start_t_ns", server.rpc_started_at, "The first `rpc.start`."),
-    moment!("rpc_done_t_ns", server.rpc_done_at, "The last `rpc.done`."),
+    moment!("rpc_start_t_ns", server.rpc_started_at(), "The first `rpc.start`."),
+    moment!("rpc_done_t_ns", server.rpc_done_at(), "The last `rpc.done`."),
     moment!("first_byte_t_ns", server.first_byte_at, "`server.first_byte`."),
     moment!("server_done_t_ns", server.done_at, "`server.done`."),
     metric!(

@@ -59,7 +59,7 @@ pub struct Tally {
     pub unknown: u64,
     /// Of them: lines with a value that is none, such as `NaN` for a duration; it is taken as unknown.
     pub misfits: u64,
-    /// Lines without a line feed, of which the last word is not taken. The end of a file can be one.
+    /// Records without a line feed, at the end of a file, of which the last word is not taken.
     pub torn: u64,
     skipped: [u64; Reason::ALL.len()],
 }

@@ -158,6 +158,26 @@ fn a_torn_number_is_none() {
 }
 
 #[test]
+fn json_lines_may_have_anything_around_them() {
+    let json =
+        "{\"v\":1,\"tag\":\"weights\",\"tid\":\"ab\",\"name\":\"client.done\",\"wall_us\":1500}";
+    for (before, after) in [
+        ("2026-11-24T18:35:12.345Z stdout F ", ""),
+        ("server-1  | ", ""),
+        ("\u{1b}[32m", "\u{1b}[0m"),
+        ("\u{feff}", ""),
+        ("Nov 24 18:35:12 host vllm[12]: ", ""),
+        ("[info] ", ""),
+    ] {
+        let lines = format!("noise\n{before}{json}{after}\n[gen] noise\n");
+        let log = Log::from_bytes(lines.as_bytes());
+        assert_eq!((log.calls().count(), log.tally().total()), (1, 3), "{before}");
+    }
+    let brace = "{app} [weights][ab] client.done wall_ms=1.0\n";
+    assert_eq!(Log::from_bytes(brace.as_bytes()).calls().count(), 1);
+}
+
+#[test]
 fn lines_of_another_version_are_counted() {
     let json =
         "{\"v\":2,\"tag\":\"weights\",\"tid\":\"x\",\"name\":\"client.done\",\"wall_us\":5}\n";

@@ -103,9 +103,9 @@ impl Live {
 
     fn in_progress(&self, call: &Call<'_>, latest: &[Option<Timestamp>]) -> Option<InProgress> {
         let half = call.client.filter(|half| half.end == ClientEnd::Open)?;
-        let sent_at = half.sent_at?;
-        let by_clock = latest[half.source as usize].filter(|now| *now >= sent_at);
-        let by_clock = by_clock.map(|now| now.since(sent_at).into());
+        let now = latest[half.source as usize].zip(half.sent_at);
+        let by_clock =
+            now.filter(|(now, sent)| now >= sent).map(|(now, sent)| now.since(sent).into());
         let waiting = self.kept.waiting(&call.id()).and_then(|line| {
             let line = parse(line).ok()?;
             // Of a trace of several calls it may be another's.
@@ -136,7 +136,7 @@ fn latest(log: &Log) -> Vec<Option<Timestamp>> {
             at(half.source, half.sent_at.max(ended));
         }
         if let Some(half) = call.server {
-            let moments = [half.recv_at, half.rpc_started_at, half.rpc_done_at];
+            let moments = [half.recv_at, half.rpc_started_at(), half.rpc_done_at()];
             let moments = moments.into_iter().chain([half.first_byte_at, half.done_at]);
             at(half.source, moments.max().flatten());
         }

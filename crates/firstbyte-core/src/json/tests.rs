@@ -53,6 +53,27 @@ fn what_is_not_ours_is_skipped_with_a_reason() {
 }
 
 #[test]
+fn a_line_within_the_object_of_a_container_or_of_journald_is_read() {
+    let text = r"[weights][ab] client.done wall_ms=1.5\n";
+    let json = r#"{\"v\":1,\"tag\":\"weights\",\"tid\":\"ab\",\"name\":\"client.done\",\"wall_us\":1500}\n"#;
+    for line in [text, json] {
+        for object in [
+            format!(r#"{{"log":"{line}","stream":"stdout","time":"2026-11-24T18:35:12Z"}}"#),
+            format!(r#"{{"_PID":"7","MESSAGE":"{line}"}}"#),
+        ] {
+            let parsed = parse(object.as_bytes()).unwrap();
+            assert_eq!(
+                (parsed.trace_id.as_deref(), parsed.micros("wall_ms")),
+                (Some("ab"), Some(Micros(1500)))
+            );
+        }
+    }
+    let twice = r#"{"log":"{\"log\":\"[weights][ab] client.done wall_ms=1.5\"}"}"#;
+    assert_eq!(parse(twice.as_bytes()), Err(Skipped::BadJson));
+    assert_eq!(parse(br#"{"log":"nothing of ours"}"#), Err(Skipped::NoRecord));
+}
+
+#[test]
 fn values_that_do_not_fit_are_kept_as_text() {
     let line =
         br#"{"tag":"weights","wall_us":-1,"status":"x","extra":{"a":[1]},"tid":"a b","t_ns":-1}"#;

@@ -183,7 +183,7 @@ fn without_ansi(line: &str) -> String {
     plain
 }
 
-fn into_owned(parsed: Parsed<'_>) -> Parsed<'static> {
+pub(crate) fn into_owned(parsed: Parsed<'_>) -> Parsed<'static> {
     let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
     Parsed {
         tag: own(parsed.tag),

@@ -96,7 +96,7 @@ pub(super) fn server_spans(
     let whole =
         Span { kind: SERVER, parent_span_id, attributes, events, ..whole }.with_error(error);
     let mut spans = vec![whole];
-    if let (Some(start), Some(end)) = (within(half.rpc_started_at), within(half.rpc_done_at))
+    if let (Some(start), Some(end)) = (within(half.rpc_started_at()), within(half.rpc_done_at()))
         && start <= end
     {
         let rpc = span(call, "rpc", table::file(log, half.source), recv, (start, end))?;

@@ -90,7 +90,7 @@ pub(super) fn of_server(call: &Call<'_>, item: &Item<'_>, axis: &Axis) -> Vec<Pa
         parts.push(Part { name: "kernel", start: item.start, end: item.anchor });
     }
     let at = |moment: Option<Timestamp>| Some(axis.at(server.source, moment?).min(end));
-    let (started, answered) = (at(server.rpc_started_at), at(server.rpc_done_at));
+    let (started, answered) = (at(server.rpc_started_at()), at(server.rpc_done_at()));
     let first_byte = at(server.first_byte_at);
     // Moments in another order are those of several engine calls, or of broken lines.
     let mut free_from = item.anchor;

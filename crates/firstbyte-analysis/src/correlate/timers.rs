@@ -1,0 +1,146 @@
+//! The engine's timers of one exchange: mostly one, sometimes one within another, or one after the other.
+
+use firstbyte_core::{Micros, Timestamp};
+use smallvec::SmallVec;
+
+use super::half::{Known, is_close};
+
+/// The timers in the order in which their first lines came, which may be any.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Timers(SmallVec<[Timer; 1]>);
+
+/// From `rpc.start` to `rpc.done`, of which either may be missing.
+#[derive(Clone, Copy, Debug)]
+struct Timer {
+    start: Option<Timestamp>,
+    done: Option<Timestamp>,
+    rpc: Known,
+}
+
+impl Timer {
+    const fn is_open(&self) -> bool {
+        self.done.is_none() && self.rpc.get().is_none()
+    }
+
+    /// When it began: as its line says, or as its end does.
+    fn begin(&self) -> Option<Timestamp> {
+        self.start.or_else(|| before(self.done?, self.rpc.get()?))
+    }
+
+    fn is_within(&self, outer: &Self) -> bool {
+        let ends = |timer: &Self| timer.begin().zip(timer.done);
+        let (Some(inner), Some(outer)) = (ends(self), ends(outer)) else { return false };
+        outer.0 <= inner.0 && inner.1 <= outer.1
+    }
+}
+
+impl Timers {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The moment of the first `rpc.start`.
+    pub(super) fn started_at(&self) -> Option<Timestamp> {
+        self.0.iter().filter_map(|timer| timer.start).min()
+    }
+
+    /// The moment of the last `rpc.done`.
+    pub(super) fn done_at(&self) -> Option<Timestamp> {
+        self.0.iter().filter_map(|timer| timer.done).max()
+    }
+
+    /// The sum of all timers. Of timers within each other, such as a handler's around a plugin's, the outer one counts.
+    pub(super) fn rpc(&self) -> Option<Micros> {
+        if let [only] = &self.0[..] {
+            return only.rpc.get();
+        }
+        let is_outer = |(place, timer): &(usize, &Timer)| {
+            !self.0.iter().enumerate().any(|(other, outer)| {
+                let is_the_same = outer.is_within(timer) && other > *place;
+                other != *place && timer.is_within(outer) && !is_the_same
+            })
+        };
+        let outer = self.0.iter().enumerate().filter(is_outer);
+        outer.filter_map(|(_, timer)| timer.rpc.get()).reduce(|sum, rpc| sum + rpc)
+    }
+
+    /// Whether a timer begins at this moment.
+    pub(super) fn begins(&self, at: Option<Timestamp>) -> bool {
+        self.0.iter().any(|timer| same_moment(timer.start, at))
+    }
+
+    /// Whether a timer ends at this moment, after this time.
+    pub(super) fn ends(&self, at: Option<Timestamp>, rpc: Option<Micros>) -> bool {
+        self.0.iter().any(|timer| same_moment(timer.done, at) && is_close(timer.rpc.get(), rpc))
+    }
+
+    /// Whether a timer that ends at this moment after this time has begun here.
+    pub(super) fn awaits(&self, at: Option<Timestamp>, rpc: Option<Micros>) -> bool {
+        self.begun(at, rpc).is_some()
+    }
+
+    fn begun(&self, at: Option<Timestamp>, rpc: Option<Micros>) -> Option<usize> {
+        let begin = before(at?, rpc?)?;
+        self.0.iter().position(|timer| timer.is_open() && is_near(timer.start, begin))
+    }
+
+    pub(super) fn start(&mut self, at: Option<Timestamp>) {
+        let ended = self.0.iter_mut().find(|timer| {
+            let begin = timer.done.zip(timer.rpc.get()).and_then(|(done, rpc)| before(done, rpc));
+            timer.start.is_none() && begin.is_some_and(|begin| is_near(at, begin))
+        });
+        match ended {
+            Some(timer) => timer.start = at,
+            None => self.0.push(Timer { start: at, done: None, rpc: Known::NO }),
+        }
+    }
+
+    pub(super) fn done(&mut self, at: Option<Timestamp>, rpc: Option<Micros>) {
+        // By its own time it is known which one ends, even if that is still to come; without, it is the innermost.
+        let is_open = |timer: &Timer| {
+            timer.is_open() && timer.start.zip(at).is_none_or(|(start, at)| start <= at)
+        };
+        let begun = match at.and(rpc) {
+            Some(_) => self.begun(at, rpc),
+            None => self.0.iter().rposition(is_open),
+        };
+        match begun {
+            Some(place) => (self.0[place].done, self.0[place].rpc) = (at, rpc.into()),
+            None => self.0.push(Timer { start: None, done: at, rpc: rpc.into() }),
+        }
+    }
+
+    /// Whether a timer that begins in one of both ends in the other.
+    pub(super) fn go_on_in(&self, other: &Self) -> bool {
+        let ends_in = |begun: &Self, ended: &Self| {
+            ended.0.iter().any(|end| end.start.is_none() && begun.awaits(end.done, end.rpc.get()))
+        };
+        ends_in(self, other) || ends_in(other, self)
+    }
+
+    /// Takes those of another piece of the same exchange.
+    pub(super) fn join(&mut self, others: &Self) {
+        for other in &others.0 {
+            match (other.start, other.is_open()) {
+                (start, true) => self.start(start),
+                (None, false) => self.done(other.done, other.rpc.get()),
+                (Some(_), false) => self.0.push(*other),
+            }
+        }
+    }
+}
+
+/// The moment that was so long before.
+pub(super) fn before(at: Timestamp, duration: Micros) -> Option<Timestamp> {
+    at.as_nanos().checked_sub(duration.0.checked_mul(1000)?).map(Timestamp::from_nanos)
+}
+
+/// Whether a moment is one that was worked out from a time that a text line rounds to a tenth of a millisecond.
+pub(super) fn is_near(at: Option<Timestamp>, worked_out: Timestamp) -> bool {
+    at.is_some_and(|at| at.as_nanos().abs_diff(worked_out.as_nanos()) <= 60_000)
+}
+
+/// Whether both are the same moment, as a text line and a JSON line tell it: the one cuts to microseconds.
+pub(super) fn same_moment(a: Option<Timestamp>, b: Option<Timestamp>) -> bool {
+    a.zip(b).is_some_and(|(a, b)| a.as_nanos() / 1000 == b.as_nanos() / 1000)
+}
