@@ -256,8 +256,7 @@ impl ClientHalf {
     /// its own may be some milliseconds late with the line.
     pub(super) fn may_end_with(&self, entry: &Entry<'_>) -> bool {
         let begin = entry.at.zip(entry.millis(field::WALL));
-        let begin = begin.and_then(|(at, wall)| before(at, wall)).zip(self.sent_at);
-        begin.is_none_or(|(begin, sent)| begin.as_nanos().abs_diff(sent.as_nanos()) <= 5_000_000)
+        missed(begin.and_then(|(at, wall)| before(at, wall)), self.sent_at).is_some()
     }
 
     /// Whether the other is the beginning of this attempt once more.
@@ -276,14 +275,15 @@ impl ClientHalf {
             && self.ended_at.zip(line.ended_at).is_none_or(|(a, b)| a == b)
     }
 
-    /// Whether this is the end of an attempt of which the other is the beginning, and nothing else.
-    pub(super) fn is_end_of(&self, begun: &Self) -> bool {
+    /// Whether this is the end of an attempt of which the other is the beginning, and nothing else: by how much the one
+    /// misses the other, [`UNKNOWN`] where the end has no moment.
+    pub(super) fn is_end_of(&self, begun: &Self) -> Option<u64> {
+        let is_pair = self.has_ended() && self.sent_at.is_none() && !begun.has_ended();
+        if !is_pair || !agree(begun, self) {
+            return None;
+        }
         let begin = self.ended_at.zip(self.wall()).and_then(|(at, wall)| before(at, wall));
-        self.has_ended()
-            && self.sent_at.is_none()
-            && !begun.has_ended()
-            && agree(begun, self)
-            && begin.is_none_or(|begin| begun.sent_at.is_none() || is_near(begun.sent_at, begin))
+        missed(begin, begun.sent_at)
     }
 
     /// Takes the end of this attempt.
@@ -300,6 +300,16 @@ impl ClientHalf {
             ..end
         };
     }
+}
+
+/// Nobody knows by how much.
+const UNKNOWN: u64 = u64::MAX;
+
+/// By how much one moment misses the other, in nanoseconds; `None` if they cannot mean the same. Writers other than firstbyte
+/// may be some milliseconds late with a line.
+fn missed(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<u64> {
+    let missed = a.zip(b).map_or(UNKNOWN, |(a, b)| a.as_nanos().abs_diff(b.as_nanos()));
+    (missed <= 5_000_000 || missed == UNKNOWN).then_some(missed)
 }
 
 /// Whether they may be lines of one attempt: what both say is the same.
@@ -466,24 +476,14 @@ impl ServerHalf {
     }
 
     /// Whether the other can be another piece of this exchange: it tells other ends, nothing different, and all of it
-    /// together is in order.
-    pub(super) fn complements(&self, other: &Self) -> bool {
+    /// together is in order. By how much their beginnings miss each other, [`UNKNOWN`] where only one has one.
+    pub(super) fn complements(&self, other: &Self) -> Option<u64> {
         let ends = |half: &Self| [half.recv_at, half.first_byte_at, half.done_at];
         let is_twice = |(a, b): (Option<Timestamp>, Option<Timestamp>)| a.is_some() && b.is_some();
         if ends(self).into_iter().zip(ends(other)).any(is_twice)
             || self.op.zip(other.op).is_some_and(|(a, b)| a != b)
         {
-            return false;
-        }
-        let begin = |half: &Self| half.recv_at.or_else(|| before(half.done_at?, half.duration()?));
-        if let (Some(a), Some(b)) = (begin(self), begin(other)) {
-            return is_near(Some(a), b);
-        }
-        if !self.timers.is_empty()
-            && !other.timers.is_empty()
-            && !self.timers.go_on_in(&other.timers)
-        {
-            return false;
+            return None;
         }
         let all = [self, other].map(|half| {
             [
@@ -494,11 +494,23 @@ impl ServerHalf {
                 half.done_at,
             ]
         });
-        let told = || all.iter().flatten().flatten();
+        let mut told = all.iter().flatten().flatten();
         let received = self.recv_at.or(other.recv_at);
         let done = self.done_at.or(other.done_at);
-        told()
+        if !told
             .all(|at| received.is_none_or(|recv| recv <= *at) && done.is_none_or(|end| *at <= end))
+        {
+            return None;
+        }
+        let begin = |half: &Self| half.recv_at.or_else(|| before(half.done_at?, half.duration()?));
+        let missed = missed(begin(self), begin(other))?;
+        let have_both = !self.timers.is_empty() && !other.timers.is_empty();
+        match missed {
+            UNKNOWN if self.timers.go_on_in(&other.timers) => Some(0),
+            // Nothing says that two engines' work is of one exchange.
+            UNKNOWN if have_both => None,
+            missed => Some(missed),
+        }
     }
 
     /// Takes what another piece of the same exchange tells.

@@ -135,9 +135,9 @@ pub(super) fn before(at: Timestamp, duration: Micros) -> Option<Timestamp> {
     at.as_nanos().checked_sub(duration.0.checked_mul(1000)?).map(Timestamp::from_nanos)
 }
 
-/// Whether a moment is one that was worked out from a time that a text line rounds to a tenth of a millisecond.
+/// Whether a moment is one that was worked out from a time that a text line rounds to a tenth of a millisecond, or cuts.
 pub(super) fn is_near(at: Option<Timestamp>, worked_out: Timestamp) -> bool {
-    at.is_some_and(|at| at.as_nanos().abs_diff(worked_out.as_nanos()) <= 60_000)
+    at.is_some_and(|at| at.as_nanos().abs_diff(worked_out.as_nanos()) <= 110_000)
 }
 
 /// Whether both are the same moment, as a text line and a JSON line tell it: the one cuts to microseconds.
