@@ -1,4 +1,6 @@
 //! Results as JSON, the same in every command: durations in milliseconds, what is unknown is null.
+//!
+//! Texts of logs stand in a [`Value`] as they are; [`pretty`] and [`line()`] write it in printable ASCII.
 
 use firstbyte_core::Micros;
 use serde_json::{Map, Value, json};
@@ -11,6 +13,39 @@ use crate::{
     field::{FieldStats, Values},
     measure::{Amounts, Correlation, Group, Percentile, Share, Stats, Summary, Unit},
 };
+
+/// A value as it is shown: on several lines, in printable ASCII.
+///
+/// ```
+/// use firstbyte_analysis::json::{line, pretty};
+///
+/// assert_eq!(pretty(&"a\u{9b}2J".into()), "\"a\\u009b2J\"\n");
+/// assert_eq!(line(&serde_json::json!({"op": "\u{202e}"})), "{\"op\":\"\\u202e\"}\n");
+/// ```
+#[must_use]
+pub fn pretty(value: &Value) -> String {
+    ascii(&format!("{value:#}\n"))
+}
+
+/// A value as a line of its own, in printable ASCII.
+#[must_use]
+pub fn line(value: &Value) -> String {
+    ascii(&format!("{value}\n"))
+}
+
+/// Escapes what is outside printable ASCII: only strings have it, and a terminal may be what shows them.
+fn ascii(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c == '\n' || (' '..='~').contains(&c) {
+            out.push(c);
+        } else {
+            let mut units = [0; 2];
+            out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    out
+}
 
 /// All tables of a log.
 #[must_use]

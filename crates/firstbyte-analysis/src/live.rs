@@ -33,6 +33,7 @@ pub use self::{
 use self::{finished::Key, kept::Kept};
 use crate::{
     correlate::{ClientEnd, ClientHalf, Log},
+    entry::{Kind, parse},
     ingest::{Reason, Tally},
 };
 
@@ -78,8 +79,11 @@ impl Live {
         let log = Log::of_line(line);
         self.tally += *log.tally();
         let Some(call) = log.calls().next() else {
-            let is_start = log.sources()[0].boot.is_some();
             if log.tally().parsed > log.tally().unknown {
+                let boot = log.sources()[0].boot.map(|boot| log.name(boot));
+                // Every JSON line has a boot; of text only a start has one.
+                let is_start =
+                    boot.is_some_and(|boot| self.kept.is_new(source, boot) || is_start(line));
                 self.kept.beside(source, line, is_start);
             }
             return;
@@ -138,6 +142,12 @@ impl Live {
         }
         told
     }
+}
+
+/// Whether a process says with this line which it is.
+fn is_start(line: &[u8]) -> bool {
+    parse(line)
+        .is_ok_and(|parsed| parsed.record().is_some_and(|record| Kind::of(record) == Kind::Process))
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ use std::{
 
 use firstbyte_core::Recorder;
 
+use crate::bars::plain;
+
 /// The exit codes, as every `--help` shows them.
 pub(crate) const HELP: &str = "Exit codes:
   0    ok
@@ -57,10 +59,15 @@ pub(crate) fn report(result: Result<Exit, Error>) -> u8 {
         Ok(Exit::Interrupted) => 130,
         Err(error) => {
             // There is no one left to tell if this fails.
-            _ = writeln!(io::stderr(), "firstbyte: {}", error.message);
+            _ = writeln!(io::stderr(), "firstbyte: {}", plain_lines(&error.message));
             if error.usage { 2 } else { 1 }
         }
     }
+}
+
+/// A message as one can show it: names and texts of others can stand in it, and what it quotes can have several lines.
+fn plain_lines(message: &str) -> String {
+    message.lines().map(plain).collect::<Vec<_>>().join("\n")
 }
 
 /// Shuts a recorder down. Events that it could not write are an error, unless there is another one.

@@ -2,24 +2,63 @@
 
 /// Ends when this process is told to stop; never, if it cannot be told.
 pub(crate) async fn stop() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                () = ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    ctrl_c().await;
+    stops().told().await;
 }
 
-async fn ctrl_c() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+/// Tells when this process is told to stop, from its making on: what comes before somebody waits is not lost, and
+/// does not end the process.
+#[derive(Debug)]
+pub(crate) struct Stops {
+    #[cfg(unix)]
+    interrupt: Option<tokio::signal::unix::Signal>,
+    #[cfg(unix)]
+    terminate: Option<tokio::signal::unix::Signal>,
+    #[cfg(windows)]
+    interrupt: Option<tokio::signal::windows::CtrlC>,
+}
+
+/// From now on it is noticed.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+pub(crate) fn stops() -> Stops {
+    #[cfg(unix)]
+    use tokio::signal::unix::{SignalKind, signal};
+    Stops {
+        #[cfg(unix)]
+        interrupt: signal(SignalKind::interrupt()).ok(),
+        #[cfg(unix)]
+        terminate: signal(SignalKind::terminate()).ok(),
+        #[cfg(windows)]
+        interrupt: tokio::signal::windows::ctrl_c().ok(),
     }
+}
+
+impl Stops {
+    /// Ends when this process is told to stop; never, if it cannot be told.
+    pub(crate) async fn told(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            () = received(&mut self.interrupt) => {}
+            () = received(&mut self.terminate) => {}
+        }
+        #[cfg(windows)]
+        match &mut self.interrupt {
+            Some(interrupt) => _ = interrupt.recv().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn received(signal: &mut Option<tokio::signal::unix::Signal>) {
+    if let Some(signal) = signal
+        && signal.recv().await.is_some()
+    {
+        return;
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Tells when the terminal has another size.
@@ -40,11 +79,8 @@ impl Resizes {
     /// Ends at the next change; never, where nobody tells.
     pub(crate) async fn changed(&mut self) {
         #[cfg(unix)]
-        if let Some(signal) = &mut self.signal
-            && signal.recv().await.is_some()
-        {
-            return;
-        }
+        received(&mut self.signal).await;
+        #[cfg(not(unix))]
         std::future::pending::<()>().await;
     }
 }

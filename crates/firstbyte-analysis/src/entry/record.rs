@@ -18,7 +18,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(super) fn of(record: &'static Record) -> Self {
+    pub(crate) fn of(record: &'static Record) -> Self {
         let is = |which: &[&'static Record]| which.iter().any(|known| std::ptr::eq(*known, record));
         if is(&[
             &record::CLIENT_SEND,

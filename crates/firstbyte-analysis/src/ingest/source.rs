@@ -3,13 +3,15 @@
 use std::{
     cmp::Reverse,
     error::Error,
+    ffi::OsString,
     fmt,
-    fs::File,
+    fs::{self, File},
     io::{self, BufReader, Read},
-    path::{Path, PathBuf},
+    path::{Path, PathBuf, is_separator},
 };
 
 use flate2::read::MultiGzDecoder;
+use glob::{Pattern, PatternError};
 use ruzstd::decoding::StreamingDecoder;
 
 /// Something that lines are read from.
@@ -87,10 +89,8 @@ pub fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, IngestError> {
         }
         let failed = |why| IngestError { path: path.clone(), why };
         let pattern = path.to_str().unwrap_or_default();
-        let matches =
-            glob::glob(pattern).map_err(|error| failed(Why::Pattern(error.msg.to_owned())))?;
-        let mut matches: Vec<PathBuf> =
-            matches.filter_map(Result::ok).filter(|path| path.is_file()).collect();
+        let mut matches =
+            matching(pattern).map_err(|error| failed(Why::Pattern(error.msg.to_owned())))?;
         if matches.is_empty() {
             return Err(failed(Why::NothingMatches));
         }
@@ -98,6 +98,45 @@ pub fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, IngestError> {
         inputs.extend(matches.into_iter().map(Input));
     }
     Ok(inputs)
+}
+
+/// The files that a pattern matches.
+fn matching(pattern: &str) -> Result<Vec<PathBuf>, PatternError> {
+    let all = glob::glob(pattern)?.filter_map(Result::ok).chain(not_utf8(pattern)?);
+    Ok(all.filter(|path| path.is_file()).collect())
+}
+
+/// What a pattern matches whose name is not UTF-8: `glob` passes over it. What is no character there counts as one.
+fn not_utf8(pattern: &str) -> Result<Vec<PathBuf>, PatternError> {
+    let (folder, file) =
+        pattern.split_at(pattern.rfind(is_separator).map_or(0, |separator| separator + 1));
+    let mut found = match folder.strip_suffix("**/") {
+        // That is also no folder at all.
+        Some(above) => not_utf8(&format!("{above}{file}"))?,
+        None => Vec::new(),
+    };
+    let name = Pattern::new(file)?;
+    let folders = match (folder, file) {
+        // Folders alone.
+        (_, "**") => Vec::new(),
+        // As for `glob`, the name of a file in this folder has no folder in front.
+        ("", _) => vec![PathBuf::new()],
+        _ => glob::glob(folder)?.filter_map(Result::ok).collect(),
+    };
+    for folder in folders {
+        let names = names_not_utf8(&folder).filter(|own| name.matches(&own.to_string_lossy()));
+        found.extend(names.map(|own| folder.join(own)));
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+/// The names in a folder that are not UTF-8; none, if it cannot be read.
+fn names_not_utf8(folder: &Path) -> impl Iterator<Item = OsString> {
+    let folder = if folder == Path::new("") { Path::new(".") } else { folder };
+    let names = fs::read_dir(folder).into_iter().flatten().flatten();
+    names.map(|entry| entry.file_name()).filter(|name| name.to_str().is_none())
 }
 
 /// The order in which files of a pattern are read: by name, but `run.log.2.gz`, `run.log.1`, `run.log`, as rotation
@@ -114,6 +153,12 @@ fn by_age(path: &Path) -> (String, Reverse<u64>) {
 
 impl Input {
     /// The path, or `-` for the standard input.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The path as one shows it: of a name that is not UTF-8 it is not the path.
     #[must_use]
     pub fn name(&self) -> String {
         self.0.display().to_string()

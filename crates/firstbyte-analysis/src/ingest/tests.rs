@@ -88,6 +88,36 @@ fn a_pattern_names_files_and_a_file_with_that_very_name_goes_first() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_pattern_matches_names_that_are_not_utf_8() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let odd = std::ffi::OsStr::from_bytes(b"a\xff.log");
+    fs::create_dir(folder.path().join("sub")).unwrap();
+    fs::create_dir(folder.path().join(std::ffi::OsStr::from_bytes(b"b\xff.log"))).unwrap();
+    for place in [folder.path().to_owned(), folder.path().join("sub")] {
+        fs::write(place.join(odd), LINES).unwrap();
+        fs::write(place.join("a.log"), LINES).unwrap();
+    }
+    for (pattern, files) in [
+        ("*.log", 2),
+        ("a?.log", 1),
+        ("s*/*.log", 2),
+        ("**/*.log", 4),
+        ("**/**/*.log", 4),
+        ("*.txt*", 0),
+        ("**", 0),
+        ("s*/", 0),
+    ] {
+        let found = inputs(&[folder.path().join(pattern)]).map_or(0, |inputs| {
+            assert!(inputs.iter().all(|input| input.open().is_ok()), "{pattern}");
+            inputs.len()
+        });
+        assert_eq!(found, files, "{pattern}");
+    }
+}
+
+#[test]
 fn rotated_files_of_a_pattern_are_read_from_the_oldest_on() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["run.log", "run.log.1", "run.log.2.gz", "run.log.10", "a.log"] {

@@ -93,8 +93,8 @@ impl Follow {
     }
 
     /// Reads what is new: calls `take` with the number of a file and a line of it, or `None` for one that is too
-    /// long. Returns a sentence for each change: a file that came, went, was rotated, or was cut. Names stand in
-    /// them as they are.
+    /// long; of one that a rotation or a cut leaves without a line feed, what is sure of it. Returns a sentence for each
+    /// change: a file that came, went, was rotated, or was cut. Names stand in them as they are.
     pub fn poll(&mut self, mut take: impl FnMut(usize, Option<&[u8]>)) -> Vec<String> {
         let mut said = Vec::new();
         for (number, file) in self.files.iter_mut().enumerate() {
@@ -146,11 +146,7 @@ impl Followed {
                 }
                 open.split.finish(&mut *take);
                 self.open = None;
-                self.say("was rotated; the new file is read from its begin".to_owned(), say);
-                self.look(say);
-                if let Some(open) = &mut self.open {
-                    _ = open.read(take);
-                }
+                self.reopen(take, say);
             }
             Ok(now) if now.len() < open.position => {
                 open.split.finish(take);
@@ -178,6 +174,20 @@ impl Followed {
                 self.open = Some(open);
             }
             Err(error) => self.say(gone(&error, "is not there; it is waited for"), say),
+        }
+    }
+
+    /// Opens what has the name now instead of the file that had it.
+    fn reopen(&mut self, take: Take<'_>, say: Say<'_>) {
+        match Open::new(&self.path, false) {
+            Ok((mut open, _)) => {
+                self.said = None;
+                say("was rotated; the new file is read from its begin");
+                // What fails now is told at the next look.
+                _ = open.read(take);
+                self.open = Some(open);
+            }
+            Err(error) => self.say(gone(&error, "is gone; it is waited for"), say),
         }
     }
 

@@ -32,6 +32,8 @@ pub(super) struct Kept {
     full: Option<String>,
     beside: VecDeque<u64>,
     starts: Vec<VecDeque<u64>>,
+    /// The first boots of each file, as many as there are starts.
+    boots: Vec<Vec<String>>,
     /// How many traces are no longer kept.
     pub(super) forgotten: u64,
 }
@@ -55,6 +57,7 @@ impl Kept {
     pub(super) fn new(sources: Vec<String>, most: usize) -> Self {
         Self {
             starts: vec![VecDeque::new(); sources.len()],
+            boots: vec![Vec::new(); sources.len()],
             sources,
             most,
             lines: BTreeMap::new(),
@@ -86,6 +89,17 @@ impl Kept {
         if trace.lines.len() >= MOST_OF_A_TRACE {
             self.full = Some(id.to_owned());
         }
+    }
+
+    /// Whether no line beside the calls of this file had this boot; from now on one has. With [`STARTS`] of them it is
+    /// known that there are several, and a further one is no news.
+    pub(super) fn is_new(&mut self, source: usize, boot: &str) -> bool {
+        let boots = &mut self.boots[source];
+        let is_new = boots.len() < STARTS && boots.iter().all(|known| known != boot);
+        if is_new {
+            boots.push(boot.to_owned());
+        }
+        is_new
     }
 
     pub(super) fn beside(&mut self, source: usize, text: &[u8], is_start: bool) {

@@ -1,5 +1,7 @@
 //! Lines out of pieces of a file that grows.
 
+use crate::ingest::whole_words;
+
 /// The longest line that is looked at, as of finished logs.
 const LONGEST: usize = 1 << 20;
 
@@ -48,12 +50,12 @@ impl Split {
         }
     }
 
-    /// No more will come: what there is of the last line is one.
+    /// No more will come: what is sure of the last line is one.
     pub(super) fn finish(&mut self, mut take: impl FnMut(Option<&[u8]>)) {
         if std::mem::take(&mut self.is_skipping) {
             take(None);
         } else if !self.torn.is_empty() {
-            take(Some(&self.torn));
+            take(Some(whole_words(&self.torn)));
         }
         self.torn = Vec::new();
     }

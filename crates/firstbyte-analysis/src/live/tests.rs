@@ -15,6 +15,19 @@ fn done(id: u64, wall: u64) -> String {
     format!("[weights][{id:016x}] client.done wall_ms={wall}.0 rpc_ms=1.0 queue_ms={}.0", wall - 1)
 }
 
+/// A step's line of a process of this boot.
+fn step(step: u32, boot: &str) -> String {
+    format!(
+        r#"{{"v":1,"seq":{step},"pid":7,"boot":"{boot}","tag":"step","name":"step.done","t_ns":{step},"unix_ns":{step},"step":{step},"dur_us":5000}}"#
+    )
+}
+
+fn start(at: u32, boot: &str) -> String {
+    format!(
+        "[firstbyte] process.start pid=7 boot={boot} host=h version=0 t={at}.000000 unix=9.000000"
+    )
+}
+
 fn live(most: usize, lines: &[String]) -> Live {
     let mut live = Live::new(vec!["a".to_owned(), "b".to_owned()], most);
     lines.iter().for_each(|line| live.take(0, Some(line.as_bytes())));
@@ -68,6 +81,34 @@ fn old_traces_are_forgotten_and_no_call_is_lost() {
     assert_eq!(view(&live).traces, (7, 93));
     assert_eq!((live.log().calls().count(), live.recent().count()), (7, 7));
     assert_eq!(live.tally().parsed, 200);
+}
+
+#[test]
+fn a_boot_that_is_known_makes_no_line_the_start_of_a_process() {
+    for boots in [&["one"][..], &["one", "two", "three"]] {
+        let steps: Vec<String> =
+            (0..50).map(|n| step(n, boots[n as usize % boots.len()])).collect();
+        assert_eq!(live(1000, &steps).log().timeline().steps().len(), 50, "{boots:?}");
+    }
+}
+
+#[test]
+fn who_writes_a_file_is_kept_when_its_lines_are_forgotten() {
+    let beside = (0..50).map(|n| format!("[step] step.done step={n} dur_ms=5.0"));
+    let lines = |boots: &[&str]| -> Vec<String> {
+        let starts = (1..).zip(boots).map(|(at, boot)| start(at, boot));
+        starts.chain(beside.clone()).collect()
+    };
+    // Processes of one boot: what is known is of the last.
+    let log = live(1, &lines(&["one", "one", "one"])).log();
+    assert_eq!(log.sources()[0].boot.map(|boot| log.name(boot)), Some("one"));
+    assert_eq!(log.sources()[0].unix_offset, Some(6_000_000_000));
+    assert_eq!(log.timeline().steps().len(), 4);
+    assert!(live(1, &lines(&["one", "two"])).log().sources()[0].is_mixed);
+    // A JSON line tells another boot, and is forgotten as a start is: when there are two later ones.
+    let mut lines = lines(&["one"]);
+    lines.insert(1, step(99, "two"));
+    assert!(live(1, &lines).log().sources()[0].is_mixed);
 }
 
 #[test]
@@ -126,6 +167,8 @@ fn the_last_minute_is_that_of_the_log() {
     assert_eq!((view.minute[0].1.n, view.all[0].1.n, view.span_s), (61, 100, Some(99.0)));
     assert_eq!(view.findings[0].rule.id, "unknown-queue");
 }
+
+const ROTATED: &str = "was rotated; the new file is read from its begin";
 
 /// What the follower says and reads at each look.
 struct Files {
@@ -202,9 +245,43 @@ fn a_rotated_file_is_read_to_its_end_and_the_new_one_from_its_begin() {
     files.append("three\n");
     let (lines, said) = files.poll();
     assert_eq!(lines, ["two", "torn", "three"]);
-    assert_eq!(said, ["was rotated; the new file is read from its begin", "is there now"]);
+    assert_eq!(said, [ROTATED]);
     files.append("four\n");
     assert_eq!(files.lines(), ["four"]);
+    // Between two looks: it was never gone.
+    fs::rename(files.path(), files.folder.path().join("a.log.1")).unwrap();
+    files.append("five\n");
+    assert_eq!(files.poll(), (vec!["five".to_owned()], vec![ROTATED.to_owned()]));
+}
+
+#[test]
+fn a_folder_in_the_place_of_a_file_is_not_read() {
+    let mut files = Files::new(Some("one\n"));
+    files.lines();
+    fs::remove_file(files.path()).unwrap();
+    fs::create_dir(files.path()).unwrap();
+    assert_eq!(files.poll().1, ["cannot be read: it is no file"]);
+    assert_eq!(files.lines(), Vec::<String>::new());
+    fs::remove_dir(files.path()).unwrap();
+    files.append("two\n");
+    assert_eq!(files.poll(), (vec!["two".to_owned()], vec!["is there now".to_owned()]));
+}
+
+#[test]
+fn the_last_word_of_a_line_without_a_line_feed_is_not_sure() {
+    let torn = "[weights][aa] client.done wall_ms=110.0 queue_ms=10";
+    let whole = r#"{"v":1,"name":"client.done"}"#;
+    for (line, sure) in [(torn, "[weights][aa] client.done wall_ms=110.0"), (whole, whole)] {
+        let mut files = Files::new(Some(line));
+        assert_eq!(files.lines(), Vec::<String>::new());
+        fs::rename(files.path(), files.folder.path().join("a.log.1")).unwrap();
+        files.append("next\n");
+        assert_eq!(files.poll().0, [sure, "next"]);
+        files.append(line);
+        files.lines();
+        fs::write(files.path(), "").unwrap();
+        assert_eq!(files.poll().0, [sure]);
+    }
 }
 
 #[test]

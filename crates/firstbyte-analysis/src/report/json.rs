@@ -20,7 +20,7 @@ const SCHEMA: u32 = 1;
 /// is null.
 #[must_use]
 pub fn json(report: &Report) -> String {
-    ascii(&format!("{:#}\n", value(report)))
+    to::pretty(&value(report))
 }
 
 fn value(report: &Report) -> Value {
@@ -120,18 +120,4 @@ fn slow_call(call: &SlowCall) -> Value {
 
 fn ms(time: Option<Micros>) -> Option<f64> {
     time.map(Micros::as_millis_f64)
-}
-
-/// Escapes what is outside printable ASCII: only strings have it, and a terminal may be what shows them.
-fn ascii(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c == '\n' || (' '..='~').contains(&c) {
-            out.push(c);
-        } else {
-            let mut units = [0; 2];
-            out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
-        }
-    }
-    out
 }

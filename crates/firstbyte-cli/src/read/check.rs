@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     let verdict = Verdict::of_all(outcomes.iter().map(Outcome::verdict));
     if args.json {
         let json = to_json(&outcomes, verdict, &log, before.as_ref());
-        exit::print(format!("{json:#}\n"))?;
+        exit::print(to::pretty(&json))?;
     } else {
         let (colour, mut out) = (Style::of_stdout().colour, String::new());
         if let Some(before) = &before {

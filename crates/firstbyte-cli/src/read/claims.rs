@@ -7,7 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use firstbyte_analysis::claims::{Claims, Finding, Format, Severity};
+use firstbyte_analysis::{
+    claims::{Claims, Finding, Format, Severity},
+    json as to,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -47,7 +50,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     }
     if args.json {
         let all: Vec<_> = all.iter().map(|(name, claims)| to_json(name, claims)).collect();
-        exit::print(format!("{:#}\n", json!({ "reports": all })))?;
+        exit::print(to::pretty(&json!({ "reports": all })))?;
     } else {
         exit::print(render(&all, &Style::of_stdout()))?;
     }

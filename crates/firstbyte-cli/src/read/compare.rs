@@ -63,10 +63,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     let fix = fix_validation(&before, &after, margin);
     if args.json {
         let all: Vec<_> = all.iter().map(to_json).collect();
-        exit::print(format!(
-            "{:#}\n",
-            json!({ "metrics": all, "fix_validation": fix.as_deref().map(fix_json) })
-        ))?;
+        let fix = fix.as_deref().map(fix_json);
+        exit::print(to::pretty(&json!({ "metrics": all, "fix_validation": fix })))?;
     } else {
         exit::print(format!(
             "before: {}after: {}{}{}",

@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     let findings = diagnose(&log, &rules, thresholds);
     if args.json {
         let findings: Vec<_> = findings.iter().map(to::finding).collect();
-        exit::print(format!("{:#}\n", json!({ "findings": findings })))?;
+        exit::print(to::pretty(&json!({ "findings": findings })))?;
     } else {
         exit::print(preface(&log) + &render(&findings, log.calls().count()))?;
     }

@@ -13,6 +13,7 @@ use firstbyte_analysis::{
 
 use super::{Inputs, output, preface};
 use crate::{
+    bars::plain,
     exit::{self, Error, Exit},
     progress::Progress,
 };
@@ -131,5 +132,6 @@ fn summary(log: &Log, report: &Report, output: &Path) -> String {
         let why = why.as_str();
         text += &format!("NOTICE: {count} halves of calls or events are left out: {why}.\n");
     }
-    text + &format!("{}: {} written\n", output.display(), report.written)
+    let output = plain(&output.display().to_string());
+    text + &format!("{output}: {} written\n", report.written)
 }

@@ -84,7 +84,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     if args.json {
         let mut json = to::stats(&log, &stats);
         json["baselines"] = baselines::to_json(&expected);
-        exit::print(format!("{json:#}\n"))?;
+        exit::print(to::pretty(&json))?;
     } else {
         exit::print(render(&log, &stats, &expected))?;
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use firstbyte_analysis::{
-    Log,
+    Log, json as to,
     updates::{Ledger, Update},
 };
 
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
         chosen.truncate(count);
     }
     if args.json {
-        exit::print(format!("{:#}\n", json::of(&ledger, &chosen)))?;
+        exit::print(to::pretty(&json::of(&ledger, &chosen)))?;
     } else {
         exit::print(render(&log, &ledger, &chosen))?;
     }

@@ -61,26 +61,25 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     let (rules, thresholds) = args.judging.rules()?;
-    let paths = inputs(&args.logs).map_err(Error::usage)?;
-    let follow = Follow::new(paths.iter().map(|input| input.name().into()).collect())
+    let inputs = inputs(&args.logs).map_err(Error::usage)?;
+    let follow = Follow::new(inputs.iter().map(|input| input.path().to_owned()).collect())
         .map_err(Error::usage)?;
     let live = Live::new(follow.names(), args.calls);
     let is_screen = io::stdout().is_terminal() && !args.json;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::new)?;
-    let terminal = if is_screen { Some(Terminal::enter()?) } else { None };
     let watch = Watch {
         follow,
         live,
         rules,
         thresholds,
         json: args.json,
-        terminal,
+        terminal: None,
         clock: Clock::system(),
         rate: Rate::default(),
         notice: None,
     };
-    runtime.block_on(watch.run(args.interval, args.length))
+    runtime.block_on(watch.run(is_screen, args.interval, args.length))
 }
 
 struct Watch {
@@ -104,17 +103,25 @@ struct Rate {
 }
 
 impl Watch {
-    async fn run(mut self, interval: Duration, length: Option<Duration>) -> Result<Exit, Error> {
-        let stop = signal::stop();
+    async fn run(
+        mut self,
+        is_screen: bool,
+        interval: Duration,
+        length: Option<Duration>,
+    ) -> Result<Exit, Error> {
+        // Before the terminal is another one: what ended the process now would leave it so.
+        let mut stops = signal::stops();
+        if is_screen {
+            self.terminal = Some(Terminal::enter()?);
+        }
         let end = async {
             match length {
                 Some(length) => tokio::time::sleep(length).await,
                 None => std::future::pending().await,
             }
         };
-        tokio::pin!(stop, end);
-        let (mut keys, mut sizes) =
-            (terminal::quit_keys(self.terminal.is_some()), signal::resizes());
+        tokio::pin!(end);
+        let (mut keys, mut sizes) = (terminal::quit_keys(is_screen), signal::resizes());
         let exit = loop {
             if self.look()?.is_closed {
                 return Ok(Exit::Ok);
@@ -124,7 +131,7 @@ impl Watch {
             let exit = loop {
                 tokio::select! {
                     biased;
-                    () = &mut stop => break Some(Exit::Interrupted),
+                    () = stops.told() => break Some(Exit::Interrupted),
                     () = &mut end => break Some(Exit::Ok),
                     Some(()) = keys.recv() => break Some(Exit::Ok),
                     () = sizes.changed() => self.draw()?,

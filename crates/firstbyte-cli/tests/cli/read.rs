@@ -84,6 +84,43 @@ fn hostile_text_cannot_command_the_terminal() {
 }
 
 #[test]
+fn json_is_printable_ascii_in_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    // Of two calls, so that there is something to find and to compare.
+    let call = |id: u64| {
+        format!(
+            "[weights][{id:016x}] client.send url=http://h/pause t={id}.0 op=a%c2%9b2J target=h%e2%80%ae\n\
+             [weights][{id:016x}] client.done wall_ms=5000.0 rpc_ms=10.0 queue_ms=4990.0 pool_ms=4990.0\n"
+        )
+    };
+    let name = "a\u{9b}2J\u{202e}.log";
+    fs::write(folder.path().join(name), call(1) + &call(2)).unwrap();
+    let criterion =
+        "[[criterion]]\nname = 'a\u{9b}2J'\nmetric = 'queue'\nstatistic = 'p50'\nat_most = 1\n";
+    fs::write(folder.path().join("a.toml"), criterion).unwrap();
+    fs::write(folder.path().join("\u{9b}.md"), "It took 1.0 s of 2.0 s = 90 %\n").unwrap();
+    let mut escaped = 0;
+    for args in [
+        &["stats", "--by", "op", name][..],
+        &["stats", "--field", "queue_ms", name],
+        &["diagnose", "--model", "small", name],
+        &["compare", name, name],
+        &["check", "a.toml", name],
+        &["updates", name],
+        &["claims", "\u{9b}.md"],
+        &["watch", "--for", "0.1", name],
+    ] {
+        let args = [args, &["--json"]].concat();
+        let out = stdout(&firstbyte(&args).current_dir(&folder).output().unwrap());
+        assert!(!out.is_empty(), "{args:?}");
+        assert!(out.chars().all(|c| c == '\n' || (' '..='~').contains(&c)), "{args:?}: {out}");
+        escaped += u32::from(out.contains("\\u009b"));
+    }
+    // All but the two that print no text of others.
+    assert_eq!(escaped, 6);
+}
+
+#[test]
 fn what_cannot_be_read_is_named() {
     let output = run(&["stats", "/no/such.log"]);
     assert_eq!(output.status.code(), Some(1));

@@ -34,6 +34,40 @@ fn every_help_has_examples_and_the_exit_codes() {
 }
 
 #[test]
+fn a_name_cannot_command_the_terminal() {
+    let name = "a\u{1b}[31m\u{9b}2J\u{202e}b";
+    for args in [
+        &["check", name, "x.log"][..],
+        &["stats", name],
+        &["stats", &format!("{name}*")],
+        &["stats", "--baselines", name, "x.log"],
+        &["stats", "--field", name, "x.log"],
+        &["diagnose", "--rules", name, "x.log"],
+        &["diagnose", "--model", name, "x.log"],
+        &["report", "x.log", "-o", name],
+        &["claims", name],
+        &["watch", &format!("{name}.gz")],
+        &["trace", name, "/dev/null"],
+    ] {
+        let output = run(args);
+        assert!(!output.status.success(), "{args:?}");
+        let told = stderr(&output);
+        assert!(told.contains("a\u{fffd}[31m\u{fffd}2J\u{fffd}b"), "{args:?}: {told}");
+        assert!(!told.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{args:?}: {told}");
+    }
+}
+
+#[test]
+fn what_a_message_quotes_keeps_its_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.toml");
+    std::fs::write(&path, "[[criterion]\nname = 1\n").unwrap();
+    let output = run(&["check", path.to_str().unwrap(), "x.log"]);
+    assert!(stderr(&output).lines().count() > 1, "{}", stderr(&output));
+    assert!(!stderr(&output).contains('\u{fffd}'), "{}", stderr(&output));
+}
+
+#[test]
 fn wrong_usage_is_exit_code_2_and_says_what_is_wrong() {
     for (args, hint) in [
         (&["bogus"][..], "bogus"),

@@ -99,7 +99,7 @@ fn a_call_is_a_line_through_growth_rotation_and_cuts() {
     watch.says("is gone");
     // An end whose interval has not passed is told as well.
     append(&path, &call(5, 70));
-    watch.says("is there now");
+    watch.says("was rotated");
     assert!(signal("TERM", watch.child.0.id()));
     assert!(watch.line().starts_with("0000000000000005 "));
     assert_eq!(watch.child.0.wait().unwrap().code(), Some(130));
@@ -159,9 +159,24 @@ fn what_does_not_grow_is_wrong_usage() {
     assert_eq!(run(&["watch", "x.log", "--model", "tiny"]).status.code(), Some(2));
 }
 
-/// Runs it in a terminal of `script` until `end`; returns everything that it wrote there.
+#[test]
 #[cfg(target_os = "linux")]
-fn in_a_terminal(path: &Path, typed: &str, end: impl FnOnce(&str)) -> String {
+fn a_file_whose_name_is_not_utf_8_is_followed() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let name = std::ffi::OsStr::from_bytes(b"a\xff.log");
+    append(&folder.path().join(name), &call(1, 30));
+    for log in [name, "*.log".as_ref()] {
+        let mut watch = firstbyte(&["watch", "--for", "0.1"]);
+        let output = watch.arg(log).current_dir(&folder).output().unwrap();
+        assert!(stdout(&output).starts_with("0000000000000001 "), "{log:?}: {}", stderr(&output));
+    }
+}
+
+/// Runs it in a terminal of `script`; with `ready` on the screen, types and calls `end`. Returns everything that it
+/// wrote there.
+#[cfg(target_os = "linux")]
+fn in_a_terminal(path: &Path, ready: &str, typed: &str, end: impl FnOnce(&str)) -> String {
     let screen: PathBuf = path.with_extension("screen");
     let shell = format!(
         "trap : INT; stty cols 110 rows 40; stty -a >{0}.before; \
@@ -177,13 +192,23 @@ fn in_a_terminal(path: &Path, typed: &str, end: impl FnOnce(&str)) -> String {
     script.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut script = Ended(script.spawn().unwrap());
     let written = || fs::read_to_string(&screen).unwrap_or_default();
-    wait_until("the screen", || written().contains("▒▒▒▒▒▒"));
+    wait_until("the screen", || written().contains(ready));
     script.0.stdin.as_mut().unwrap().write_all(typed.as_bytes()).unwrap();
     end(&written());
     wait_until("its end", || script.0.try_wait().unwrap().is_some());
     let stty = |when: &str| fs::read_to_string(format!("{}.{when}", path.display())).unwrap();
     assert_eq!(stty("before"), stty("after"), "the terminal is not as it was");
     written()
+}
+
+#[cfg(target_os = "linux")]
+const BARS: &str = "▒▒▒▒▒▒";
+
+/// The number of its process.
+#[cfg(target_os = "linux")]
+fn pid(screen: &str) -> u32 {
+    let mut after = screen.split("pid=").filter_map(|rest| rest.split_whitespace().next());
+    after.find_map(|word| word.parse().ok()).unwrap()
 }
 
 /// What it wrote after it went to the other screen, and what it wrote after it came back.
@@ -204,7 +229,7 @@ fn the_screen_shows_what_is_going_on_and_is_restored() {
         "[weights][00000000000000bb] client.send url=http://h/x t=9.5 op=resume target=h:80\n";
     append(&path, &(call(1, 2000) + open));
     for (typed, code) in [("q", "code=0"), ("\u{3}", "code=130")] {
-        let screen = in_a_terminal(&path, typed, |_| {});
+        let screen = in_a_terminal(&path, BARS, typed, |_| {});
         let (there, after) = parted(&screen);
         assert!(after.contains(code), "{after}");
         for what in [
@@ -213,7 +238,7 @@ fn the_screen_shows_what_is_going_on_and_is_restored() {
             "in progress: 1",
             "  00000000000000bb         >0.0 ms  resume on h:80",
             "0000000000000001      2000.0    1990.0      10.0  pause h:80",
-            "▒▒▒▒▒▒",
+            BARS,
         ] {
             assert!(there.contains(what), "{what}: {there}");
         }
@@ -226,10 +251,38 @@ fn the_screen_is_restored_when_it_is_terminated() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.log");
     append(&path, &call(1, 2000));
-    let screen = in_a_terminal(&path, "", |screen| {
-        let mut after = screen.split("pid=").filter_map(|rest| rest.split_whitespace().next());
-        let pid = after.find_map(|word| word.parse().ok()).unwrap();
-        assert!(signal("TERM", pid));
-    });
+    let screen = in_a_terminal(&path, BARS, "", |screen| assert!(signal("TERM", pid(screen))));
     assert!(parted(&screen).1.contains("code=130"), "{screen}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_screen_is_restored_when_it_ends_before_the_first_look_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.log");
+    append(&path, &(0..20_000).map(|id| call(id, 2000)).collect::<String>());
+    for (typed, name) in [("\u{3}", None), ("", Some("TERM"))] {
+        let screen = in_a_terminal(&path, "\x1b[?1049h", typed, |screen| {
+            assert!(!screen.contains(BARS), "the first look is too short");
+            assert!(name.is_none_or(|name| signal(name, pid(screen))));
+        });
+        assert!(parted(&screen).1.contains("code=130"), "{screen}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_screen_tells_that_a_file_was_rotated() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.log");
+    append(&path, &call(1, 2000));
+    let screen = path.with_extension("screen");
+    in_a_terminal(&path, BARS, "", |shown| {
+        fs::rename(&path, folder.path().join("a.log.1")).unwrap();
+        append(&path, &call(2, 30));
+        wait_until("the notice", || {
+            fs::read_to_string(&screen).is_ok_and(|screen| screen.contains("a.log: was rotated"))
+        });
+        assert!(signal("TERM", pid(shown)));
+    });
 }

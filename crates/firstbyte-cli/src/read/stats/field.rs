@@ -27,7 +27,7 @@ pub(super) fn run(key: &str, logs: &[PathBuf], as_json: bool) -> Result<Exit, Er
     })?;
     let stats = FieldStats::read(logs, field).map_err(Error::new)?;
     if as_json {
-        exit::print(format!("{:#}\n", to::field(&stats)))?;
+        exit::print(to::pretty(&to::field(&stats)))?;
     } else {
         exit::print(render(field.key(), &stats))?;
     }

@@ -5,7 +5,7 @@ use std::{
     io::{self, Write as _},
 };
 
-use firstbyte_analysis::live::Finished;
+use firstbyte_analysis::{json as to, live::Finished};
 use firstbyte_core::Micros;
 use serde_json::{Map, json};
 
@@ -61,10 +61,9 @@ fn json_line(call: &Finished) -> String {
     for (name, time, _) in &call.pieces {
         parts.insert((*name).to_owned(), time.as_millis_f64().into());
     }
-    let line = json!({
+    to::line(&json!({
         "id": call.id, "op": call.operation, "target": call.target, "ok": call.is_done, "end": call.ending,
         "wall": ms(call.wall), "rpc": ms(call.rpc), "queue": ms(call.queue),
         "largest": call.largest.map(|(part, _)| part), "parts": parts,
-    });
-    format!("{line}\n")
+    }))
 }
