@@ -5,12 +5,13 @@ use std::{
     error::Error,
     fmt,
     fs::File,
-    io::{self, BufReader, Read},
+    io::{self, BufRead, BufReader, Cursor, Read},
     path::{Path, PathBuf},
 };
 
-use flate2::read::MultiGzDecoder;
-use ruzstd::decoding::StreamingDecoder;
+use flate2::bufread::MultiGzDecoder;
+
+use super::zstd::{self, Frames};
 
 /// Something that lines are read from.
 #[derive(Clone, Debug)]
@@ -56,6 +57,10 @@ impl fmt::Display for IngestError {
             Why::Io(error) if error.kind() == io::ErrorKind::IsADirectory => {
                 write!(f, "is a directory; name its files, such as '{}/*.log'", self.path.display())
             }
+            // Nothing but unpacking expects more than there is.
+            Why::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                write!(f, "is empty or cut: the end of what was packed is not there")
+            }
             Why::Io(error) => write!(f, "{error}"),
             Why::Pattern(error) => write!(f, "no valid pattern: {error}"),
             Why::NothingMatches => write!(f, "no file matches this pattern"),
@@ -100,16 +105,47 @@ pub fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, IngestError> {
     Ok(inputs)
 }
 
-/// The order in which files of a pattern are read: by name, but `run.log.2.gz`, `run.log.1`, `run.log`, as rotation
-/// makes them older.
-fn by_age(path: &Path) -> (String, Reverse<u64>) {
+/// The order in which files of a pattern are read: by name, and of files of one name as rotation makes them older.
+fn by_age(path: &Path) -> (String, Age) {
     let name = path.to_string_lossy();
     let plain = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
-    let rotated = plain.rsplit_once('.').and_then(|(stem, n)| Some((stem, n.parse().ok()?)));
-    match rotated {
-        Some((stem, number)) => (stem.to_owned(), Reverse(number)),
-        None => (plain.to_owned(), Reverse(0)),
-    }
+    let (stem, age) = dated(plain).or_else(|| numbered(plain)).unwrap_or((plain, Age::Current));
+    (stem.to_owned(), age)
+}
+
+/// What rotation put behind a name, from the oldest on.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Age {
+    /// `run.log.2`, `run.log.1`: the highest is the oldest.
+    Number(Reverse<u64>),
+    /// `run.log-20261101`, `run.log.2026-11-01`, with or without a time: the numbers of it.
+    Date(Vec<u64>),
+    /// It is still being written.
+    Current,
+}
+
+fn numbered(name: &str) -> Option<(&str, Age)> {
+    let (stem, number) = name.rsplit_once('.')?;
+    Some((stem, Age::Number(Reverse(number.parse().ok()?))))
+}
+
+fn dated(name: &str) -> Option<(&str, Age)> {
+    let mut ends = name.match_indices(['-', '.']).map(|(at, _)| (&name[..at], &name[at + 1..]));
+    let (stem, date) = ends.find(|(_, end)| is_date(end))?;
+    let numbers = date.split(|c: char| !c.is_ascii_digit()).filter(|number| !number.is_empty());
+    let numbers: Result<Vec<_>, _> = numbers.map(str::parse).collect();
+    Some((stem, Age::Date(numbers.ok()?)))
+}
+
+/// Eight digits or more, or `2026-11-01`, and nothing behind them that is no part of a time.
+fn is_date(text: &str) -> bool {
+    let is_time = |c: char| c.is_ascii_digit() || matches!(c, '-' | '_' | '.' | ':' | 'T' | 'Z');
+    let begins_like = |pattern: &str| {
+        let mut both = pattern.bytes().zip(text.bytes());
+        text.len() >= pattern.len()
+            && both.all(|(p, b)| if p == b'-' { b == p } else { b.is_ascii_digit() })
+    };
+    (begins_like("yyyymmdd") || begins_like("yyyy-mm-dd")) && text.chars().all(is_time)
 }
 
 impl Input {
@@ -130,18 +166,36 @@ impl Input {
         }
         let extension = self.0.extension().and_then(|extension| extension.to_str());
         Ok(match extension {
-            Some("gz") => Box::new(MultiGzDecoder::new(BufReader::new(file))),
-            Some("zst") => Box::new(self.zstd(file)?),
+            Some("gz") => Box::new(MultiGzDecoder::new(self.packed(file, "gzip", begins_gzip)?)),
+            Some("zst") => Box::new(Frames::new(self.packed(file, "Zstandard", zstd::begins)?)),
             _ => Box::new(file),
         })
     }
 
-    fn zstd(&self, file: File) -> Result<impl Read + use<>, IngestError> {
-        let decoder = StreamingDecoder::new(BufReader::new(file));
-        decoder.map_err(|error| self.failed(io::Error::new(io::ErrorKind::InvalidData, error)))
+    /// A packed file, unless it begins like none: one that is empty or cut may still have been one.
+    fn packed(
+        &self,
+        mut file: File,
+        format: &str,
+        begins: fn(&[u8]) -> bool,
+    ) -> Result<impl BufRead + use<>, IngestError> {
+        let mut start = Vec::new();
+        file.by_ref().take(4).read_to_end(&mut start).map_err(|error| self.failed(error))?;
+        if !begins(&start) {
+            let why = format!("is no {format} file, though its name says so");
+            return Err(self.failed(io::Error::new(io::ErrorKind::InvalidData, why)));
+        }
+        Ok(Cursor::new(start).chain(BufReader::new(file)))
     }
 
     pub(super) fn failed(&self, error: io::Error) -> IngestError {
         IngestError { path: self.0.clone(), why: Why::Io(error) }
     }
+}
+
+/// Whether these up to four bytes can be the first ones of a gzip file: the magic number, the one method, and flags of
+/// which three bits have no meaning.
+fn begins_gzip(start: &[u8]) -> bool {
+    let magic = start.iter().zip([0x1f, 0x8b, 8]).all(|(byte, magic)| *byte == magic);
+    magic && start.get(3).is_none_or(|flags| flags & 0b1110_0000 == 0)
 }
