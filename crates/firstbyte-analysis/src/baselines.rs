@@ -12,7 +12,7 @@
 //!     unit = "tokens/s"
 //!     source = "our own runs of May"
 //! "#)?;
-//! let lines = "[infer] batch.done prompts=8 dur_ms=1000.0 input_tokens=40 output_tokens=400 input_tps=40.0 output_tps=400.0";
+//! let lines = "[infer] batch.done prompts=8 dur_ms=1000.0 input_tokens=40 output_tokens=400 input_tps=40.0 output_tps=400.0\n";
 //! let log = Log::from_bytes(lines.as_bytes());
 //! let found = baselines.compare(&log, Window::default());
 //! assert_eq!((found[0].n, found[0].gap_percent()), (1, Some(-20.0)));
