@@ -1,11 +1,20 @@
 //! From files to lines to entries: nothing is skipped without being counted.
 
 mod lines;
+mod pattern;
+mod rotation;
 mod scan;
 mod source;
 mod tally;
+mod zstd;
 
-use std::{num::NonZeroUsize, path::PathBuf, sync::mpsc, thread};
+use std::{
+    io::{self, ErrorKind},
+    num::NonZeroUsize,
+    path::PathBuf,
+    sync::mpsc,
+    thread,
+};
 
 use firstbyte_core::Skipped;
 
@@ -45,8 +54,9 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// [`IngestError`] with the path of a file that cannot be read. What is in a file is never an error; one that cannot
-    /// be read to its end, a truncated `.gz` for one, counts as far as it goes: see [`Log::broken`].
+    /// [`IngestError`] with the path of a file that cannot be read, or that is not packed as its name says. What else is
+    /// in a file is never an error; one that cannot be read to its end, such as a `.gz` that is truncated or empty, counts
+    /// as far as it goes: see [`Log::broken`].
     pub fn read(paths: &[PathBuf], options: &Options) -> Result<Self, IngestError> {
         let mut builder = Builder::new(options);
         let inputs = inputs(paths)?;
@@ -107,7 +117,7 @@ pub(crate) fn each_block(
             spare = match blocks.next(spare) {
                 Ok(None) => break,
                 Ok(Some(block)) => take(source, block),
-                Err(error) if is_any => {
+                Err(error) if is_any || is_damaged(&error) => {
                     broken.push(input.failed(error).to_string());
                     break;
                 }
@@ -117,6 +127,16 @@ pub(crate) fn each_block(
         }
     }
     Ok(broken)
+}
+
+/// Whether what was packed is cut or corrupt, which no other read can mend: one such file among many is no reason to read
+/// none of them.
+fn is_damaged(error: &io::Error) -> bool {
+    // `InvalidInput` is what flate2 says of corrupt data.
+    matches!(
+        error.kind(),
+        ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput
+    )
 }
 
 /// Memory of blocks that are done with.

@@ -1,18 +1,20 @@
 //! Files, patterns and the standard input, decompressed.
 
 use std::{
-    cmp::Reverse,
     error::Error,
-    ffi::OsString,
     fmt,
-    fs::{self, File},
-    io::{self, BufReader, Read},
-    path::{Path, PathBuf, is_separator},
+    fs::File,
+    io::{self, BufRead, BufReader, Cursor, Read},
+    path::{Path, PathBuf},
 };
 
-use flate2::read::MultiGzDecoder;
-use glob::{Pattern, PatternError};
-use ruzstd::decoding::StreamingDecoder;
+use flate2::bufread::MultiGzDecoder;
+
+use super::{
+    pattern::matching,
+    rotation::by_age,
+    zstd::{self, Frames},
+};
 
 /// Something that lines are read from.
 #[derive(Clone, Debug)]
@@ -58,6 +60,10 @@ impl fmt::Display for IngestError {
             Why::Io(error) if error.kind() == io::ErrorKind::IsADirectory => {
                 write!(f, "is a directory; name its files, such as '{}/*.log'", self.path.display())
             }
+            // Nothing but unpacking expects more than there is.
+            Why::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                write!(f, "is empty or cut: the end of what was packed is not there")
+            }
             Why::Io(error) => write!(f, "{error}"),
             Why::Pattern(error) => write!(f, "no valid pattern: {error}"),
             Why::NothingMatches => write!(f, "no file matches this pattern"),
@@ -100,57 +106,6 @@ pub fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, IngestError> {
     Ok(inputs)
 }
 
-/// The files that a pattern matches.
-fn matching(pattern: &str) -> Result<Vec<PathBuf>, PatternError> {
-    let all = glob::glob(pattern)?.filter_map(Result::ok).chain(not_utf8(pattern)?);
-    Ok(all.filter(|path| path.is_file()).collect())
-}
-
-/// What a pattern matches whose name is not UTF-8: `glob` passes over it. What is no character there counts as one.
-fn not_utf8(pattern: &str) -> Result<Vec<PathBuf>, PatternError> {
-    let (folder, file) =
-        pattern.split_at(pattern.rfind(is_separator).map_or(0, |separator| separator + 1));
-    let mut found = match folder.strip_suffix("**/") {
-        // That is also no folder at all.
-        Some(above) => not_utf8(&format!("{above}{file}"))?,
-        None => Vec::new(),
-    };
-    let name = Pattern::new(file)?;
-    let folders = match (folder, file) {
-        // Folders alone.
-        (_, "**") => Vec::new(),
-        // As for `glob`, the name of a file in this folder has no folder in front.
-        ("", _) => vec![PathBuf::new()],
-        _ => glob::glob(folder)?.filter_map(Result::ok).collect(),
-    };
-    for folder in folders {
-        let names = names_not_utf8(&folder).filter(|own| name.matches(&own.to_string_lossy()));
-        found.extend(names.map(|own| folder.join(own)));
-    }
-    found.sort();
-    found.dedup();
-    Ok(found)
-}
-
-/// The names in a folder that are not UTF-8; none, if it cannot be read.
-fn names_not_utf8(folder: &Path) -> impl Iterator<Item = OsString> {
-    let folder = if folder == Path::new("") { Path::new(".") } else { folder };
-    let names = fs::read_dir(folder).into_iter().flatten().flatten();
-    names.map(|entry| entry.file_name()).filter(|name| name.to_str().is_none())
-}
-
-/// The order in which files of a pattern are read: by name, but `run.log.2.gz`, `run.log.1`, `run.log`, as rotation
-/// makes them older.
-fn by_age(path: &Path) -> (String, Reverse<u64>) {
-    let name = path.to_string_lossy();
-    let plain = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
-    let rotated = plain.rsplit_once('.').and_then(|(stem, n)| Some((stem, n.parse().ok()?)));
-    match rotated {
-        Some((stem, number)) => (stem.to_owned(), Reverse(number)),
-        None => (plain.to_owned(), Reverse(0)),
-    }
-}
-
 impl Input {
     /// The path, or `-` for the standard input.
     #[must_use]
@@ -175,18 +130,36 @@ impl Input {
         }
         let extension = self.0.extension().and_then(|extension| extension.to_str());
         Ok(match extension {
-            Some("gz") => Box::new(MultiGzDecoder::new(BufReader::new(file))),
-            Some("zst") => Box::new(self.zstd(file)?),
+            Some("gz") => Box::new(MultiGzDecoder::new(self.packed(file, "gzip", begins_gzip)?)),
+            Some("zst") => Box::new(Frames::new(self.packed(file, "Zstandard", zstd::begins)?)),
             _ => Box::new(file),
         })
     }
 
-    fn zstd(&self, file: File) -> Result<impl Read + use<>, IngestError> {
-        let decoder = StreamingDecoder::new(BufReader::new(file));
-        decoder.map_err(|error| self.failed(io::Error::new(io::ErrorKind::InvalidData, error)))
+    /// A packed file, unless it begins like none: one that is empty or cut may still have been one.
+    fn packed(
+        &self,
+        mut file: File,
+        format: &str,
+        begins: fn(&[u8]) -> bool,
+    ) -> Result<impl BufRead + use<>, IngestError> {
+        let mut start = Vec::new();
+        file.by_ref().take(4).read_to_end(&mut start).map_err(|error| self.failed(error))?;
+        if !begins(&start) {
+            let why = format!("is no {format} file, though its name says so");
+            return Err(self.failed(io::Error::new(io::ErrorKind::InvalidData, why)));
+        }
+        Ok(Cursor::new(start).chain(BufReader::new(file)))
     }
 
     pub(super) fn failed(&self, error: io::Error) -> IngestError {
         IngestError { path: self.0.clone(), why: Why::Io(error) }
     }
+}
+
+/// Whether these up to four bytes can be the first ones of a gzip file: the magic number, the one method, and flags of
+/// which three bits have no meaning.
+fn begins_gzip(start: &[u8]) -> bool {
+    let magic = start.iter().zip([0x1f, 0x8b, 8]).all(|(byte, magic)| *byte == magic);
+    magic && start.get(3).is_none_or(|flags| flags & 0b1110_0000 == 0)
 }

@@ -49,9 +49,85 @@ fn compressed_files_are_read_by_their_name() {
     assert_eq!(read(&gz).tally().total(), 8);
 
     let zst = folder.path().join("a.log.zst");
-    let level = ruzstd::encoding::CompressionLevel::Fastest;
-    fs::write(&zst, ruzstd::encoding::compress_to_vec(LINES.as_bytes(), level)).unwrap();
+    fs::write(&zst, frame(LINES)).unwrap();
     assert_eq!(read(&zst).tally().total(), 8);
+}
+
+/// One frame of Zstandard, with a checksum.
+fn frame(content: &str) -> Vec<u8> {
+    let level = ruzstd::encoding::CompressionLevel::Fastest;
+    ruzstd::encoding::compress_to_vec(content.as_bytes(), level)
+}
+
+/// Reads a packed file of these bytes.
+fn read_packed(name: &str, bytes: &[u8]) -> Result<Log, IngestError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    fs::write(&path, bytes).unwrap();
+    Log::read(&[path], &Options::default())
+}
+
+#[test]
+fn all_frames_of_a_file_are_read_and_some_are_skipped() {
+    let skipped = b"\x5a\x2a\x4d\x18\x05\0\0\0these".as_slice();
+    let (one, none) = (frame(LINES), frame(""));
+    for (frames, lines) in [
+        (&[&*one, &one][..], 16),
+        (&[skipped, &one, skipped, skipped, &one, skipped], 16),
+        (&[&none, &one, &none], 8),
+        (&[skipped], 0),
+    ] {
+        let log = read_packed("a.log.zst", &frames.concat()).unwrap();
+        assert_eq!((log.tally().total(), log.broken()), (lines, &[][..]), "{frames:?}");
+    }
+}
+
+#[test]
+fn a_frame_that_is_no_whole_one_ends_the_file() {
+    let one = frame(LINES);
+    let mut wrong_sum = one.clone();
+    *wrong_sum.last_mut().unwrap() ^= 1;
+    let mut wrong_block = one.clone();
+    // A type of blocks that there is none of.
+    wrong_block[6] |= 0b110;
+    for (second, lines, why) in [
+        (&b"garbage"[..], 8, "behind a frame that is no frame"),
+        (b"\0", 8, "is empty or cut"),
+        (b"\x5a\x2a\x4d\x18\x05\0\0\0the", 8, "is empty or cut"),
+        (b"\x28\xb5\x2f\xfd\0\xff", 8, "which is too much"),
+        (&one[..one.len() - 5], 8, "is empty or cut"),
+        (&one[..one.len() - 2], 16, "is empty or cut"),
+        (&wrong_sum, 16, "not what its checksum says"),
+        (&wrong_block, 8, "a block cannot be unpacked"),
+    ] {
+        let log = read_packed("a.log.zst", &[&one, second].concat()).unwrap();
+        let broken = log.broken();
+        assert_eq!((log.tally().total(), broken.len()), (lines, 1), "{why}: {broken:?}");
+        assert!(broken[0].contains("a.log.zst: ") && broken[0].contains(why), "{broken:?}");
+    }
+}
+
+#[test]
+fn a_frame_that_is_cut_counts_up_to_its_last_whole_block() {
+    // The first block of two fills the window, which the decoder keeps until the end of the frame.
+    const BLOCK: usize = 128 << 10;
+    let packed = frame(&LINES.repeat(BLOCK / LINES.len() + 10));
+    let log = read_packed("a.log.zst", &packed[..packed.len() - 10]).unwrap();
+    let lines = LINES.repeat(BLOCK / LINES.len() + 1)[..BLOCK].lines().count() as u64;
+    assert_eq!((log.tally().total(), log.broken().len()), (lines, 1));
+}
+
+#[test]
+fn a_packed_file_that_is_empty_or_cut_anywhere_is_no_error() {
+    let mut gz = GzEncoder::new(Vec::new(), Compression::fast());
+    gz.write_all(LINES.as_bytes()).unwrap();
+    for (name, packed) in [("a.log.gz", gz.finish().unwrap()), ("a.log.zst", frame(LINES))] {
+        for end in 0..packed.len() {
+            let log = read_packed(name, &packed[..end]).unwrap();
+            let why = log.broken().concat();
+            assert!(why.contains(name) && why.contains(": is empty or cut"), "{end}: {why}");
+        }
+    }
 }
 
 #[test]
@@ -120,13 +196,29 @@ fn a_pattern_matches_names_that_are_not_utf_8() {
 #[test]
 fn rotated_files_of_a_pattern_are_read_from_the_oldest_on() {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["run.log", "run.log.1", "run.log.2.gz", "run.log.10", "a.log"] {
+    let in_order = [
+        "a.log",
+        "job-12.log",
+        "job-20261101.log.1",
+        "job-20261101.log",
+        "run.log.10",
+        "run.log.2.gz",
+        "run.log.1",
+        "run.log.2026-10-30_23-00-00",
+        "run.log.2026-10-31",
+        "run.log.20261101",
+        "run.log-20261102.2.gz",
+        "run.log-20261102.10.zst",
+        "run.log-20261103T120000",
+        "run.log",
+    ];
+    for name in in_order {
         fs::write(folder.path().join(name), "").unwrap();
     }
     let inputs = inputs(&[folder.path().join("*")]).unwrap();
     let names: Vec<_> =
         inputs.iter().map(|input| input.name().rsplit('/').next().unwrap().to_owned()).collect();
-    assert_eq!(names, ["a.log", "run.log.10", "run.log.2.gz", "run.log.1", "run.log"]);
+    assert_eq!(names, in_order);
 }
 
 #[test]
@@ -158,10 +250,18 @@ fn a_file_that_cannot_be_read_is_named() {
     assert!(error("none-*.log").contains("no file matches"));
     assert!(error("[").contains("no valid pattern"), "{}", error("["));
     assert!(error("").contains("is a directory; name its files"));
-    fs::write(folder.path().join("torn.log.gz"), b"\x1f\x8b\x08nonsense").unwrap();
-    assert!(error("torn.log.gz").contains("torn.log.gz: "));
-    fs::write(folder.path().join("torn.log.zst"), b"nonsense").unwrap();
-    assert!(error("torn.log.zst").contains("torn.log.zst: "));
+    for (name, bytes, why) in [
+        ("a.gz", &b"\x1f\x8b\x08nonsense"[..], "is no gzip file, though its name says so"),
+        ("a.gz", b"no", "is no gzip file"),
+        ("a.zst", b"nonsense", "is no Zstandard file, though its name says so"),
+        ("a.zst", b"\x28\xb5\n", "is no Zstandard file"),
+        ("a.zst", b"\x28\xb5\x2f\xfd\0\xff", "needs a window of 3932160 MiB"),
+        ("a.zst", b"\x28\xb5\x2f\xfd\0\x90", "needs a window of 256 MiB to be unpacked"),
+        ("a.zst", b"\x28\xb5\x2f\xfd\x01\0\x07", "was packed with a dictionary"),
+    ] {
+        fs::write(folder.path().join(name), bytes).unwrap();
+        assert!(error(name).contains(&format!("{name}: {why}")), "{}", error(name));
+    }
 }
 
 #[test]

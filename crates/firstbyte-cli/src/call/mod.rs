@@ -77,7 +77,9 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds)
         .ok()
         .filter(|duration| !duration.is_zero() && *duration <= Duration::from_secs(86_400 * 7))
-        .ok_or_else(|| format!("{text} is not between 0 and 604800 seconds (a week), 0 left out"))
+        .ok_or_else(|| {
+            format!("{text} is not between 1e-9 and 604800 seconds (a nanosecond and a week)")
+        })
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Error> {

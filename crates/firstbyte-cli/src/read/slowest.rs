@@ -5,6 +5,7 @@ use std::{
     fmt::{self, Write as _},
 };
 
+use clap::builder::RangedU64ValueParser;
 use firstbyte_analysis::{Call, Log, measure::Metric, waterfall::largest_part};
 use firstbyte_core::Micros;
 
@@ -27,7 +28,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     inputs: Inputs,
     /// How many
-    #[arg(short = 'n', value_name = "COUNT", default_value_t = 10)]
+    #[arg(short = 'n', value_name = "COUNT", default_value_t = 10, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     count: usize,
     /// By which time: wall, queue, rpc, or a part such as pool, kernel, handler
     #[arg(long, value_name = "TIME", default_value = "wall", value_parser = metric)]

@@ -80,7 +80,7 @@ fn wrong_usage_is_exit_code_2_and_says_what_is_wrong() {
         (&["call", "http://h/", "-H", "secret"], "Name: value"),
         (&["call", "http://h/", "-X", "a b"], "HTTP method"),
         (&["call", "http://h/", "--token-env", "NO_SUCH_VAR_HERE"], "NO_SUCH_VAR_HERE"),
-        (&["call", "http://h/", "--timeout", "0"], "between 0 and"),
+        (&["call", "http://h/", "--timeout", "0"], "between 1e-9 and"),
         (&["call", "http://h/", "-n", "0"], "0"),
         (&["demo", "--streams", "0"], "--streams"),
         (&["demo", "--stream-seconds", "NaN"], "--stream-seconds"),
@@ -90,11 +90,13 @@ fn wrong_usage_is_exit_code_2_and_says_what_is_wrong() {
         (&["compare", "a.log"], "<AFTER>"),
         (&["compare", "a.log", "b.log", "--margin-ms=-1"], "--margin-ms"),
         (&["compare", "a.log", "b.log", "--margin-ms", "0", "--margin-share", "0"], "nor both 0"),
+        (&["slowest", "-n", "0", "a.log"], "0 is not in 1.."),
         (&["slowest", "--by", "luck", "a.log"], "wall, queue, rpc"),
         (&["trace", "00f067aa0ba902b7"], "<LOG>"),
         (&["check", "ours.toml"], "<LOG>"),
         (&["check", "/no/such.toml", "a.log"], "/no/such.toml: No such file"),
         (&["claims"], "<REPORT>"),
+        (&["watch", "a.log", "--interval", "1e-12"], "not between 1e-9 and 604800 seconds"),
     ] {
         let output = run(args);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));

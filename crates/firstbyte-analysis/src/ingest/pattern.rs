@@ -1,0 +1,48 @@
+//! The files that a pattern names.
+
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf, is_separator},
+};
+
+use glob::{Pattern, PatternError};
+
+/// The files that a pattern matches.
+pub(super) fn matching(pattern: &str) -> Result<Vec<PathBuf>, PatternError> {
+    let all = glob::glob(pattern)?.filter_map(Result::ok).chain(not_utf8(pattern)?);
+    Ok(all.filter(|path| path.is_file()).collect())
+}
+
+/// What a pattern matches whose name is not UTF-8: `glob` passes over it. What is no character there counts as one.
+fn not_utf8(pattern: &str) -> Result<Vec<PathBuf>, PatternError> {
+    let (folder, file) =
+        pattern.split_at(pattern.rfind(is_separator).map_or(0, |separator| separator + 1));
+    let mut found = match folder.strip_suffix("**/") {
+        // That is also no folder at all.
+        Some(above) => not_utf8(&format!("{above}{file}"))?,
+        None => Vec::new(),
+    };
+    let name = Pattern::new(file)?;
+    let folders = match (folder, file) {
+        // Folders alone.
+        (_, "**") => Vec::new(),
+        // As for `glob`, the name of a file in this folder has no folder in front.
+        ("", _) => vec![PathBuf::new()],
+        _ => glob::glob(folder)?.filter_map(Result::ok).collect(),
+    };
+    for folder in folders {
+        let names = names_not_utf8(&folder).filter(|own| name.matches(&own.to_string_lossy()));
+        found.extend(names.map(|own| folder.join(own)));
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+/// The names in a folder that are not UTF-8; none, if it cannot be read.
+fn names_not_utf8(folder: &Path) -> impl Iterator<Item = OsString> {
+    let folder = if folder == Path::new("") { Path::new(".") } else { folder };
+    let names = fs::read_dir(folder).into_iter().flatten().flatten();
+    names.map(|entry| entry.file_name()).filter(|name| name.to_str().is_none())
+}

@@ -1,0 +1,46 @@
+//! Which of the files of one log is older, by what rotation put behind their names.
+
+use std::{cmp::Reverse, path::Path};
+
+/// The order in which files of a pattern are read: by name, and of files of one name as rotation makes them older.
+pub(super) fn by_age(path: &Path) -> (String, Age) {
+    let name = path.to_string_lossy();
+    let plain = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
+    let (stem, age) = dated(plain).or_else(|| numbered(plain)).unwrap_or((plain, Age::Current));
+    (stem.to_owned(), age)
+}
+
+/// What rotation put behind a name, from the oldest on.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Age {
+    /// `run.log.2`, `run.log.1`: the highest is the oldest.
+    Number(Reverse<u64>),
+    /// `run.log-20261101`, `run.log.2026-11-01`, with or without a time: the numbers of it.
+    Date(Vec<u64>),
+    /// It is still being written.
+    Current,
+}
+
+fn numbered(name: &str) -> Option<(&str, Age)> {
+    let (stem, number) = name.rsplit_once('.')?;
+    Some((stem, Age::Number(Reverse(number.parse().ok()?))))
+}
+
+fn dated(name: &str) -> Option<(&str, Age)> {
+    let mut ends = name.match_indices(['-', '.']).map(|(at, _)| (&name[..at], &name[at + 1..]));
+    let (stem, date) = ends.find(|(_, end)| is_date(end))?;
+    let numbers = date.split(|c: char| !c.is_ascii_digit()).filter(|number| !number.is_empty());
+    let numbers: Result<Vec<_>, _> = numbers.map(str::parse).collect();
+    Some((stem, Age::Date(numbers.ok()?)))
+}
+
+/// Eight digits or more, or `2026-11-01`, and nothing behind them that is no part of a time.
+fn is_date(text: &str) -> bool {
+    let is_time = |c: char| c.is_ascii_digit() || matches!(c, '-' | '_' | '.' | ':' | 'T' | 'Z');
+    let begins_like = |pattern: &str| {
+        let mut both = pattern.bytes().zip(text.bytes());
+        text.len() >= pattern.len()
+            && both.all(|(p, b)| if p == b'-' { b == p } else { b.is_ascii_digit() })
+    };
+    (begins_like("yyyymmdd") || begins_like("yyyy-mm-dd")) && text.chars().all(is_time)
+}
