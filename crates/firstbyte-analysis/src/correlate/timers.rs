@@ -5,9 +5,16 @@ use smallvec::SmallVec;
 
 use super::half::{Known, is_close};
 
+/// So many timers of an exchange are told from each other. Each line is compared with all of them.
+const MOST: usize = 16;
+
 /// The timers in the order in which their first lines came, which may be any.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Timers(SmallVec<[Timer; 1]>);
+pub(super) struct Timers {
+    known: SmallVec<[Timer; 1]>,
+    /// The sum of those beyond.
+    beyond: Micros,
+}
 
 /// From `rpc.start` to `rpc.done`, of which either may be missing.
 #[derive(Clone, Copy, Debug)]
@@ -36,42 +43,43 @@ impl Timer {
 
 impl Timers {
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.known.is_empty()
     }
 
     /// The moment of the first `rpc.start`.
     pub(super) fn started_at(&self) -> Option<Timestamp> {
-        self.0.iter().filter_map(|timer| timer.start).min()
+        self.known.iter().filter_map(|timer| timer.start).min()
     }
 
     /// The moment of the last `rpc.done`.
     pub(super) fn done_at(&self) -> Option<Timestamp> {
-        self.0.iter().filter_map(|timer| timer.done).max()
+        self.known.iter().filter_map(|timer| timer.done).max()
     }
 
     /// The sum of all timers. Of timers within each other, such as a handler's around a plugin's, the outer one counts.
     pub(super) fn rpc(&self) -> Option<Micros> {
-        if let [only] = &self.0[..] {
+        if let [only] = &self.known[..] {
             return only.rpc.get();
         }
         let is_outer = |(place, timer): &(usize, &Timer)| {
-            !self.0.iter().enumerate().any(|(other, outer)| {
+            !self.known.iter().enumerate().any(|(other, outer)| {
                 let is_the_same = outer.is_within(timer) && other > *place;
                 other != *place && timer.is_within(outer) && !is_the_same
             })
         };
-        let outer = self.0.iter().enumerate().filter(is_outer);
-        outer.filter_map(|(_, timer)| timer.rpc.get()).reduce(|sum, rpc| sum + rpc)
+        let outer = self.known.iter().enumerate().filter(is_outer);
+        let sum = outer.filter_map(|(_, timer)| timer.rpc.get()).reduce(|sum, rpc| sum + rpc);
+        sum.map(|sum| sum + self.beyond)
     }
 
     /// Whether a timer begins at this moment.
     pub(super) fn begins(&self, at: Option<Timestamp>) -> bool {
-        self.0.iter().any(|timer| same_moment(timer.start, at))
+        self.known.iter().any(|timer| same_moment(timer.start, at))
     }
 
     /// Whether a timer ends at this moment, after this time.
     pub(super) fn ends(&self, at: Option<Timestamp>, rpc: Option<Micros>) -> bool {
-        self.0.iter().any(|timer| same_moment(timer.done, at) && is_close(timer.rpc.get(), rpc))
+        self.known.iter().any(|timer| same_moment(timer.done, at) && is_close(timer.rpc.get(), rpc))
     }
 
     /// Whether a timer that ends at this moment after this time has begun here.
@@ -81,17 +89,17 @@ impl Timers {
 
     fn begun(&self, at: Option<Timestamp>, rpc: Option<Micros>) -> Option<usize> {
         let begin = before(at?, rpc?)?;
-        self.0.iter().position(|timer| timer.is_open() && is_near(timer.start, begin))
+        self.known.iter().position(|timer| timer.is_open() && is_near(timer.start, begin))
     }
 
     pub(super) fn start(&mut self, at: Option<Timestamp>) {
-        let ended = self.0.iter_mut().find(|timer| {
+        let ended = self.known.iter_mut().find(|timer| {
             let begin = timer.done.zip(timer.rpc.get()).and_then(|(done, rpc)| before(done, rpc));
             timer.start.is_none() && begin.is_some_and(|begin| is_near(at, begin))
         });
         match ended {
             Some(timer) => timer.start = at,
-            None => self.0.push(Timer { start: at, done: None, rpc: Known::NO }),
+            None => self.push(Timer { start: at, done: None, rpc: Known::NO }),
         }
     }
 
@@ -102,31 +110,43 @@ impl Timers {
         };
         let begun = match at.and(rpc) {
             Some(_) => self.begun(at, rpc),
-            None => self.0.iter().rposition(is_open),
+            None => self.known.iter().rposition(is_open),
         };
         match begun {
-            Some(place) => (self.0[place].done, self.0[place].rpc) = (at, rpc.into()),
-            None => self.0.push(Timer { start: None, done: at, rpc: rpc.into() }),
+            Some(place) => (self.known[place].done, self.known[place].rpc) = (at, rpc.into()),
+            None => self.push(Timer { start: None, done: at, rpc: rpc.into() }),
+        }
+    }
+
+    fn push(&mut self, timer: Timer) {
+        if self.known.len() < MOST {
+            self.known.push(timer);
+        } else {
+            self.beyond = self.beyond + timer.rpc.get().unwrap_or_default();
         }
     }
 
     /// Whether a timer that begins in one of both ends in the other.
     pub(super) fn go_on_in(&self, other: &Self) -> bool {
         let ends_in = |begun: &Self, ended: &Self| {
-            ended.0.iter().any(|end| end.start.is_none() && begun.awaits(end.done, end.rpc.get()))
+            ended
+                .known
+                .iter()
+                .any(|end| end.start.is_none() && begun.awaits(end.done, end.rpc.get()))
         };
         ends_in(self, other) || ends_in(other, self)
     }
 
     /// Takes those of another piece of the same exchange.
     pub(super) fn join(&mut self, others: &Self) {
-        for other in &others.0 {
+        for other in &others.known {
             match (other.start, other.is_open()) {
                 (start, true) => self.start(start),
                 (None, false) => self.done(other.done, other.rpc.get()),
-                (Some(_), false) => self.0.push(*other),
+                (Some(_), false) => self.push(*other),
             }
         }
+        self.beyond = self.beyond + others.beyond;
     }
 }
 

@@ -240,6 +240,18 @@ fn many_calls_of_one_id_take_no_square_of_time() {
 }
 
 #[test]
+fn many_timers_of_one_exchange_take_no_square_of_time() {
+    let timers: String = (0..100_000)
+        .map(|n| {
+            format!("[weights][aaaa] rpc.start op=a t={n}.5\n[weights][aaaa] rpc.done op=a t={n}.7 rpc_ms=200.0\n")
+        })
+        .collect();
+    let log = Log::from_bytes(timers.as_bytes());
+    let call = log.calls().next().unwrap();
+    assert_eq!(call.rpc().map(|rpc| rpc.0), Some(100_000 * 200_000));
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let error = |name: &str| {
