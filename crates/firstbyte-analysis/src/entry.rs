@@ -4,13 +4,14 @@ mod quick;
 mod quick_json;
 mod record;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::LazyLock};
 
 use firstbyte_core::{
     Micros, Parsed, ParsedValue, Skipped, Tag, Timestamp, field, json,
     schema::{Count, Field, FieldId, MAX_FIELDS, Millis, RECORDS, Real, Record, Text, Unit, Unix},
     text,
 };
+use memchr::memmem::Finder;
 
 pub(crate) use self::{
     quick::{Candidate, candidate, quick},
@@ -103,14 +104,14 @@ pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, Skipped> {
 }
 
 /// How a JSON line of firstbyte begins, whatever stands in front of it.
-pub(crate) const JSON: &[u8] = b"{\"v\":";
+pub(crate) static JSON: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"{\"v\":"));
 
 /// The object of JSON in a line: all of it, or one of firstbyte's behind a prefix.
 pub(crate) fn object(line: &[u8]) -> Option<&[u8]> {
     if line.trim_ascii_start().first() == Some(&b'{') {
         return Some(line);
     }
-    let start = memchr::memmem::find(line, JSON)?;
+    let start = JSON.find(line)?;
     let end = memchr::memrchr(b'}', line).map_or(line.len(), |last| last + 1);
     line.get(start..end)
 }

@@ -1,12 +1,10 @@
 //! Where records can be in a block of lines: this is looked for apart, so that it can be another core's work.
 
-use memchr::memmem;
-
 use super::{
     lines::Block,
     tally::{Reason, Tally},
 };
-use crate::entry::{Candidate, JSON, candidate, object};
+use crate::entry::{Candidate, JSON, candidate};
 
 /// A block, and where in it records can be.
 #[derive(Debug, Default)]
@@ -39,15 +37,16 @@ impl Scanned {
             tally.skip(Reason::TooLong);
         }
         let bytes = block.lines();
-        // Most blocks have none, and then no line needs to be looked through for it.
-        let has_json = memmem::find(bytes, JSON).is_some();
+        let mut objects = JSON.find_iter(bytes).peekable();
+        let mut has_object = |line: usize, end: usize| {
+            while objects.next_if(|at| *at < line).is_some() {}
+            objects.peek().is_some_and(|at| *at < end)
+        };
         let mut line = 0;
         while line < bytes.len() {
             let lines = &bytes[line..];
             let (record, end) = match candidate(lines) {
-                Candidate::Nowhere(end) if has_json && object(&lines[..end]).is_some() => {
-                    (None, end)
-                }
+                Candidate::Nowhere(end) if has_object(line, line + end) => (None, end),
                 Candidate::Nowhere(end) => {
                     let is_empty = lines[..end].iter().all(u8::is_ascii_whitespace);
                     tally.skip(if is_empty { Reason::Empty } else { Reason::NoRecord });
