@@ -18,6 +18,7 @@ use std::{
 
 use firstbyte_core::Skipped;
 
+pub(crate) use self::lines::LONGEST;
 use self::{
     lines::{Block, Blocks},
     scan::{Place, Scanned},

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Read};
 const BLOCK: usize = 512 << 10;
 
 /// The longest line that is looked at, with its line feed.
-const LONGEST: usize = 1 << 20;
+pub(crate) const LONGEST: usize = 1 << 20;
 
 /// A stream, cut into blocks of whole lines.
 #[derive(Debug)]

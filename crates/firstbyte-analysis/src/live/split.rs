@@ -1,9 +1,6 @@
 //! Lines out of pieces of a file that grows.
 
-use crate::ingest::whole_words;
-
-/// The longest line that is looked at, as of finished logs.
-const LONGEST: usize = 1 << 20;
+use crate::ingest::{LONGEST, whole_words};
 
 /// What has come of a line whose end has not.
 #[derive(Debug, Default)]
@@ -31,7 +28,7 @@ impl Split {
         while let Some(length) = memchr::memchr(b'\n', bytes) {
             let line = &bytes[..length];
             bytes = &bytes[length + 1..];
-            if std::mem::take(&mut self.is_skipping) || self.torn.len() + length > LONGEST {
+            if std::mem::take(&mut self.is_skipping) || self.torn.len() + length >= LONGEST {
                 self.torn.clear();
                 take(None);
             } else if self.torn.is_empty() {
@@ -42,7 +39,7 @@ impl Split {
                 self.torn.clear();
             }
         }
-        if self.is_skipping || self.torn.len() + bytes.len() > LONGEST {
+        if self.is_skipping || self.torn.len() + bytes.len() >= LONGEST {
             self.is_skipping = true;
             self.torn = Vec::new();
         } else {
@@ -57,7 +54,7 @@ impl Split {
         } else if !self.torn.is_empty() {
             take(Some(whole_words(&self.torn)));
         }
-        self.torn = Vec::new();
+        (self.torn, self.is_fragment) = (Vec::new(), false);
     }
 }
 
@@ -86,13 +83,22 @@ mod tests {
 
     #[test]
     fn a_line_that_is_too_long_is_one_and_takes_no_memory() {
-        let long = vec![b'x'; LONGEST];
+        let long = vec![b'x'; LONGEST - 1];
         let found = lines(&[&long, b"x", &long, b"\nnext\n"]);
         assert_eq!(found, [None, Some(b"next".to_vec())]);
-        assert_eq!(lines(&[&long, b"\n"])[0].as_ref().map(Vec::len), Some(LONGEST));
+        assert_eq!(lines(&[&long, b"\n"])[0].as_ref().map(Vec::len), Some(LONGEST - 1));
         let mut split = Split::default();
         split.push(&long, |_| {});
         split.push(b"xx", |_| {});
         assert_eq!(split.torn.capacity(), 0);
+    }
+
+    #[test]
+    fn after_a_file_that_ends_in_a_fragment_comes_a_whole_line() {
+        let (mut split, mut found) = (Split::within_a_line(), Vec::new());
+        split.push(b"no end", |_| unreachable!("its begin was not read"));
+        split.finish(|_| unreachable!("there is no line"));
+        split.push(b"next\n", |line| found.push(line.map(<[u8]>::to_vec)));
+        assert_eq!(found, [Some(b"next".to_vec())]);
     }
 }
