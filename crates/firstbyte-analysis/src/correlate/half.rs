@@ -8,7 +8,7 @@ use firstbyte_core::{
 use super::{
     generation::Generation,
     names::{Name, Names},
-    timers::{Timers, before, is_near, same_moment},
+    timers::{Timers, begin, is_near, same_moment},
 };
 use crate::entry::Entry;
 
@@ -255,8 +255,7 @@ impl ClientHalf {
     /// Whether a line can be the end of this attempt: where it tells its moment, its wall leads to the beginning. A writer of
     /// its own may be some milliseconds late with the line.
     pub(super) fn may_end_with(&self, entry: &Entry<'_>) -> bool {
-        let begin = entry.at.zip(entry.millis(field::WALL));
-        missed(begin.and_then(|(at, wall)| before(at, wall)), self.sent_at).is_some()
+        missed(begin(entry.at, entry.millis(field::WALL)), self.sent_at).is_some()
     }
 
     /// Whether the other is the beginning of this attempt once more.
@@ -282,8 +281,7 @@ impl ClientHalf {
         if !is_pair || !agree(begun, self) {
             return None;
         }
-        let begin = self.ended_at.zip(self.wall()).and_then(|(at, wall)| before(at, wall));
-        missed(begin, begun.sent_at)
+        missed(begin(self.ended_at, self.wall()), begun.sent_at)
     }
 
     /// Takes the end of this attempt.
@@ -466,8 +464,7 @@ impl ServerHalf {
             () if entry.is(&record::SERVER_DONE) => entry.millis(field::DUR),
             () => None,
         };
-        let begin = entry.at.zip(duration).and_then(|(at, duration)| before(at, duration));
-        begin.is_some_and(|begin| is_near(self.recv_at, begin))
+        begin(entry.at, duration).is_some_and(|begin| is_near(self.recv_at, begin))
     }
 
     /// Whether no timer has begun yet.
@@ -502,8 +499,8 @@ impl ServerHalf {
         {
             return None;
         }
-        let begin = |half: &Self| half.recv_at.or_else(|| before(half.done_at?, half.duration()?));
-        let missed = missed(begin(self), begin(other))?;
+        let began = |half: &Self| half.recv_at.or_else(|| begin(half.done_at, half.duration()));
+        let missed = missed(began(self), began(other))?;
         let have_both = !self.timers.is_empty() && !other.timers.is_empty();
         match missed {
             UNKNOWN if self.timers.go_on_in(&other.timers) => Some(0),

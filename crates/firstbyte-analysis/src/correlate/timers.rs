@@ -31,7 +31,7 @@ impl Timer {
 
     /// When it began: as its line says, or as its end does.
     fn begin(&self) -> Option<Timestamp> {
-        self.start.or_else(|| before(self.done?, self.rpc.get()?))
+        self.start.or_else(|| begin(self.done, self.rpc.get()))
     }
 
     fn is_within(&self, outer: &Self) -> bool {
@@ -88,13 +88,13 @@ impl Timers {
     }
 
     fn begun(&self, at: Option<Timestamp>, rpc: Option<Micros>) -> Option<usize> {
-        let begin = before(at?, rpc?)?;
+        let begin = begin(at, rpc)?;
         self.known.iter().position(|timer| timer.is_open() && is_near(timer.start, begin))
     }
 
     pub(super) fn start(&mut self, at: Option<Timestamp>) {
         let ended = self.known.iter_mut().find(|timer| {
-            let begin = timer.done.zip(timer.rpc.get()).and_then(|(done, rpc)| before(done, rpc));
+            let begin = begin(timer.done, timer.rpc.get());
             timer.start.is_none() && begin.is_some_and(|begin| is_near(at, begin))
         });
         match ended {
@@ -150,9 +150,9 @@ impl Timers {
     }
 }
 
-/// The moment that was so long before.
-pub(super) fn before(at: Timestamp, duration: Micros) -> Option<Timestamp> {
-    at.as_nanos().checked_sub(duration.0.checked_mul(1000)?).map(Timestamp::from_nanos)
+/// When began what ended at this moment and took so long.
+pub(super) fn begin(end: Option<Timestamp>, duration: Option<Micros>) -> Option<Timestamp> {
+    end?.as_nanos().checked_sub(duration?.0.checked_mul(1000)?).map(Timestamp::from_nanos)
 }
 
 /// Whether a moment is one that was worked out from a time that a text line rounds to a tenth of a millisecond, or cuts.
