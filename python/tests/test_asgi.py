@@ -232,6 +232,18 @@ def test_two_ids_are_none_and_a_traceparent_is_one(trace):
     assert second == third == "a3ce929d0e0e4736"
 
 
+@pytest.mark.parametrize("unit", [1, 1e3, 1e6], ids=["s", "ms", "us"])
+def test_a_proxys_stamp_tells_how_long_the_request_was_under_way(trace, serve, unit):
+    server = serve(FirstByteMiddleware(make_app()))
+    stamp = f"t={(time.time() - 2) * unit:.3f}"
+    httpx.post(f"{server.url}/pause", headers={"x-request-start": stamp})
+    httpx.post(f"{server.url}/pause", headers={"x-request-start": "yesterday"})
+    trace.wait_for("server.done", 2)
+    stamped, unknown = trace.named("server.recv")
+    assert 2000 <= stamped.ms("proxy_ms") < 4000
+    assert "proxy_ms" not in unknown.fields
+
+
 @pytest.mark.parametrize("kind", ["lifespan", "websocket", "unknown", None, 7])
 def test_other_scopes_pass_untouched(trace, kind):
     seen = []

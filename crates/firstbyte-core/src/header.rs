@@ -1,11 +1,13 @@
 //! The headers that carry a trace id forth and the server's share of the time back.
 
+mod request_start;
 mod server_timing;
 mod traceparent;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 pub use self::{
+    request_start::since_request_start,
     server_timing::{InvalidServerTiming, ServerTiming},
     traceparent::{InvalidTraceParent, TraceParent},
 };
@@ -17,6 +19,9 @@ pub static X_TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 pub static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// `server-timing` of W3C Server Timing; set on control responses only.
 pub static SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// `x-request-start`: set by proxies; see [`since_request_start`].
+pub static X_REQUEST_START: HeaderName = HeaderName::from_static("x-request-start");
 
 /// What a request's headers say about its trace id, and what to do to make them right.
 ///

@@ -342,6 +342,7 @@ schema! {
         UNACKED: Count = "unacked_bytes", "Request bytes that the peer's kernel has not acknowledged.";
         INFLIGHT: Count = "inflight", "Requests in progress, this one not counted.";
         LOOP_LAG: Millis = "loop_lag_ms" / "loop_lag_us", "Delay of the event loop at that moment.";
+        PROXY: Millis = "proxy_ms" / "proxy_us", "From a proxy's x-request-start to server.recv on the wall clocks of both, which may differ.";
         TTFB: Millis = "ttfb_ms" / "ttfb_us", "From server.recv to the first body byte.";
         DUR: Millis = "dur_ms" / "dur_us", "From start to end.";
         BYTES: Count = "bytes", "Body bytes.";
@@ -386,7 +387,7 @@ schema! {
             "The attempt ended without a whole response.";
         CLIENT_WAITING = Weights / "client.waiting" [ELAPSED PHASE STATE] [SENT UNACKED ATTEMPT OP TARGET],
             "The call has not ended yet; written every 60 s.";
-        SERVER_RECV = Weights / "server.recv" [PATH T] [KERNEL INFLIGHT LOOP_LAG],
+        SERVER_RECV = Weights / "server.recv" [PATH T] [KERNEL INFLIGHT LOOP_LAG PROXY],
             "The request head reached the application.";
         RPC_START = Weights / "rpc.start" [OP T] [], "The handler calls the engine.";
         RPC_DONE = Weights / "rpc.done" [OP T RPC] [ERROR CALL_ID], "The engine answered the handler.";

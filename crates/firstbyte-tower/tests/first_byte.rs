@@ -262,6 +262,22 @@ fn several_timers_add_up_and_failed_ones_count() {
 }
 
 #[test]
+fn a_proxy_s_stamp_tells_how_long_the_request_was_under_way() {
+    // The clock stands at 10 s after the epoch.
+    for (stamp, proxy) in [("t=9.75", Some(" proxy_ms=250.0")), ("t=10.001", None), ("now", None)] {
+        let log = Log::manual();
+        let mut request = post("/pause");
+        request.headers_mut().insert("x-request-start", stamp.parse().unwrap());
+        exchange(&log, request, Response::new(ScriptedBody::new()));
+        let recv = log.records().remove(0);
+        assert_eq!(
+            recv,
+            format!("server.recv path=/pause t=5.000000 inflight=0{}", proxy.unwrap_or_default())
+        );
+    }
+}
+
+#[test]
 fn the_kernel_s_share_comes_from_the_connection() {
     struct Connection;
     impl ArrivalSource for Connection {

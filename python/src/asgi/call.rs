@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
 
 use firstbyte_core::{
-    Clock, Event, Micros, Route, Tag, Timestamp, TraceId, field, header::ServerTiming, record,
+    Clock, Event, Micros, Route, Tag, Timestamp, TraceId, field,
+    header::{ServerTiming, since_request_start},
+    record,
     schema::Record,
 };
 use pyo3::{prelude::*, types::PyDict};
@@ -26,6 +28,7 @@ pub(crate) struct ServerCall {
     operation: String,
     recv: Timestamp,
     kernel: Option<Micros>,
+    proxy: Option<Micros>,
     in_flight: usize,
     generation: u64,
     /// From `server.recv` to the first `rpc.start` in microseconds, or [`UNKNOWN`].
@@ -69,7 +72,8 @@ impl ServerCall {
         event = event.with_known(field::KERNEL, self.kernel);
         event.set(field::INFLIGHT, i64::try_from(self.in_flight).unwrap_or(i64::MAX));
         let lag = loop_lag_ms.and_then(Micros::from_millis_f64);
-        record_event(py, &event.with_known(field::LOOP_LAG, lag));
+        event = event.with_known(field::LOOP_LAG, lag);
+        record_event(py, &event.with_known(field::PROXY, self.proxy));
     }
 
     /// The application ended with this outcome; without an effect once the response is whole.
@@ -95,16 +99,18 @@ impl ServerCall {
         route: &Route,
         in_flight: usize,
     ) -> PyResult<Self> {
-        let recv = Clock::system().now();
+        let clock = Clock::system();
+        let recv = clock.now();
         let kernel = scope::since_arrival(receive);
-        let id = scope::trace_id(scope)?;
+        let headers = scope::headers(scope)?;
         Ok(Self {
-            id,
+            id: scope::trace_id(&headers),
             tag: route.tag,
             path: scope::path(scope)?,
             operation: route.operation.to_string(),
             recv,
             kernel,
+            proxy: since_request_start(&headers, &clock),
             in_flight,
             generation: process::generation(),
             handler: AtomicU64::new(UNKNOWN),

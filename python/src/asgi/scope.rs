@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use firstbyte_core::{
     Micros, Route, RouteTable, TraceId,
-    header::{TRACEPARENT, TraceHeaders, X_TRACE_ID},
+    header::{TRACEPARENT, TraceHeaders, X_REQUEST_START, X_TRACE_ID},
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pyo3::{
@@ -79,15 +79,16 @@ pub(crate) fn invalid_ids() -> u64 {
 }
 
 /// The id of a request: that of its headers, or else a new one.
-pub(crate) fn trace_id(scope: &Bound<'_, PyDict>) -> PyResult<TraceId> {
-    let found = trace_headers(scope)?;
+pub(crate) fn trace_id(headers: &HeaderMap) -> TraceId {
+    let found = TraceHeaders::read(headers);
     if found.is_invalid() {
         INVALID_IDS.fetch_add(1, Relaxed);
     }
-    Ok(found.id().unwrap_or_else(TraceId::random))
+    found.id().unwrap_or_else(TraceId::random)
 }
 
-fn trace_headers(scope: &Bound<'_, PyDict>) -> PyResult<TraceHeaders> {
+/// The headers of a request that we read.
+pub(crate) fn headers(scope: &Bound<'_, PyDict>) -> PyResult<HeaderMap> {
     let mut ours = HeaderMap::new();
     if let Some(headers) = scope.get_item(intern!(scope.py(), "headers"))? {
         for header in headers.try_iter()? {
@@ -97,6 +98,7 @@ fn trace_headers(scope: &Bound<'_, PyDict>) -> PyResult<TraceHeaders> {
             let name: &HeaderName = match name.as_bytes() {
                 b"x-trace-id" => &X_TRACE_ID,
                 b"traceparent" => &TRACEPARENT,
+                b"x-request-start" => &X_REQUEST_START,
                 _ => continue,
             };
             let value = header.get_item(1)?;
@@ -106,7 +108,7 @@ fn trace_headers(scope: &Bound<'_, PyDict>) -> PyResult<TraceHeaders> {
             ours.append(name, value.unwrap_or(HeaderValue::from_static("")));
         }
     }
-    Ok(TraceHeaders::read(&ours))
+    Ok(ours)
 }
 
 /// How long the request has been on this machine, if its socket can be reached.

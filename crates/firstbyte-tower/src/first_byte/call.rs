@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use firstbyte_core::{
     Event, Micros, Route, Timestamp, Transport, field,
-    header::{SERVER_TIMING, ServerTiming},
+    header::{SERVER_TIMING, ServerTiming, since_request_start},
     record,
 };
 use http::{HeaderMap, Request};
@@ -49,6 +49,9 @@ impl ServerCall {
             event.set(field::KERNEL, kernel);
         }
         event.set(field::INFLIGHT, others.cast_signed() as i64);
+        if let Some(proxy) = since_request_start(request.headers(), shared.recorder.clock()) {
+            event.set(field::PROXY, proxy);
+        }
         shared.recorder.record(&event);
 
         let exchange = Arc::new(Exchange::new(
