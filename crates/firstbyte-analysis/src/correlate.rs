@@ -12,11 +12,10 @@ mod pairing;
 mod timeline;
 mod timers;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Range};
 
 use foldhash::fast::RandomState;
 
-pub(crate) use self::join::Builder;
 use self::join::{Halves, Pair, Trace};
 pub use self::{
     call::Call,
@@ -26,7 +25,11 @@ pub use self::{
     names::{Name, Names},
     timeline::{Moment, Timeline, What},
 };
-use crate::ingest::{Reason, Tally};
+pub(crate) use self::{clocks::Offsets, join::Builder};
+use crate::{
+    ingest::{Reason, Tally},
+    parallel,
+};
 
 /// Everything that the lines say, joined.
 #[derive(Debug)]
@@ -42,6 +45,9 @@ pub struct Log {
     engine: Vec<EngineHalf>,
     timeline: Timeline,
 }
+
+/// Fewer traces are not worth a thread.
+const STRETCH: usize = 8192;
 
 /// Where a call is in its [`Log`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,11 +85,31 @@ impl Log {
 
     /// The places of [`calls`](Self::calls), for those who cannot keep a [`Call`] beside the log itself.
     pub fn places(&self) -> impl Iterator<Item = Place> {
-        (0..).zip(&self.traces).flat_map(|(place, trace)| {
+        self.places_of(0..self.traces.len())
+    }
+
+    fn places_of(&self, traces: Range<usize>) -> impl Iterator<Item = Place> {
+        let numbers = traces.start as u32..;
+        numbers.zip(&self.traces[traces]).flat_map(|(place, trace)| {
             let one = trace.pair();
             let more = if one.is_none() { self.several.get(&place) } else { None };
             let pairs = one.into_iter().chain(more.into_iter().flatten().copied());
             pairs.map(move |halves| Place { trace: place, halves })
+        })
+    }
+
+    /// Goes through all calls on every core: makes something of stretches of them, the results of which are in the order of
+    /// the calls. There is at least one.
+    pub(crate) fn stretches<'a, T: Send>(
+        &'a self,
+        make: impl Fn(&mut dyn Iterator<Item = Call<'a>>) -> T + Sync,
+    ) -> Vec<T> {
+        let traces = self.traces.len();
+        let length = traces.div_ceil(parallel::cores()).max(STRETCH);
+        let starts = (0..traces.max(1)).step_by(length);
+        let stretches = starts.map(|start| start..traces.min(start + length)).collect();
+        parallel::map(stretches, |stretch| {
+            make(&mut self.places_of(stretch).map(|place| self.call(place)))
         })
     }
 

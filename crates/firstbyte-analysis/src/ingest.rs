@@ -10,7 +10,6 @@ mod zstd;
 
 use std::{
     io::{self, ErrorKind},
-    num::NonZeroUsize,
     path::PathBuf,
     sync::mpsc,
     thread,
@@ -30,6 +29,7 @@ pub use self::{
 use crate::{
     correlate::{Builder, Log},
     entry::{Entry, object, parse, quick, quick_json},
+    parallel,
 };
 
 /// What to read, and how much of it to keep.
@@ -64,8 +64,7 @@ impl Log {
         for input in &inputs {
             builder.source(input.name());
         }
-        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let broken = if cores > 1 {
+        let broken = if parallel::cores() > 1 {
             side_by_side(&inputs, &mut builder)?
         } else {
             let mut places = Vec::new();

@@ -1,7 +1,7 @@
 //! What a reader has to know before any number is believed.
 
 use crate::{
-    correlate::{Call, Log, Offset, offsets},
+    correlate::{Call, ClientHalf, Log, Offset, Offsets},
     ingest::Reason,
 };
 
@@ -50,23 +50,55 @@ pub fn notices(log: &Log) -> Vec<String> {
                 .to_owned(),
         );
     }
-    let halves = log.calls().filter_map(|call| call.client);
-    let impossible = halves.filter(|half| half.is_impossible()).count();
-    if impossible > 0 {
+    let doubts = Doubts::of(log);
+    if doubts.impossible > 0 {
         notices.push(format!(
-            "calls whose line tells a part that is longer than its wall: {impossible}. Their numbers are used as they stand; \
-             look at who measures rpc."
+            "calls whose line tells a part that is longer than its wall: {}. Their numbers are used as they stand; look at \
+             who measures rpc.",
+            doubts.impossible
         ));
     }
-    let unheard_of = log.calls().filter(Call::is_received_before_it_is_sent).count();
-    if unheard_of > 0 {
+    if doubts.unheard_of > 0 {
         notices.push(format!(
-            "calls that were received before they were sent, on one clock: {unheard_of}. The moments are of two boots in one \
-             file, or an id was used twice; no time is told across them."
+            "calls that were received before they were sent, on one clock: {}. The moments are of two boots in one file, or \
+             an id was used twice; no time is told across them.",
+            doubts.unheard_of
         ));
     }
-    notices.extend(offsets(log).iter().map(|offset| apart(log, offset)));
+    notices.extend(doubts.offsets.finish().iter().map(|offset| apart(log, offset)));
     notices
+}
+
+/// What is doubtful in the calls, which are gone through once: they are many.
+#[derive(Default)]
+struct Doubts {
+    impossible: u64,
+    unheard_of: u64,
+    offsets: Offsets,
+}
+
+impl Doubts {
+    fn of(log: &Log) -> Self {
+        let stretches = log.stretches(|calls| {
+            let mut doubts = Self::default();
+            calls.for_each(|call| doubts.take(log, &call));
+            doubts
+        });
+        stretches.into_iter().reduce(Self::join).unwrap_or_default()
+    }
+
+    fn take(&mut self, log: &Log, call: &Call<'_>) {
+        self.impossible += u64::from(call.client.is_some_and(ClientHalf::is_impossible));
+        self.unheard_of += u64::from(call.is_received_before_it_is_sent());
+        self.offsets.take(log, call);
+    }
+
+    fn join(mut self, others: Self) -> Self {
+        self.impossible += others.impossible;
+        self.unheard_of += others.unheard_of;
+        self.offsets.join(others.offsets);
+        self
+    }
 }
 
 /// What is said of a file that could not be read to its end.

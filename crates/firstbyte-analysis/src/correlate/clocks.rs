@@ -2,7 +2,7 @@
 
 use firstbyte_core::Timestamp;
 
-use super::{Call, Log};
+use super::{Call, ClientHalf, Log, ServerHalf};
 
 /// The clock of `server` minus the clock of `client`, by files: at least `least`, at most `most`, in
 /// nanoseconds.
@@ -27,30 +27,50 @@ pub struct Offset {
 /// The offsets of all pairs of files that have calls in common and are not known to share a clock.
 #[must_use]
 pub fn offsets(log: &Log) -> Vec<Offset> {
-    let mut offsets: Vec<Offset> = Vec::new();
-    for call in log.calls() {
-        let (Some(client), Some(server)) = (call.client, call.server) else { continue };
-        if log.share_a_clock(client.source, server.source) {
-            continue;
-        }
-        let pair =
-            |offset: &&mut Offset| (offset.client, offset.server) == (client.source, server.source);
-        let offset = match offsets.iter_mut().find(pair) {
-            Some(offset) => offset,
-            None => {
-                let (client, server) = (client.source, server.source);
-                offsets.push(Offset { client, server, least: None, most: None, calls: 0 });
-                let last = offsets.len() - 1;
-                &mut offsets[last]
-            }
-        };
-        narrow(offset, &call);
-    }
-    offsets
+    let mut offsets = Offsets::default();
+    log.calls().for_each(|call| offsets.take(log, &call));
+    offsets.finish()
 }
 
-fn narrow(offset: &mut Offset, call: &Call<'_>) {
-    let (Some(client), Some(server)) = (call.client, call.server) else { return };
+/// [`offsets`] in the making.
+#[derive(Debug, Default)]
+pub(crate) struct Offsets(Vec<Offset>);
+
+impl Offsets {
+    /// Takes a call of this log.
+    pub(crate) fn take(&mut self, log: &Log, call: &Call<'_>) {
+        let (Some(client), Some(server)) = (call.client, call.server) else { return };
+        if !log.share_a_clock(client.source, server.source) {
+            narrow(self.of(client.source, server.source), client, server);
+        }
+    }
+
+    /// Takes what is known from other calls.
+    pub(crate) fn join(&mut self, others: Self) {
+        for other in others.0 {
+            let offset = self.of(other.client, other.server);
+            offset.least = offset.least.max(other.least);
+            offset.most = [offset.most, other.most].into_iter().flatten().min();
+            offset.calls += other.calls;
+        }
+    }
+
+    /// The offsets, by the order in which their pairs were first seen.
+    pub(crate) fn finish(self) -> Vec<Offset> {
+        self.0
+    }
+
+    fn of(&mut self, client: u32, server: u32) -> &mut Offset {
+        let is_it = |offset: &Offset| (offset.client, offset.server) == (client, server);
+        let place = self.0.iter().position(is_it).unwrap_or_else(|| {
+            self.0.push(Offset { client, server, least: None, most: None, calls: 0 });
+            self.0.len() - 1
+        });
+        &mut self.0[place]
+    }
+}
+
+fn narrow(offset: &mut Offset, client: &ClientHalf, server: &ServerHalf) {
     let Some(sent) = client.sent_at else { return };
     let difference =
         |a: Timestamp, b: Timestamp| i128::from(a.as_nanos()) - i128::from(b.as_nanos());

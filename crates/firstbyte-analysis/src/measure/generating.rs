@@ -38,6 +38,13 @@ impl Gathered {
         }
     }
 
+    /// Takes what is known of later calls.
+    pub(super) fn join(&mut self, later: Self) {
+        self.generating.extend(later.generating);
+        self.idle.extend(later.idle);
+        self.pairs.extend(later.pairs);
+    }
+
     /// How queue goes along with the requests in progress, of the calls that tell both.
     pub(super) fn correlation(&self) -> Option<Correlation> {
         Correlation::of(&self.pairs)

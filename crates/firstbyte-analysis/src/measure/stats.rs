@@ -8,7 +8,10 @@ use super::{
     Amounts, Correlation, Metric, Summary, Trend, Unit, beside,
     generating::{self, ByGeneration},
 };
-use crate::correlate::{Call, ClientEnd, Log};
+use crate::{
+    correlate::{Call, ClientEnd, Log},
+    parallel,
+};
 
 /// The name of the group of those whose own is not told.
 pub(crate) const UNKNOWN: &str = "(unknown)";
@@ -126,15 +129,32 @@ impl Stats {
     /// Measures the calls of a log.
     #[must_use]
     pub fn of(log: &Log, by: GroupBy, window: Window) -> Self {
-        let mut groups: BTreeMap<&str, Gathered> = BTreeMap::new();
-        for call in log.calls().filter(|call| window.has(call)) {
-            groups.entry(by.name(log, &call)).or_default().take(&call);
-        }
-        let groups = groups.into_iter().map(|(name, gathered)| gathered.group(name));
+        let stretches = log.stretches(|calls| {
+            let mut groups = Groups::new();
+            for call in calls.filter(|call| window.has(call)) {
+                let name = (by != GroupBy::Nothing).then(|| by.name(log, &call));
+                groups.entry(name).or_default().take(&call);
+            }
+            groups
+        });
+        let groups = stretches.into_iter().reduce(join).unwrap_or_default();
+        let groups =
+            groups.into_iter().map(|(name, gathered)| gathered.group(name.unwrap_or_default()));
         let mut groups: Vec<Group> = groups.collect();
         groups.sort_by_key(|group| std::cmp::Reverse(group.calls));
         Self { groups, timeline: beside::durations(log), amounts: beside::amounts(log) }
     }
+}
+
+/// By their names, without one where all calls are one group: comparing empty texts costs 120 ns on some processors, where a
+/// masked read of no byte at an address that is none is an exception.
+type Groups<'a> = BTreeMap<Option<&'a str>, Gathered>;
+
+fn join<'a>(mut groups: Groups<'a>, others: Groups<'a>) -> Groups<'a> {
+    for (name, gathered) in others {
+        groups.entry(name).or_default().join(gathered);
+    }
+    groups
 }
 
 /// What is known of a group while calls are gone through, which is done once: they are many.
@@ -181,6 +201,22 @@ impl Gathered {
         }
     }
 
+    /// Takes what is known of later calls.
+    fn join(&mut self, later: Self) {
+        self.calls += later.calls;
+        self.whole += later.whole;
+        self.client_only += later.client_only;
+        self.server_only += later.server_only;
+        self.failed += later.failed;
+        self.open += later.open;
+        for (column, later) in self.columns.0.iter_mut().zip(later.columns.0) {
+            column.join(later);
+        }
+        self.rpc.extend(later.rpc);
+        self.queue.extend(later.queue);
+        self.generation.join(later.generation);
+    }
+
     fn group(self, name: &str) -> Group {
         Group {
             name: name.to_owned(),
@@ -190,7 +226,7 @@ impl Gathered {
             server_only: self.server_only,
             failed: self.failed,
             open: self.open,
-            rows: self.columns.0.into_iter().filter_map(Column::row).collect(),
+            rows: parallel::map(self.columns.0, Column::row).into_iter().flatten().collect(),
             rpc_trend: Trend::of(&self.rpc),
             queue_and_in_flight: Correlation::of(&self.queue),
             queue_and_generation: self.generation.correlation(),
@@ -241,6 +277,13 @@ impl Column {
             self.wall += u128::from(wall.0);
             self.n += 1;
         }
+    }
+
+    fn join(&mut self, later: Self) {
+        self.values.extend(later.values);
+        self.part += later.part;
+        self.wall += later.wall;
+        self.n += later.n;
     }
 
     pub(crate) fn row(self) -> Option<(Metric, Summary, Option<Share>)> {

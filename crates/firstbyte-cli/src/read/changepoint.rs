@@ -26,9 +26,9 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     let log = args.inputs.read()?;
-    let mut out = preface(&log);
+    let mut out = preface(log);
     // Writing to a string cannot fail.
-    _ = write_changes(&log, &mut out);
+    _ = write_changes(log, &mut out);
     exit::print(out)?;
     Ok(Exit::Ok)
 }

@@ -51,17 +51,17 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
         [] => None,
         logs => Some(Log::read(logs, &args.inputs.options()).map_err(Error::new)?),
     };
-    let outcomes = criteria.check(&log, before.as_ref());
+    let outcomes = criteria.check(log, before.as_ref());
     let verdict = Verdict::of_all(outcomes.iter().map(Outcome::verdict));
     if args.json {
-        let json = to_json(&outcomes, verdict, &log, before.as_ref());
+        let json = to_json(&outcomes, verdict, log, before.as_ref());
         exit::print(to::pretty(&json))?;
     } else {
         let (colour, mut out) = (Style::of_stdout().colour, String::new());
         if let Some(before) = &before {
             out = format!("before: {}after: ", preface(before));
         }
-        out.push_str(&preface(&log));
+        out.push_str(&preface(log));
         // Writing to a string cannot fail.
         _ = write(&outcomes, colour, &mut out);
         exit::print(out)?;

@@ -70,12 +70,12 @@ impl Judging {
 pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     let (rules, thresholds) = args.judging.rules()?;
     let log = args.inputs.read()?;
-    let findings = diagnose(&log, &rules, thresholds);
+    let findings = diagnose(log, &rules, thresholds);
     if args.json {
         let findings: Vec<_> = findings.iter().map(to::finding).collect();
         exit::print(to::pretty(&json!({ "findings": findings })))?;
     } else {
-        exit::print(preface(&log) + &render(&findings, log.calls().count()))?;
+        exit::print(preface(log) + &render(&findings, log.calls().count()))?;
     }
     Ok(Exit::Ok)
 }

@@ -103,11 +103,11 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     say("reading");
     let log = args.inputs.read();
     say("writing");
-    let written = log.and_then(|log| Ok((write(&log, args, table)?, log)));
+    let written = log.and_then(|log| Ok((write(log, args, table)?, log)));
     progress.iter().for_each(Progress::clear);
     if let (Some(report), log) = written? {
         // There is no one left to tell if this fails.
-        _ = io::stderr().write_all(summary(&log, &report, &args.output).as_bytes());
+        _ = io::stderr().write_all(summary(log, &report, &args.output).as_bytes());
     }
     Ok(Exit::Ok)
 }

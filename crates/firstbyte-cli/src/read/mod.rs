@@ -33,8 +33,10 @@ pub(crate) struct Inputs {
 }
 
 impl Inputs {
-    fn read(&self) -> Result<Log, Error> {
-        Log::read(&self.logs, &self.options()).map_err(Error::new)
+    /// Reads them into memory that the end of the process frees: call by call takes longer.
+    fn read(&self) -> Result<&'static Log, Error> {
+        let log = Log::read(&self.logs, &self.options()).map_err(Error::new)?;
+        Ok(Box::leak(Box::new(log)))
     }
 
     fn options(&self) -> Options {

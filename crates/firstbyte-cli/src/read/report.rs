@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     if let Some(title) = &args.title {
         options.title.clone_from(title);
     }
-    let report = Report::of(&log, &rules, thresholds, &options);
+    let report = Report::of(log, &rules, thresholds, &options);
     let text = match format {
         Format::Html => html(&report),
         Format::Md => markdown(&report),

@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
         log.calls().filter_map(|call| Some((args.by.of(&call)?, call))).collect();
     calls.sort_by_key(|(time, _)| Reverse(*time));
     calls.truncate(args.count);
-    exit::print(render(&log, &calls, args.by))?;
+    exit::print(render(log, &calls, args.by))?;
     Ok(Exit::Ok)
 }
 

@@ -79,14 +79,14 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
         Some(By::Target) => GroupBy::Target,
     };
     let window = Window::new(args.since, args.until);
-    let stats = Stats::of(&log, by, window);
-    let expected = baselines.as_ref().map_or(Vec::new(), |known| known.compare(&log, window));
+    let stats = Stats::of(log, by, window);
+    let expected = baselines.as_ref().map_or(Vec::new(), |known| known.compare(log, window));
     if args.json {
-        let mut json = to::stats(&log, &stats);
+        let mut json = to::stats(log, &stats);
         json["baselines"] = baselines::to_json(&expected);
         exit::print(to::pretty(&json))?;
     } else {
-        exit::print(render(&log, &stats, &expected))?;
+        exit::print(render(log, &stats, &expected))?;
     }
     Ok(Exit::Ok)
 }

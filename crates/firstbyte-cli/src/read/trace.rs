@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
             log.tally()
         )));
     }
-    exit::print(render(&log, &calls, &Style::of_stdout()))?;
+    exit::print(render(log, &calls, &Style::of_stdout()))?;
     Ok(Exit::Ok)
 }
 

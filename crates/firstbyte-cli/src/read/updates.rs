@@ -50,7 +50,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     let log = args.inputs.read()?;
-    let ledger = Ledger::of(&log);
+    let ledger = Ledger::of(log);
     let mut chosen: Vec<(usize, &Update<'_>)> = (1..).zip(&ledger.updates).collect();
     if let Some(count) = args.last {
         chosen.drain(..chosen.len().saturating_sub(count));
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     if args.json {
         exit::print(to::pretty(&json::of(&ledger, &chosen)))?;
     } else {
-        exit::print(render(&log, &ledger, &chosen))?;
+        exit::print(render(log, &ledger, &chosen))?;
     }
     Ok(Exit::Ok)
 }
