@@ -10,7 +10,7 @@ use memchr::memmem::Finder;
 
 use crate::{
     entry::{Candidate, Entry, candidate, parse, quick},
-    ingest::{IngestError, each_block, inputs, whole_words},
+    ingest::{IngestError, Reading, inputs, whole_words},
     measure::{self, Amounts, Summary},
 };
 
@@ -98,12 +98,15 @@ impl FieldStats {
     /// [`IngestError`] with the path of a file that cannot be read.
     pub fn read(paths: &[PathBuf], field: Numeric) -> Result<Self, IngestError> {
         let mut reader = Reader::new(field);
-        let broken = each_block(&inputs(paths)?, |_, block| {
+        let inputs = inputs(paths)?;
+        let mut reading = Reading::new(&inputs);
+        let mut spare = Vec::new();
+        while let Some((_, block)) = reading.next(spare)? {
             reader.lines += block.too_long;
             reader.take(block.lines());
-            block.into_buffer()
-        })?;
-        Ok(FieldStats { broken, ..reader.finish() })
+            spare = block.into_buffer();
+        }
+        Ok(FieldStats { broken: reading.broken(), ..reader.finish() })
     }
 }
 

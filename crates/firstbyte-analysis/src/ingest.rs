@@ -2,26 +2,23 @@
 
 mod lines;
 mod pattern;
+mod reading;
 mod rotation;
 mod scan;
 mod source;
 mod tally;
+mod workers;
 mod zstd;
 
-use std::{
-    io::{self, ErrorKind},
-    path::PathBuf,
-    sync::mpsc,
-    thread,
-};
+use std::path::PathBuf;
 
 use firstbyte_core::Skipped;
 
-pub(crate) use self::lines::LONGEST;
 use self::{
-    lines::{Block, Blocks},
+    lines::Blocks,
     scan::{Place, Scanned},
 };
+pub(crate) use self::{lines::LONGEST, reading::Reading};
 pub use self::{
     source::{IngestError, Input, inputs},
     tally::{Reason, Tally},
@@ -29,7 +26,6 @@ pub use self::{
 use crate::{
     correlate::{Builder, Log},
     entry::{Entry, object, parse, quick, quick_json},
-    parallel,
 };
 
 /// What to read, and how much of it to keep.
@@ -51,7 +47,7 @@ impl Log {
     /// Reads files, in any mix of text and JSON lines, plain, `.gz` or `.zst`, whatever stands before a
     /// line's record. A path may be a pattern (`logs/*.log`), and `-` is the standard input.
     ///
-    /// With more than one core, one reads and looks for lines while the other joins them; the result is the same.
+    /// With more than one core, blocks of lines are read side by side; the result is the same.
     ///
     /// # Errors
     ///
@@ -64,18 +60,7 @@ impl Log {
         for input in &inputs {
             builder.source(input.name());
         }
-        let broken = if parallel::cores() > 1 {
-            side_by_side(&inputs, &mut builder)?
-        } else {
-            let mut places = Vec::new();
-            each_block(&inputs, |source, block| {
-                let scanned = Scanned::new(block, source, std::mem::take(&mut places));
-                let (buffer, spare) = builder.join(scanned);
-                places = spare;
-                buffer
-            })?
-        };
-        builder.broken = broken;
+        builder.broken = workers::read(&inputs, &mut builder)?;
         Ok(builder.finish())
     }
 
@@ -102,72 +87,8 @@ impl Log {
     }
 }
 
-/// Hands on the blocks of whole lines of inputs, with the number of the input; what `take` returns is memory to be used
-/// again. Returns which could not be read to their ends, and why: they count as far as they go.
-pub(crate) fn each_block(
-    inputs: &[Input],
-    mut take: impl FnMut(u32, Block) -> Vec<u8>,
-) -> Result<Vec<String>, IngestError> {
-    let mut broken = Vec::new();
-    for (source, input) in (0..).zip(inputs) {
-        let mut blocks = Blocks::new(input.open()?);
-        let mut spare = Vec::new();
-        let mut is_any = false;
-        loop {
-            spare = match blocks.next(spare) {
-                Ok(None) => break,
-                Ok(Some(block)) => take(source, block),
-                Err(error) if is_any || is_damaged(&error) => {
-                    broken.push(input.failed(error).to_string());
-                    break;
-                }
-                Err(error) => return Err(input.failed(error)),
-            };
-            is_any = true;
-        }
-    }
-    Ok(broken)
-}
-
-/// Whether what was packed is cut or corrupt, which no other read can mend: one such file among many is no reason to read
-/// none of them.
-fn is_damaged(error: &io::Error) -> bool {
-    // `InvalidInput` is what flate2 says of corrupt data.
-    matches!(
-        error.kind(),
-        ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput
-    )
-}
-
 /// Memory of blocks that are done with.
 type Spare = (Vec<u8>, Vec<Place>);
-
-/// So many blocks may wait to be joined.
-const WAITING: usize = 3;
-
-/// Reads on this thread, and joins on another.
-fn side_by_side(inputs: &[Input], builder: &mut Builder) -> Result<Vec<String>, IngestError> {
-    let (to_join, scanned) = mpsc::sync_channel(WAITING);
-    let (done, spare) = mpsc::channel::<Spare>();
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            for scanned in scanned {
-                // Nobody wants its memory once all is read.
-                _ = done.send(builder.join(scanned));
-            }
-        });
-        // Its end, with this scope, is the end of the other thread.
-        let to_join = to_join;
-        let mut places = Vec::new();
-        each_block(inputs, |source, block| {
-            // The other side goes away only by a panic, which the end of the scope passes on.
-            _ = to_join.send(Scanned::new(block, source, std::mem::take(&mut places)));
-            let (buffer, free) = spare.try_recv().unwrap_or_default();
-            places = free;
-            buffer
-        })
-    })
-}
 
 impl Builder {
     /// Takes the records of a block.

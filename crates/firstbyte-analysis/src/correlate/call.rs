@@ -93,7 +93,7 @@ impl<'a> Call<'a> {
     /// The engine's half, by the id that its call has on both sides.
     #[must_use]
     pub fn engine(&self) -> Option<&'a EngineHalf> {
-        let wanted = self.server?.call_id.as_deref()?;
+        let wanted = self.server?.call_id()?;
         // A server of several engines has several ids there.
         let wanted = wanted.split(',').next().unwrap_or(wanted);
         let found =

@@ -42,7 +42,7 @@ fn both_halves_and_the_engines_make_a_call() {
     assert_eq!(told(Metric::LoopLag), Some(2.0));
     assert_eq!((told(Metric::EngineQueue), told(Metric::EngineExec)), (Some(33.0), Some(200.0)));
     assert_eq!(call.server.unwrap().handler(), Some(Micros(100_000)));
-    assert_eq!(call.server.unwrap().in_flight, Some(150));
+    assert_eq!(call.server.unwrap().in_flight(), Some(150));
     assert_eq!(call.until_received(), Some(Micros(400_000)));
 }
 
@@ -230,7 +230,7 @@ fn the_calls_of_an_update_are_told_apart_by_their_paths() {
     assert_eq!(calls.len(), 3);
     for (n, call) in calls.iter().enumerate() {
         assert_eq!(ms(Metric::Wall, call), Some(n as f64 * 100.0));
-        assert_eq!(call.server.unwrap().in_flight, Some(n as u32), "{call:?}");
+        assert_eq!(call.server.unwrap().in_flight(), Some(n as u32), "{call:?}");
     }
 }
 
@@ -257,7 +257,7 @@ fn the_members_of_a_fan_out_are_told_apart_by_the_engines_time() {
     let log = Log::from_bytes(lines.as_bytes());
     let pairs: BTreeSet<_> = log
         .calls()
-        .map(|call| (call.target().unwrap().to_owned(), call.server.unwrap().in_flight.unwrap()))
+        .map(|call| (call.target().unwrap().to_owned(), call.server.unwrap().in_flight().unwrap()))
         .collect();
     let expected = [1, 2, 3].map(|n| (format!("h{n}:80"), n));
     assert_eq!(pairs, BTreeSet::from(expected));

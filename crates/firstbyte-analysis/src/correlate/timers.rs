@@ -1,7 +1,6 @@
 //! The engine's timers of one exchange: mostly one, sometimes one within another, or one after the other.
 
 use firstbyte_core::{Micros, Timestamp};
-use smallvec::SmallVec;
 
 use super::half::{Known, is_close};
 
@@ -11,12 +10,18 @@ const MOST: usize = 16;
 /// The timers in the order in which their first lines came, which may be any.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Timers {
-    known: SmallVec<[Timer; 1]>,
+    first: Timer,
+    more: Option<Box<More>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct More {
+    timers: Vec<Timer>,
     /// The sum of those beyond.
     beyond: Micros,
 }
 
-/// From `rpc.start` to `rpc.done`, of which either may be missing.
+/// From `rpc.start` to `rpc.done`, of which either may be missing; without both there is no timer.
 #[derive(Clone, Copy, Debug)]
 struct Timer {
     start: Option<Timestamp>,
@@ -24,9 +29,24 @@ struct Timer {
     rpc: Known,
 }
 
+impl Default for Timer {
+    fn default() -> Self {
+        Self { start: None, done: None, rpc: Known::NO }
+    }
+}
+
 impl Timer {
+    const fn is_some(&self) -> bool {
+        self.start.is_some() || !self.is_open()
+    }
+
     const fn is_open(&self) -> bool {
         self.done.is_none() && self.rpc.get().is_none()
+    }
+
+    /// Whether it goes on, and began at this moment.
+    fn has_begun(&self, begin: Timestamp) -> bool {
+        self.is_open() && is_near(self.start, begin)
     }
 
     /// When it began: as its line says, or as its end does.
@@ -43,63 +63,66 @@ impl Timer {
 
 impl Timers {
     pub(super) fn is_empty(&self) -> bool {
-        self.known.is_empty()
+        !self.first.is_some()
+    }
+
+    fn iter(&self) -> impl DoubleEndedIterator<Item = &Timer> {
+        let more = self.more.iter().flat_map(|more| &more.timers);
+        Some(&self.first).into_iter().filter(|timer| timer.is_some()).chain(more)
+    }
+
+    fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut Timer> {
+        let more = self.more.iter_mut().flat_map(|more| &mut more.timers);
+        Some(&mut self.first).into_iter().filter(|timer| timer.is_some()).chain(more)
     }
 
     /// The moment of the first `rpc.start`.
     pub(super) fn started_at(&self) -> Option<Timestamp> {
-        self.known.iter().filter_map(|timer| timer.start).min()
+        self.iter().filter_map(|timer| timer.start).min()
     }
 
     /// The moment of the last `rpc.done`.
     pub(super) fn done_at(&self) -> Option<Timestamp> {
-        self.known.iter().filter_map(|timer| timer.done).max()
+        self.iter().filter_map(|timer| timer.done).max()
     }
 
     /// The sum of all timers. Of timers within each other, such as a handler's around a plugin's, the outer one counts.
     pub(super) fn rpc(&self) -> Option<Micros> {
-        if let [only] = &self.known[..] {
-            return only.rpc.get();
-        }
+        let Some(more) = &self.more else { return self.first.rpc.get() };
         let is_outer = |(place, timer): &(usize, &Timer)| {
-            !self.known.iter().enumerate().any(|(other, outer)| {
+            !self.iter().enumerate().any(|(other, outer)| {
                 let is_the_same = outer.is_within(timer) && other > *place;
                 other != *place && timer.is_within(outer) && !is_the_same
             })
         };
-        let outer = self.known.iter().enumerate().filter(is_outer);
+        let outer = self.iter().enumerate().filter(is_outer);
         let sum = outer.filter_map(|(_, timer)| timer.rpc.get()).reduce(|sum, rpc| sum + rpc);
-        sum.map(|sum| sum + self.beyond)
+        sum.map(|sum| sum + more.beyond)
     }
 
     /// Whether a timer begins at this moment.
     pub(super) fn begins(&self, at: Option<Timestamp>) -> bool {
-        self.known.iter().any(|timer| same_moment(timer.start, at))
+        self.iter().any(|timer| same_moment(timer.start, at))
     }
 
     /// Whether a timer ends at this moment, after this time.
     pub(super) fn ends(&self, at: Option<Timestamp>, rpc: Option<Micros>) -> bool {
-        self.known.iter().any(|timer| same_moment(timer.done, at) && is_close(timer.rpc.get(), rpc))
+        self.iter().any(|timer| same_moment(timer.done, at) && is_close(timer.rpc.get(), rpc))
     }
 
     /// Whether a timer that ends at this moment after this time has begun here.
     pub(super) fn awaits(&self, at: Option<Timestamp>, rpc: Option<Micros>) -> bool {
-        self.begun(at, rpc).is_some()
-    }
-
-    fn begun(&self, at: Option<Timestamp>, rpc: Option<Micros>) -> Option<usize> {
-        let begin = begin(at, rpc)?;
-        self.known.iter().position(|timer| timer.is_open() && is_near(timer.start, begin))
+        begin(at, rpc).is_some_and(|begin| self.iter().any(|timer| timer.has_begun(begin)))
     }
 
     pub(super) fn start(&mut self, at: Option<Timestamp>) {
-        let ended = self.known.iter_mut().find(|timer| {
+        let ended = self.iter_mut().find(|timer| {
             let begin = begin(timer.done, timer.rpc.get());
             timer.start.is_none() && begin.is_some_and(|begin| is_near(at, begin))
         });
         match ended {
             Some(timer) => timer.start = at,
-            None => self.push(Timer { start: at, done: None, rpc: Known::NO }),
+            None => self.push(Timer { start: at, ..Timer::default() }),
         }
     }
 
@@ -108,45 +131,51 @@ impl Timers {
         let is_open = |timer: &Timer| {
             timer.is_open() && timer.start.zip(at).is_none_or(|(start, at)| start <= at)
         };
-        let begun = match at.and(rpc) {
-            Some(_) => self.begun(at, rpc),
-            None => self.known.iter().rposition(is_open),
+        let begun = match (begin(at, rpc), at.and(rpc)) {
+            (Some(begin), _) => self.iter_mut().find(|timer| timer.has_begun(begin)),
+            (None, Some(_)) => None,
+            (None, None) => self.iter_mut().rev().find(|timer| is_open(timer)),
         };
         match begun {
-            Some(place) => (self.known[place].done, self.known[place].rpc) = (at, rpc.into()),
+            Some(timer) => (timer.done, timer.rpc) = (at, rpc.into()),
             None => self.push(Timer { start: None, done: at, rpc: rpc.into() }),
         }
     }
 
     fn push(&mut self, timer: Timer) {
-        if self.known.len() < MOST {
-            self.known.push(timer);
+        if self.is_empty() {
+            self.first = timer;
+            return;
+        }
+        let more = self.more.get_or_insert_default();
+        if more.timers.len() + 1 < MOST {
+            more.timers.push(timer);
         } else {
-            self.beyond = self.beyond + timer.rpc.get().unwrap_or_default();
+            more.beyond = more.beyond + timer.rpc.get().unwrap_or_default();
         }
     }
 
     /// Whether a timer that begins in one of both ends in the other.
     pub(super) fn go_on_in(&self, other: &Self) -> bool {
         let ends_in = |begun: &Self, ended: &Self| {
-            ended
-                .known
-                .iter()
-                .any(|end| end.start.is_none() && begun.awaits(end.done, end.rpc.get()))
+            ended.iter().any(|end| end.start.is_none() && begun.awaits(end.done, end.rpc.get()))
         };
         ends_in(self, other) || ends_in(other, self)
     }
 
     /// Takes those of another piece of the same exchange.
     pub(super) fn join(&mut self, others: &Self) {
-        for other in &others.known {
+        for other in others.iter() {
             match (other.start, other.is_open()) {
                 (start, true) => self.start(start),
                 (None, false) => self.done(other.done, other.rpc.get()),
                 (Some(_), false) => self.push(*other),
             }
         }
-        self.beyond = self.beyond + others.beyond;
+        if let Some(others) = &others.more {
+            let more = self.more.get_or_insert_default();
+            more.beyond = more.beyond + others.beyond;
+        }
     }
 }
 

@@ -25,7 +25,7 @@ use super::{
     json::{self, Members},
     table::{Kind, Row},
 };
-use crate::correlate::{Call, Log};
+use crate::correlate::{Call, Log, ServerHalf};
 
 /// One element of `traceEvents`. Times are whole microseconds from the axis's origin on.
 #[derive(Debug, Serialize)]
@@ -142,7 +142,7 @@ impl<W: Write> Trace<'_, W> {
                 let args = known.filter_map(|column| Some((column.name, column.of(&row)?)));
                 self.slice(item, tid, operation(&call), Members(args))?;
                 self.parts(item, tid, &parts::of_server(&call, item, self.axis))?;
-                if let Some(requests) = call.server.and_then(|half| half.in_flight) {
+                if let Some(requests) = call.server.and_then(ServerHalf::in_flight) {
                     let args = json!({ "requests": requests });
                     self.push(&event("requests in progress", 'C', item.source, item.anchor, args))?;
                 }

@@ -271,7 +271,7 @@ const CALLS: &[Column] = &[
         call.client?.attempt.map(Value::int)
     }),
     Column::call("step", Kind::Count, "Training step.", |_, call| {
-        call.client?.step.map(Value::int)
+        call.client?.step().map(Value::int)
     }),
     Column::call(
         "status",
@@ -392,7 +392,7 @@ const CALLS: &[Column] = &[
         "in_flight",
         Kind::Count,
         "Requests in progress on the server at `server.recv`, this one not counted.",
-        |_, call| call.server?.in_flight.map(Value::int),
+        |_, call| call.server?.in_flight().map(Value::int),
     ),
     Column::call("client_file", Kind::Text, "File of the client's half.", |log, call| {
         Value::word(file(log, call.client.map(|half: &ClientHalf| half.source)?))

@@ -120,9 +120,9 @@ impl Input {
     }
 
     /// The stream of its bytes, decompressed if its name says that it is compressed.
-    pub(super) fn open(&self) -> Result<Box<dyn Read>, IngestError> {
+    pub(super) fn open(&self) -> Result<Box<dyn Read + Send>, IngestError> {
         if self.0 == Path::new("-") {
-            return Ok(Box::new(io::stdin().lock()));
+            return Ok(Box::new(io::stdin()));
         }
         let file = File::open(&self.0).map_err(|error| self.failed(error))?;
         if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {

@@ -1,4 +1,4 @@
-use std::{fs, io::Write as _, path::Path};
+use std::{fmt::Write as _, fs, io::Write as _, path::Path};
 
 use flate2::{Compression, write::GzEncoder};
 use proptest::prelude::*;
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     diagnose::{Rules, diagnose},
-    measure::{GroupBy, Stats, Window},
+    measure::{Correlation, GroupBy, Metric, Stats, Summary, Window},
 };
 
 const LINES: &str = "\
@@ -249,6 +249,62 @@ fn many_timers_of_one_exchange_take_no_square_of_time() {
     let log = Log::from_bytes(timers.as_bytes());
     let call = log.calls().next().unwrap();
     assert_eq!(call.rpc().map(|rpc| rpc.0), Some(100_000 * 200_000));
+}
+
+/// Some megabytes: many blocks, and several stretches of calls.
+fn large_log() -> Vec<u8> {
+    let mut lines = String::new();
+    for call in 1..=20_000_u64 {
+        let random = call.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        // Some share an id, one in each stretch, and their lines are far apart.
+        let id = if call % 50 == 0 { 1 + call / 10_001 } else { random };
+        let (queue, rpc, in_flight) = (random >> 45, random >> 50, random >> 57);
+        if call % 7 == 0 {
+            let noise = "x".repeat(500);
+            write!(
+                lines,
+                "[gen] batch.start inflight={in_flight} target_batch=64\n[a.py:1] {noise}\n"
+            )
+            .unwrap();
+        }
+        write!(
+            lines,
+            "[weights][{id:016x}] client.send url=http://h/pause t={call}.5 op=op{}\n\
+             [weights][{id:016x}] server.recv path=/pause t={call}.6 inflight={in_flight}\n\
+             [weights][{id:016x}] client.done wall_ms={}.0 rpc_ms={rpc}.0 queue_ms={queue}.0\n",
+            call % 5,
+            queue + rpc,
+        )
+        .unwrap();
+    }
+    lines.into_bytes()
+}
+
+#[test]
+fn several_threads_find_what_one_does() {
+    let lines = large_log();
+    let path = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&path, &lines).unwrap();
+    let (log, by_one) = (read(path.path()), Log::from_bytes(&lines));
+    assert_eq!(log.tally(), by_one.tally());
+    let queues = |log: &Log| log.calls().map(|call| (call.id(), call.queue())).collect::<Vec<_>>();
+    assert_eq!(queues(&log), queues(&by_one));
+
+    let stats = Stats::of(&log, GroupBy::Nothing, Window::default());
+    let expected = Summary::of(log.calls().filter_map(|call| call.queue()).collect());
+    let row = stats.groups[0].rows.iter().find(|(metric, ..)| *metric == Metric::Queue).unwrap();
+    assert_eq!((stats.groups[0].calls, Some(row.1)), (20_000, expected));
+    let pairs: Vec<_> = log
+        .calls()
+        .map(|call| {
+            let in_flight = call.server.unwrap().in_flight().unwrap();
+            (f64::from(in_flight), call.queue().unwrap().as_millis_f64())
+        })
+        .collect();
+    assert_eq!(stats.groups[0].queue_and_in_flight, Correlation::of(&pairs));
+    assert!(stats.groups[0].queue_and_generation.unwrap().n > 19_000);
+    let by_op = Stats::of(&log, GroupBy::Op, Window::default());
+    assert_eq!(by_op.groups.iter().map(|group| group.calls).collect::<Vec<_>>(), [4_000; 5]);
 }
 
 #[test]

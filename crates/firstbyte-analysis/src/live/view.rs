@@ -190,10 +190,10 @@ fn servers(log: &Log) -> Vec<ServerNow> {
         now.calls += 1;
         now.open += usize::from(call.client.is_some_and(|half| half.end == ClientEnd::Open));
         if let Some(half) = call.server
-            && half.in_flight.is_some()
+            && half.in_flight().is_some()
             && half.recv_at >= *last
         {
-            (now.in_flight, *last) = (half.in_flight, half.recv_at);
+            (now.in_flight, *last) = (half.in_flight(), half.recv_at);
         }
     }
     servers.into_values().map(|(now, _)| now).collect()

@@ -9,7 +9,7 @@ use super::{
     generating::{self, ByGeneration},
 };
 use crate::{
-    correlate::{Call, ClientEnd, Log},
+    correlate::{Call, ClientEnd, Log, ServerHalf},
     parallel,
 };
 
@@ -189,7 +189,7 @@ impl Gathered {
             self.rpc.push((seconds(at), rpc.as_millis_f64()));
         }
         let queue = call.queue();
-        let in_flight = call.server.and_then(|half| half.in_flight);
+        let in_flight = call.server.and_then(ServerHalf::in_flight);
         if let (Some(in_flight), Some(queue)) = (in_flight, queue) {
             self.queue.push((f64::from(in_flight), queue.as_millis_f64()));
         }

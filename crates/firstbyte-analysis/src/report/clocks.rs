@@ -4,7 +4,7 @@ use firstbyte_core::{Micros, Timestamp};
 
 use super::{Shown, cut_name};
 use crate::{
-    correlate::{Call, Log},
+    correlate::{Call, Log, ServerHalf},
     measure::{Metric, thinned},
     updates::Ledger,
 };
@@ -116,7 +116,7 @@ fn clock(
         at_s: since(*at),
         id: call.id(),
         queue: call.queue(),
-        in_flight: call.server.and_then(|half| half.in_flight),
+        in_flight: call.server.and_then(ServerHalf::in_flight),
         slowest: place(call),
     };
     let files = (0..).zip(log.sources()).filter(|(other, _)| log.share_a_clock(source, *other));
@@ -136,7 +136,7 @@ fn clock(
         with_queue: calls.iter().filter(|(_, call)| call.queue().is_some()).count(),
         with_in_flight: calls
             .iter()
-            .filter(|(_, call)| call.server.is_some_and(|half| half.in_flight.is_some()))
+            .filter(|(_, call)| call.server.is_some_and(|half| half.in_flight().is_some()))
             .count(),
         points: chosen.into_iter().map(|n| point(&calls[n])).collect(),
         updates: updates.len(),

@@ -6,7 +6,7 @@ use firstbyte_core::Micros;
 
 use super::cut_name;
 use crate::{
-    correlate::Call,
+    correlate::{Call, ServerHalf},
     measure::Metric,
     waterfall::{Row, largest_part, rows},
 };
@@ -59,7 +59,7 @@ impl SlowCall {
             rpc: call.rpc(),
             largest: largest_part(call).map(|(part, time)| (part.as_str(), time)),
             until_received: call.until_received(),
-            in_flight: call.server.and_then(|half| half.in_flight),
+            in_flight: call.server.and_then(ServerHalf::in_flight),
             rows: rows(call),
         }
     }

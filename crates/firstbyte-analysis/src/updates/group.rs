@@ -71,7 +71,7 @@ impl SoFar {
             Kind::Resume => self.has_resumed = true,
             Kind::Other => {}
         }
-        self.step = self.step.or(call.client.step);
+        self.step = self.step.or(call.client.step());
         if call.is_id_of_update {
             self.id = Some(call.id);
         }
@@ -91,7 +91,7 @@ impl SoFar {
             known.zip(other).is_some_and(|(known, other)| known != other)
         };
         let is_other_id = call.is_id_of_update && self.id.is_some_and(|known| known != call.id);
-        is_other_id || differ(self.step, call.client.step)
+        is_other_id || differ(self.step, call.client.step())
     }
 
     fn is_within(&self) -> bool {
@@ -107,7 +107,7 @@ impl SoFar {
             return true;
         }
         let has_same_id = call.is_id_of_update && self.id == Some(call.id);
-        let has_same_step = self.step.is_some() && self.step == call.client.step;
+        let has_same_step = self.step.is_some() && self.step == call.client.step();
         match call.kind {
             Kind::Finish => !self.has_finished && (!self.has_resumed || self.has_started),
             _ if self.has_resumed => false,

@@ -38,7 +38,7 @@ impl Facts {
         Self {
             clock: first.clock,
             source: first.client.source,
-            step: part.calls.iter().find_map(|call| call.client.step),
+            step: part.calls.iter().find_map(|call| call.client.step()),
             ids,
             last: part.calls.iter().map(UpdateCall::last_moment).max().unwrap_or(first.sent_at),
         }

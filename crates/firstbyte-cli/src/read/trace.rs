@@ -97,7 +97,7 @@ fn write_server(call: &Call<'_>, out: &mut String) -> fmt::Result {
         "the server says: {}",
         if said.is_empty() { "no time".to_owned() } else { said.join(", ") }
     )?;
-    if let Some(in_flight) = server.in_flight {
+    if let Some(in_flight) = server.in_flight() {
         write!(out, ", {in_flight} requests in progress")?;
     }
     let word = |name| plain(call.name(name));

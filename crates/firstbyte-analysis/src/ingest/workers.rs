@@ -1,0 +1,132 @@
+//! Several threads read blocks, scan each its own, and join them in the order of the files, so that the result is that of
+//! one thread.
+
+use std::{
+    panic::resume_unwind,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+};
+
+use super::{
+    Spare,
+    reading::Reading,
+    scan::Scanned,
+    source::{IngestError, Input},
+};
+use crate::{correlate::Builder, parallel};
+
+/// Joining is one thread's work at a time, and more than a third of all: further threads would wait for it.
+const MOST: usize = 3;
+
+/// Takes all lines. Returns which inputs could not be read to their ends, and why.
+pub(super) fn read(inputs: &[Input], builder: &mut Builder) -> Result<Vec<String>, IngestError> {
+    let blocks = Mutex::new((0, Reading::new(inputs)));
+    let join = Ordered { state: Mutex::new((0, builder)), changed: Condvar::new() };
+    let work = || work(&blocks, &join);
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..parallel::cores().min(MOST)).map(|_| scope.spawn(work)).collect();
+        let mut result = work();
+        for other in others {
+            result = result.and(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        result
+    })?;
+    let (_, reading) = blocks.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(reading.broken())
+}
+
+fn work(blocks: &Mutex<(u64, Reading<'_>)>, join: &Ordered<'_>) -> Result<(), IngestError> {
+    let (mut buffer, mut places) = Spare::default();
+    loop {
+        let (turn, source, block) = {
+            let (number, reading) = &mut *lock(blocks);
+            let Some((source, block)) = reading.next(buffer)? else { return Ok(()) };
+            *number += 1;
+            (Turn { number: *number - 1, of: join }, source, block)
+        };
+        let scanned = Scanned::new(block, source, places);
+        (buffer, places) = turn.join(scanned);
+    }
+}
+
+/// What is done in the order of the blocks.
+struct Ordered<'a> {
+    /// The number of the block whose turn it is.
+    state: Mutex<(u64, &'a mut Builder)>,
+    changed: Condvar,
+}
+
+/// The turn of one block. It is over when this is dropped, also by a panic: nobody waits for ever.
+struct Turn<'a, 'b> {
+    number: u64,
+    of: &'a Ordered<'b>,
+}
+
+impl<'b> Turn<'_, 'b> {
+    fn join(self, scanned: Scanned) -> Spare {
+        self.wait().1.join(scanned)
+    }
+
+    fn wait(&self) -> MutexGuard<'_, (u64, &'b mut Builder)> {
+        let is_early = |state: &mut (u64, _)| state.0 < self.number;
+        let state = self.of.changed.wait_while(lock(&self.of.state), is_early);
+        state.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Turn<'_, '_> {
+    fn drop(&mut self) {
+        self.wait().0 += 1;
+        self.of.changed.notify_all();
+    }
+}
+
+/// A panic of another thread ends the whole work anyway.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{Log, Options, ingest::lines::Blocks};
+
+    fn scanned(lines: &str) -> Scanned {
+        let block = Blocks::new(lines.as_bytes()).next(Vec::new()).unwrap().unwrap();
+        Scanned::new(block, 0, Vec::new())
+    }
+
+    /// Two blocks, of which the second one comes first.
+    fn joined(first: impl FnOnce(Turn<'_, '_>) + Send) -> Log {
+        let mut builder = Builder::new(&Options::default());
+        builder.source(String::new());
+        let join = Ordered { state: Mutex::new((0, &mut builder)), changed: Condvar::new() };
+        let turn = |number| Turn { number, of: &join };
+        thread::scope(|scope| {
+            let second =
+                scope.spawn(|| turn(1).join(scanned("[weights][b] client.done wall_ms=1.0\n")));
+            thread::sleep(Duration::from_millis(50));
+            _ = scope.spawn(|| first(turn(0))).join();
+            second.join().unwrap();
+        });
+        builder.finish()
+    }
+
+    fn ids(log: &Log) -> Vec<String> {
+        log.calls().map(|call| call.id()).collect()
+    }
+
+    #[test]
+    fn blocks_are_joined_in_their_order() {
+        let log = joined(|turn| _ = turn.join(scanned("[weights][a] client.done wall_ms=1.0\n")));
+        assert_eq!(ids(&log), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_panic_keeps_nobody_waiting() {
+        let log = joined(|_turn| panic!("on purpose"));
+        assert_eq!(ids(&log), ["b"]);
+    }
+}
