@@ -88,7 +88,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::sync::mpsc;
 
     use super::*;
     use crate::{Log, Options, ingest::lines::Blocks};
@@ -104,10 +104,14 @@ mod tests {
         builder.source(String::new());
         let join = Ordered { state: Mutex::new((0, &mut builder)), changed: Condvar::new() };
         let turn = |number| Turn { number, of: &join };
+        let (begun, has_begun) = mpsc::channel();
         thread::scope(|scope| {
-            let second =
-                scope.spawn(|| turn(1).join(scanned("[weights][b] client.done wall_ms=1.0\n")));
-            thread::sleep(Duration::from_millis(50));
+            let second = scope.spawn(|| {
+                begun.send(()).unwrap();
+                turn(1).join(scanned("[weights][b] client.done wall_ms=1.0\n"));
+            });
+            has_begun.recv().unwrap();
+            (0..1000).for_each(|_| thread::yield_now());
             _ = scope.spawn(|| first(turn(0))).join();
             second.join().unwrap();
         });
