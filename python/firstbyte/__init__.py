@@ -22,6 +22,7 @@ from ._errors import (
     StatusError,
 )
 from ._firstbyte import __version__
+from ._fleet import AdminFleet, AsyncAdminFleet, FanOutResult, TargetResult
 from ._instrument import instrument, uninstrument
 from ._process import accounting, configure, flush, shutdown
 from ._read import Call, Event, Finding, Log, read
@@ -30,12 +31,15 @@ from ._timers import batch_flush, ckpt_wait, ckpt_write, engine_call, gen_batch,
 
 __all__ = [
     "AdminClient",
+    "AdminFleet",
     "AdminResponse",
     "AsyncAdminClient",
+    "AsyncAdminFleet",
     "BodyError",
     "Call",
     "ConfigError",
     "Event",
+    "FanOutResult",
     "Finding",
     "FirstByteError",
     "FirstByteMiddleware",
@@ -44,6 +48,7 @@ __all__ = [
     "OutcomeUnknown",
     "OverlapError",
     "StatusError",
+    "TargetResult",
     "__version__",
     "accounting",
     "batch_flush",

@@ -187,7 +187,7 @@ class _Client:
         self, pause: str, resume: str, resume_timeout: float, options: CallOptions
     ) -> tuple[Call, Call]:
         """Both calls, checked: a resume that cannot be sent would leave the server paused."""
-        first = _call("POST", pause, options)
+        first = call_of("POST", pause, options)
         last = _resume_call(resume, resume_timeout, options)
         self._native.check(first)
         self._native.check(last)
@@ -211,7 +211,7 @@ class AdminClient(_Client):
         Raises `NotSent`, `OutcomeUnknown`, `OverlapError`, `BodyError` or `ConfigError`, and `TypeError` for
         an option that there is not. Ctrl-C gives the call up.
         """
-        return AdminResponse(self._native.call(_call(method, path, options)))
+        return AdminResponse(self._native.call(call_of(method, path, options)))
 
     def get(self, path: str, **options: Unpack[CallOptions]) -> AdminResponse:
         """`request("GET", path, ...)`."""
@@ -282,7 +282,7 @@ class AsyncAdminClient(_Client):
 
         Cancelling it closes the connection; the server may act on the request all the same.
         """
-        call = _call(method, path, options)
+        call = call_of(method, path, options)
         return AdminResponse(await _mailbox.call(self._native, call))
 
     async def get(self, path: str, **options: Unpack[CallOptions]) -> AdminResponse:
@@ -354,7 +354,7 @@ def _resume_call(path: str, timeout: float, pause: CallOptions) -> Call:
         "trace_id": pause.get("trace_id"),
         "timeout": timeout,
     }
-    return {**_call("POST", path, options), "resume": True}
+    return {**call_of("POST", path, options), "resume": True}
 
 
 #: What `request` knows; a word that is none of these would be dropped, and the call sent without it.
@@ -363,7 +363,7 @@ _OPTIONS = frozenset(
 )
 
 
-def _call(method: str, path: str, options: CallOptions) -> Call:
+def call_of(method: str, path: str, options: CallOptions) -> Call:
     if unknown := options.keys() - _OPTIONS:
         known = ", ".join(sorted(_OPTIONS))
         raise TypeError(f"{min(unknown)!r} is no option of a call; there are {known}")

@@ -8,7 +8,7 @@ from typing_extensions import Self, disjoint_base
 
 from ._process import Accounting
 from ._read import Tally
-from ._types import Call, CallState
+from ._types import Call, CallState, FanOut
 
 __all__ = [
     "ClientCall",
@@ -20,6 +20,7 @@ __all__ = [
     "Mailbox",
     "Middleware",
     "NativeClient",
+    "NativeFleet",
     "NativeLog",
     "NativeResponse",
     "PendingCall",
@@ -188,6 +189,12 @@ class NativeClient:
     def start(self, call: Call, mailbox: Mailbox, number: int) -> PendingCall: ...
 
 @final
+class NativeFleet:
+    def __new__(cls, clients: list[NativeClient]) -> Self: ...
+    def call(self, call: Call) -> FanOut: ...
+    def start(self, call: Call, mailbox: Mailbox, number: int) -> PendingCall: ...
+
+@final
 class PendingCall:
     def cancel(self) -> None: ...
 
@@ -220,7 +227,7 @@ class NativeResponse:
 class Mailbox:
     def __new__(cls) -> Self: ...
     def fileno(self) -> int: ...
-    def drain(self) -> list[tuple[int, NativeResponse | BaseException]]: ...
+    def drain(self) -> list[tuple[int, NativeResponse | FanOut | BaseException]]: ...
 
 @final
 class NativeLog:

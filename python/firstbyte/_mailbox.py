@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from . import _firstbyte
@@ -12,7 +12,7 @@ from . import _firstbyte
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future
 
-    from ._types import Call
+    from ._types import Call, FanOut
 
 
 class _Loop:
@@ -21,7 +21,7 @@ class _Loop:
     def __init__(self, loop: AbstractEventLoop) -> None:
         self.generation = _firstbyte.generation()
         self.numbers = count()
-        self.waiting: dict[int, Future[_firstbyte.NativeResponse]] = {}
+        self.waiting: dict[int, Future[_firstbyte.NativeResponse | FanOut]] = {}
         self.mailbox = _firstbyte.Mailbox()
         loop.add_reader(self.mailbox.fileno(), self.deliver)
 
@@ -57,14 +57,20 @@ def _of_running_loop() -> _Loop:
     return here
 
 
-async def call(client: _firstbyte.NativeClient, arguments: Call) -> _firstbyte.NativeResponse:
+@overload
+async def call(client: _firstbyte.NativeClient, arguments: Call) -> _firstbyte.NativeResponse: ...
+@overload
+async def call(client: _firstbyte.NativeFleet, arguments: Call) -> FanOut: ...
+async def call(
+    client: _firstbyte.NativeClient | _firstbyte.NativeFleet, arguments: Call
+) -> _firstbyte.NativeResponse | FanOut:
     """Make a call on the native thread and wait for its end.
 
     Cancelling gives the call up, unless it is a resume: nobody waits for that any longer.
     """
     here = _of_running_loop()
     number = next(here.numbers)
-    future: Future[_firstbyte.NativeResponse] = asyncio.get_running_loop().create_future()
+    future: Future[_firstbyte.NativeResponse | FanOut] = asyncio.get_running_loop().create_future()
     here.waiting[number] = future
     try:
         pending = client.start(arguments, here.mailbox, number)

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import TypeAlias
+
+    from ._firstbyte import NativeResponse
 
 
 class CallOptions(TypedDict, total=False):
@@ -48,3 +51,10 @@ class CallState(TypedDict):
     elapsed_ms: float
     sent_bytes: int
     unacked_bytes: int | None
+
+
+#: How a call of a fan-out ended.
+Outcome: TypeAlias = Literal["done", "failed", "unknown", "not_sent"]
+
+#: `wall_ms`, and for each server its target, outcome, response or exception, `wall_ms` and `waited_ms`.
+FanOut: TypeAlias = "tuple[float, list[tuple[str, Outcome, NativeResponse | Exception, float, float]]]"

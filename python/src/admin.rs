@@ -2,6 +2,7 @@
 
 mod client;
 mod error;
+mod fleet;
 mod mailbox;
 mod options;
 mod response;
@@ -9,6 +10,7 @@ mod runtime;
 
 pub(crate) use self::{
     client::{NativeClient, PendingCall},
+    fleet::NativeFleet,
     mailbox::Mailbox,
     response::NativeResponse,
     runtime::{forget as forget_runtime, stop as stop_runtime},

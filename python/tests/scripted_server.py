@@ -10,6 +10,7 @@ more. It counts requests and connections, so that a test can say how often somet
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -318,3 +319,11 @@ def full_backlog() -> Iterator[tuple[str, Callable[[], None]]]:
         listener.close()
         for sock in waiting:
             sock.close()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Until something is so, which other threads see to."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.002)

@@ -23,6 +23,7 @@ from scripted_server import (
     reset,
     silent,
     truncate,
+    until,
 )
 
 import firstbyte
@@ -50,13 +51,6 @@ class Loops:
 @pytest.fixture(params=[asyncio, uvloop], ids=["asyncio", "uvloop"])
 def loops(request) -> Loops:
     return Loops(request.param)
-
-
-async def until(condition) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.002)
 
 
 def settle(trace, sends=None) -> None:

@@ -1087,6 +1087,28 @@ timer.__exit__(None, None, None)
     assert program.counts()["client.done"] == 6
 
 
+def test_a_fleet_in_a_child_of_a_fork_has_connections_of_its_own(program):
+    with ScriptedServer() as one, ScriptedServer() as other:
+        ended = program.run(
+            """
+warnings.simplefilter("ignore", DeprecationWarning)
+fleet = firstbyte.AdminFleet(firstbyte.AdminClient(url, max_connections=1) for url in sys.argv[1:])
+fleet.get("/before").raise_for_outcome()
+child = os.fork()
+fleet.get("/child" if child == 0 else "/parent").raise_for_outcome()
+if child == 0:
+    sys.exit(0)
+assert os.waitpid(child, 0)[1] == 0
+""",
+            one.url,
+            other.url,
+        )
+        assert (ended.returncode, ended.err) == (0, "")
+        for server in (one, other):
+            assert sorted(server.paths()) == ["/before", "/child", "/parent"]
+            assert server.connections == 2
+
+
 def test_a_fork_of_a_fork(program):
     with ScriptedServer() as server:
         ended = program.run(

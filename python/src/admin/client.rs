@@ -15,7 +15,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use super::{
     error::{cut_off, to_err},
-    mailbox::Mailbox,
+    mailbox::{End, Mailbox},
     options::{Arguments, Options},
     response::NativeResponse,
     runtime,
@@ -40,7 +40,7 @@ pub(crate) struct NativeClient {
 
 /// A call on its way, to be given up; a resume is not.
 #[pyclass(frozen, module = "firstbyte._firstbyte")]
-pub(crate) struct PendingCall(Option<AbortHandle>);
+pub(crate) struct PendingCall(pub(super) Option<AbortHandle>);
 
 #[pymethods]
 impl PendingCall {
@@ -53,9 +53,9 @@ impl PendingCall {
 }
 
 /// The arguments of one call.
-#[derive(FromPyObject)]
+#[derive(Clone, FromPyObject)]
 #[pyo3(from_item_all)]
-struct Call {
+pub(super) struct Call {
     method: String,
     path: String,
     body: Option<Vec<u8>>,
@@ -68,7 +68,7 @@ struct Call {
     is_resume: bool,
     step: Option<i64>,
     timeout: Option<f64>,
-    trace_id: Option<String>,
+    pub(super) trace_id: Option<String>,
 }
 
 #[pymethods]
@@ -86,37 +86,8 @@ impl NativeClient {
         let call: Call = arguments(call)?;
         let is_resume = call.is_resume;
         let request = self.request(py, call)?;
-        let (sender, mut receiver) = sync_channel(1);
-        // Nothing of the runtime is held here: the end of the interpreter has to be able to stop it.
-        let task = spawn(is_resume, async move {
-            _ = sender.send(request.send().await);
-        })?;
-        loop {
-            let received = py.detach(|| {
-                let received = receiver.recv_timeout(SIGNALS);
-                (receiver, received)
-            });
-            receiver = received.0;
-            match received.1 {
-                Ok(result) => {
-                    let response = result.map_err(|error| to_err(py, &error))?;
-                    return Ok(NativeResponse::new(response));
-                }
-                Err(RecvTimeoutError::Timeout) => {
-                    if let Err(interrupt) = py.check_signals() {
-                        if !is_resume {
-                            task.abort();
-                        }
-                        return Err(interrupt);
-                    }
-                }
-                Err(RecvTimeoutError::Disconnected) => {
-                    // Mostly the interpreter is about to end, and this thread with it: no traceback, then.
-                    py.detach(|| std::thread::park_timeout(LAST_WORDS));
-                    return Err(PyErr::from_value(cut_off(py)?));
-                }
-            }
-        }
+        let result = wait(py, is_resume, request.send())?;
+        Ok(NativeResponse::new(result.map_err(|error| to_err(py, &error))?))
     }
 
     /// Begins a call; its end goes to `mailbox`, with this number.
@@ -130,9 +101,8 @@ impl NativeClient {
         let call: Call = arguments(call)?;
         let is_resume = call.is_resume;
         let request = self.request(py, call)?;
-        let address = mailbox.address();
-        let expected = address.expect(number);
-        let task = spawn(is_resume, async move { expected.put(request.send().await) })?;
+        let expected = mailbox.address().expect(number);
+        let task = spawn(is_resume, async move { expected.put(End::One(request.send().await)) })?;
         Ok(PendingCall((!is_resume).then(|| task.abort_handle())))
     }
 
@@ -187,7 +157,7 @@ impl NativeClient {
 
 impl NativeClient {
     /// The client of this process.
-    fn client(&self, py: Python<'_>) -> PyResult<AdminClient> {
+    pub(super) fn client(&self, py: Python<'_>) -> PyResult<AdminClient> {
         let generation = process::generation();
         {
             let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
@@ -203,7 +173,7 @@ impl NativeClient {
         Ok(client)
     }
 
-    fn request(&self, py: Python<'_>, call: Call) -> PyResult<AdminRequest> {
+    pub(super) fn request(&self, py: Python<'_>, call: Call) -> PyResult<AdminRequest> {
         let started = Clock::system().now();
         let method = call.method.to_ascii_uppercase().parse().map_err(refused(py))?;
         let mut request =
@@ -242,8 +212,44 @@ impl NativeClient {
     }
 }
 
+/// Runs a call and waits for its end without holding the interpreter; Ctrl-C gives it up, unless it is kept.
+pub(super) fn wait<T: Send + 'static>(
+    py: Python<'_>,
+    is_kept: bool,
+    call: impl Future<Output = T> + Send + 'static,
+) -> PyResult<T> {
+    let (sender, mut receiver) = sync_channel(1);
+    // Nothing of the runtime is held here: the end of the interpreter has to be able to stop it.
+    let task = spawn(is_kept, async move {
+        _ = sender.send(call.await);
+    })?;
+    loop {
+        let received = py.detach(|| {
+            let received = receiver.recv_timeout(SIGNALS);
+            (receiver, received)
+        });
+        receiver = received.0;
+        match received.1 {
+            Ok(result) => return Ok(result),
+            Err(RecvTimeoutError::Timeout) => {
+                if let Err(interrupt) = py.check_signals() {
+                    if !is_kept {
+                        task.abort();
+                    }
+                    return Err(interrupt);
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                // Mostly the interpreter is about to end, and this thread with it: no traceback, then.
+                py.detach(|| std::thread::park_timeout(LAST_WORDS));
+                return Err(PyErr::from_value(cut_off(py)?));
+            }
+        }
+    }
+}
+
 /// Runs a call; the end of the interpreter waits for one that is kept.
-fn spawn(
+pub(super) fn spawn(
     is_kept: bool,
     call: impl Future<Output = ()> + Send + 'static,
 ) -> PyResult<JoinHandle<()>> {

@@ -6,16 +6,20 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use firstbyte_client::{AdminResponse, ClientError};
+use firstbyte_client::{AdminResponse, ClientError, FanOut};
 use pyo3::{prelude::*, types::PyList};
 
-use super::{
-    error::{cut_off, to_exception},
-    response::NativeResponse,
-};
+use super::{error::cut_off, fleet, response};
 
 /// `None` for a call that was cut off.
-type Ended = (u64, Option<Result<AdminResponse, ClientError>>);
+type Ended = (u64, Option<End>);
+
+/// What a call ended with.
+#[allow(clippy::large_enum_variant, reason = "nearly all are the large one")]
+pub(super) enum End {
+    One(Result<AdminResponse, ClientError>),
+    Many(FanOut),
+}
 
 /// Results for one event loop, and a descriptor that is readable while there are any.
 ///
@@ -47,7 +51,8 @@ impl Mailbox {
         self.readable.as_raw_fd()
     }
 
-    /// What has ended since the last time: pairs of a call's number and its response or exception.
+    /// What has ended since the last time: pairs of a call's number and its response or exception, or what became of a
+    /// fan-out.
     fn drain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         // First the bell, then the box: what comes in between rings again.
         let mut bytes = [0; 64];
@@ -57,8 +62,8 @@ impl Mailbox {
         let list = PyList::empty(py);
         for (number, result) in ended {
             let result = match result {
-                Some(Ok(response)) => Bound::new(py, NativeResponse::new(response))?.into_any(),
-                Some(Err(error)) => to_exception(py, &error)?,
+                Some(End::One(result)) => response::to_object(py, result)?,
+                Some(End::Many(fan_out)) => fleet::to_object(py, fan_out)?,
                 None => cut_off(py)?,
             };
             list.append((number, result))?;
@@ -81,9 +86,9 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    pub(super) fn put(mut self, result: Result<AdminResponse, ClientError>) {
+    pub(super) fn put(mut self, end: End) {
         self.is_there = true;
-        self.address.put(self.number, Some(result));
+        self.address.put(self.number, Some(end));
     }
 }
 
@@ -100,7 +105,7 @@ impl Shared {
         Expected { address: Arc::clone(self), number, is_there: false }
     }
 
-    fn put(&self, number: u64, result: Option<Result<AdminResponse, ClientError>>) {
+    fn put(&self, number: u64, result: Option<End>) {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         let first = ended.is_empty();
         ended.push((number, result));

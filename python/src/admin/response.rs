@@ -1,13 +1,13 @@
 //! An answer, as Python sees it.
 
-use firstbyte_client::AdminResponse;
+use firstbyte_client::{AdminResponse, ClientError};
 use firstbyte_core::Phase;
 use pyo3::{
     prelude::*,
     types::{PyBytes, PyDict, PyList},
 };
 
-use super::error::to_err;
+use super::error::{to_err, to_exception};
 use crate::convert::millis;
 
 /// The whole response to a control call, and where its time went.
@@ -17,6 +17,17 @@ pub(crate) struct NativeResponse(AdminResponse);
 impl NativeResponse {
     pub(super) fn new(response: AdminResponse) -> Self {
         Self(response)
+    }
+}
+
+/// The response, or the exception.
+pub(super) fn to_object(
+    py: Python<'_>,
+    result: Result<AdminResponse, ClientError>,
+) -> PyResult<Bound<'_, PyAny>> {
+    match result {
+        Ok(response) => Ok(Bound::new(py, NativeResponse::new(response))?.into_any()),
+        Err(error) => to_exception(py, &error),
     }
 }
 

@@ -52,6 +52,16 @@ async def asyncio_code() -> str | None:
     return response.trace_id
 
 
+async def fleets(urls: list[str]) -> list[str]:
+    fleet = firstbyte.AsyncAdminFleet(firstbyte.AsyncAdminClient(url) for url in urls)
+    result = await fleet.post("/update_weights", json={}, step=7)
+    waited: list[float] = [target.waited_ms for target in result.targets]
+    slowest: firstbyte.TargetResult | None = result.slowest
+    same: firstbyte.FanOutResult = firstbyte.AdminFleet([]).get("/health").raise_for_outcome()
+    print(waited, slowest, same.trace_id)
+    return [target.target for target in result.of("unknown")]
+
+
 @firstbyte.rpc("reload")
 async def reload(path: str) -> int:
     return len(path)

@@ -1,0 +1,89 @@
+//! The same call to many servers at once: its times are taken where the calls run.
+
+use std::sync::{Mutex, PoisonError};
+
+use firstbyte_client::{AdminFleet, FanOut};
+use firstbyte_core::TraceId;
+use pyo3::{prelude::*, types::PyDict};
+
+use super::{
+    client::{Call, NativeClient, PendingCall, spawn, wait},
+    error::to_err,
+    mailbox::{End, Mailbox},
+    response,
+};
+use crate::convert::arguments;
+
+/// Clients of different servers.
+#[pyclass(frozen, module = "firstbyte._firstbyte")]
+pub(crate) struct NativeFleet {
+    clients: Vec<Py<NativeClient>>,
+}
+
+#[pymethods]
+impl NativeFleet {
+    #[new]
+    fn new(py: Python<'_>, clients: Vec<Py<NativeClient>>) -> PyResult<Self> {
+        let fleet = Self { clients };
+        fleet.of_this_process(py)?;
+        Ok(fleet)
+    }
+
+    /// Makes a call on every server and waits for all of them, without holding the interpreter.
+    fn call<'py>(&self, py: Python<'py>, call: &Bound<'_, PyDict>) -> PyResult<Bound<'py, PyAny>> {
+        let fan_out = wait(py, false, self.fan_out(py, call)?)?;
+        to_object(py, fan_out)
+    }
+
+    /// Begins a call on every server; their end goes to `mailbox`, with this number.
+    fn start(
+        &self,
+        py: Python<'_>,
+        call: &Bound<'_, PyDict>,
+        mailbox: &Mailbox,
+        number: u64,
+    ) -> PyResult<PendingCall> {
+        let fan_out = self.fan_out(py, call)?;
+        let expected = mailbox.address().expect(number);
+        let task = spawn(false, async move { expected.put(End::Many(fan_out.await)) })?;
+        Ok(PendingCall(Some(task.abort_handle())))
+    }
+}
+
+impl NativeFleet {
+    /// A child of a fork has clients of its own.
+    fn of_this_process(&self, py: Python<'_>) -> PyResult<AdminFleet> {
+        let clients = self.clients.iter().map(|client| client.get().client(py));
+        let clients = clients.collect::<PyResult<Vec<_>>>()?;
+        AdminFleet::new(clients).map_err(|error| to_err(py, &error))
+    }
+
+    /// The calls share one id: that of the caller, or a new one.
+    fn fan_out(
+        &self,
+        py: Python<'_>,
+        call: &Bound<'_, PyDict>,
+    ) -> PyResult<impl Future<Output = FanOut> + Send + use<>> {
+        let mut call: Call = arguments(call)?;
+        call.trace_id.get_or_insert_with(|| TraceId::random().to_string());
+        let requests = self.clients.iter().map(|client| client.get().request(py, call.clone()));
+        let requests = requests.collect::<PyResult<Vec<_>>>()?;
+        let fleet = self.of_this_process(py)?;
+        // Asked for in the order of the clients.
+        let requests = Mutex::new(requests.into_iter());
+        let next = move || requests.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let send = move |_| next().expect("as many requests as clients").send();
+        Ok(async move { fleet.each(send).await })
+    }
+}
+
+/// `(wall_ms, [(target, outcome, response or exception, wall_ms, waited_ms), ...])`, in the order of the clients.
+pub(super) fn to_object(py: Python<'_>, fan_out: FanOut) -> PyResult<Bound<'_, PyAny>> {
+    let targets = fan_out.targets.into_iter().map(|target| {
+        let result = response::to_object(py, target.result)?;
+        let (wall, waited) = (target.wall.as_millis_f64(), target.waited.as_millis_f64());
+        Ok((target.target, target.outcome.as_str(), result, wall, waited))
+    });
+    let targets = targets.collect::<PyResult<Vec<_>>>()?;
+    Ok((fan_out.wall.as_millis_f64(), targets).into_pyobject(py)?.into_any())
+}
