@@ -10,7 +10,7 @@ Both sides write lines with one trace id and the split of the call's wall time, 
 `firstbyte`, or to the file that `FIRSTBYTE_LOG` names. Nothing happens at import.
 """
 
-from ._admin import AdminClient, AdminResponse, AsyncAdminClient
+from ._admin import AdminClient, AsyncAdminClient
 from ._asgi import FirstByteMiddleware
 from ._errors import (
     BodyError,
@@ -26,6 +26,7 @@ from ._fleet import AdminFleet, AsyncAdminFleet, FanOutResult, TargetResult
 from ._instrument import instrument, uninstrument
 from ._process import accounting, configure, flush, shutdown
 from ._read import Call, Event, Finding, Log, read
+from ._response import AdminResponse
 from ._rpc import current_trace_id, rpc, trace
 from ._timers import batch_flush, ckpt_wait, ckpt_write, engine_call, gen_batch, infer_batch, rollout, step
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json as json_module
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import _firstbyte, _mailbox
-from ._errors import BodyError, ConfigError, NotSent, OverlapError
+from ._errors import ConfigError, NotSent, OutcomeUnknown, OverlapError
+from ._response import AdminResponse
 from ._rpc import current_trace_id
 
 if TYPE_CHECKING:
@@ -17,102 +18,10 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
-    from ._types import Call, CallOptions, CallState
+    from ._types import AsyncProbe, Call, CallOptions, CallState, Probe
 
 #: The clock of a resume that has none of its own, in seconds.
 _RESUME_WITHIN = 60.0
-
-
-class AdminResponse:
-    """A whole response, whatever its status, and where the time of the call went.
-
-    All times are in milliseconds; `None` is unknown. `wall_ms` is from the call to the last byte of the
-    response, `rpc_ms` what the server reports of the engine, `queue_ms` their difference.
-    """
-
-    __slots__ = ("_native", "resume_ms")
-
-    def __init__(self, native: _firstbyte.NativeResponse) -> None:
-        self._native = native
-        #: From the last byte of the response to the caller's code going on: the interpreter lock, and the
-        #: event loop's queue. No part of `wall_ms`.
-        self.resume_ms: float | None = native.resumed()
-
-    @property
-    def status(self) -> int:
-        """Any status, redirects included: they are not followed."""
-        return self._native.status
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Header values by name in lower case; those of one name are joined by a comma."""
-        headers: dict[str, str] = {}
-        for name, value in self._native.headers:
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        return headers
-
-    @property
-    def body(self) -> bytes:
-        """The whole body, not decompressed."""
-        return self._native.body
-
-    @property
-    def text(self) -> str:
-        """The body as UTF-8; what is none becomes U+FFFD."""
-        return self._native.body.decode(errors="replace")
-
-    @property
-    def trace_id(self) -> str:
-        """The id of the call: 16 hexadecimal digits."""
-        return self._native.trace_id
-
-    @property
-    def attempts(self) -> int:
-        """How many attempts it took."""
-        return self._native.attempts
-
-    @property
-    def wall_ms(self) -> float:
-        """From the call to the last byte of the response; exactly the sum of the phases in `parts`."""
-        return self._native.wall_ms
-
-    @property
-    def rpc_ms(self) -> float | None:
-        """The engine's work, as the server reports it."""
-        return self._native.rpc_ms
-
-    @property
-    def queue_ms(self) -> float | None:
-        """`wall_ms - rpc_ms`: everything that was not the engine."""
-        return self._native.queue_ms
-
-    @property
-    def parts(self) -> dict[str, float]:
-        """The phases of the last attempt that are known, in their order, then the server's half."""
-        return self._native.parts
-
-    @property
-    def flags(self) -> list[str]:
-        """Reservations about the split, such as `rpc_missing`."""
-        flags = self._native.flags
-        return flags.split(",") if flags else []
-
-    def json(self) -> Any:
-        """The body as JSON. Raises `BodyError` if it is none."""
-        try:
-            return json_module.loads(self._native.body)
-        except ValueError as error:
-            failed = BodyError(f"the response is no JSON: {error}, trace {self.trace_id}")
-            failed.reason, failed.trace_id, failed.status = "decode", self.trace_id, self.status
-            raise failed from None
-
-    def raise_for_status(self) -> Self:
-        """The response itself. Raises `StatusError` unless its status is 2xx."""
-        self._native.raise_for_status()
-        return self
-
-    def __repr__(self) -> str:
-        return repr(self._native)
 
 
 class _Client:
@@ -200,7 +109,9 @@ class _Client:
 class AdminClient(_Client):
     __doc__ = _Client.__doc__
 
-    def request(self, method: str, path: str, **options: Unpack[CallOptions]) -> AdminResponse:
+    def request(
+        self, method: str, path: str, *, probe: Probe | None = None, **options: Unpack[CallOptions]
+    ) -> AdminResponse:
         """Make a call and read the whole response, whatever its status.
 
         `path` begins with a slash and may have a query. `json` or `body` is sent; `operation_class` says
@@ -208,18 +119,38 @@ class AdminClient(_Client):
         `allow_overlap` lets it begin although another one is in flight or its outcome unknown;
         `step` goes into `client.send`; `timeout` is its total clock; `trace_id` its id.
 
+        `probe(client)` is asked when the outcome is unknown, so that the operation can converge. It returns
+        the response that shows that it happened, which becomes that of the call; `False` if it did not happen
+        and will not, and then the call is sent again; `None` if it cannot tell. An exception means that too,
+        and is the cause of the `OutcomeUnknown`. It may make any call that is no operation, such as a GET.
+
         Raises `NotSent`, `OutcomeUnknown`, `OverlapError`, `BodyError` or `ConfigError`, and `TypeError` for
         an option that there is not. Ctrl-C gives the call up.
         """
-        return AdminResponse(self._native.call(call_of(method, path, options)))
+        call = call_of(method, path, options)
+        if probe is None:
+            return AdminResponse(self._native.call(call))
+        failures: list[Exception] = []
+
+        def ask(question: _firstbyte.Question) -> None:
+            try:
+                _answer(question, probe(self))
+            except Exception as error:
+                failures.append(error)
+                question.unclear()
+
+        try:
+            return AdminResponse(self._native.call(_probed(call), ask))
+        except OutcomeUnknown as error:
+            raise error from (failures[-1] if failures else None)
 
     def get(self, path: str, **options: Unpack[CallOptions]) -> AdminResponse:
         """`request("GET", path, ...)`."""
         return self.request("GET", path, **options)
 
-    def post(self, path: str, **options: Unpack[CallOptions]) -> AdminResponse:
+    def post(self, path: str, *, probe: Probe | None = None, **options: Unpack[CallOptions]) -> AdminResponse:
         """`request("POST", path, ...)`."""
-        return self.request("POST", path, **options)
+        return self.request("POST", path, probe=probe, **options)
 
     @contextmanager
     def paused(
@@ -276,22 +207,42 @@ class AdminClient(_Client):
 class AsyncAdminClient(_Client):
     __doc__ = _Client.__doc__
 
-    async def request(self, method: str, path: str, **options: Unpack[CallOptions]) -> AdminResponse:
-        """As `AdminClient.request`. The call itself runs on a thread of its own: a busy loop delays
-        neither it nor its times, only the moment when your code goes on, which is `resume_ms`.
+    async def request(
+        self, method: str, path: str, *, probe: AsyncProbe | None = None, **options: Unpack[CallOptions]
+    ) -> AdminResponse:
+        """As `AdminClient.request`, with a probe that is awaited.
+
+        The call itself runs on a thread of its own: a busy loop delays neither it nor its times, only the
+        moment when your code goes on, which is `resume_ms`.
 
         Cancelling it closes the connection; the server may act on the request all the same.
         """
         call = call_of(method, path, options)
-        return AdminResponse(await _mailbox.call(self._native, call))
+        if probe is None:
+            return AdminResponse(await _mailbox.call(self._native, call))
+        failures: list[Exception] = []
+
+        async def ask(question: _firstbyte.Question) -> None:
+            try:
+                _answer(question, await probe(self))
+            except Exception as error:
+                failures.append(error)
+                question.unclear()
+
+        try:
+            return AdminResponse(await _mailbox.call(self._native, _probed(call), ask))
+        except OutcomeUnknown as error:
+            raise error from (failures[-1] if failures else None)
 
     async def get(self, path: str, **options: Unpack[CallOptions]) -> AdminResponse:
         """`request("GET", path, ...)`."""
         return await self.request("GET", path, **options)
 
-    async def post(self, path: str, **options: Unpack[CallOptions]) -> AdminResponse:
+    async def post(
+        self, path: str, *, probe: AsyncProbe | None = None, **options: Unpack[CallOptions]
+    ) -> AdminResponse:
         """`request("POST", path, ...)`."""
-        return await self.request("POST", path, **options)
+        return await self.request("POST", path, probe=probe, **options)
 
     @asynccontextmanager
     async def paused(
@@ -343,6 +294,24 @@ class AsyncAdminClient(_Client):
         await self.aclose()
 
 
+def _probed(call: Call) -> Call:
+    if call["operation_class"] is not None:
+        raise ConfigError("operation_class: what a probe can tell is convergent; leave it out")
+    return {**call, "probe": True}
+
+
+def _answer(question: _firstbyte.Question, found: AdminResponse | bool | None) -> None:
+    """Hands on what a probe has returned."""
+    if isinstance(found, AdminResponse):
+        question.applied(found._native)
+    elif found is False:
+        question.not_applied()
+    elif found is None:
+        question.unclear()
+    else:
+        raise TypeError(f"a probe returns a response, False or None, not {found!r}")
+
+
 def _may_be_paused(error: BaseException) -> bool:
     return not isinstance(error, (NotSent, OverlapError, ConfigError))
 
@@ -386,6 +355,7 @@ def call_of(method: str, path: str, options: CallOptions) -> Call:
         "operation_class": options.get("operation_class"),
         "allow_overlap": options.get("allow_overlap", False),
         "resume": False,
+        "probe": False,
         "step": options.get("step"),
         "timeout": options.get("timeout"),
         "trace_id": options.get("trace_id") or current_trace_id(),

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import _firstbyte, _mailbox
-from ._admin import AdminResponse, call_of
+from ._admin import call_of
+from ._response import AdminResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,8 +11,13 @@ from . import _firstbyte
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future
+    from collections.abc import Awaitable, Callable
+    from typing import TypeAlias
 
     from ._types import Call, FanOut
+
+    _News: TypeAlias = _firstbyte.NativeResponse | _firstbyte.Question | FanOut
+    _Ask: TypeAlias = Callable[[_firstbyte.Question], Awaitable[None]]
 
 
 class _Loop:
@@ -21,12 +26,18 @@ class _Loop:
     def __init__(self, loop: AbstractEventLoop) -> None:
         self.generation = _firstbyte.generation()
         self.numbers = count()
-        self.waiting: dict[int, Future[_firstbyte.NativeResponse | FanOut]] = {}
+        self.waiting: dict[int, Future[_News]] = {}
         self.mailbox = _firstbyte.Mailbox()
         loop.add_reader(self.mailbox.fileno(), self.deliver)
 
+    def expect(self, number: int) -> Future[_News]:
+        """What comes next of this call."""
+        future: Future[_News] = asyncio.get_running_loop().create_future()
+        self.waiting[number] = future
+        return future
+
     def deliver(self) -> None:
-        """Give every call that has ended to whoever waits for it, if anybody still does."""
+        """Give what came of every call to whoever waits for it, if anybody still does."""
         for number, result in self.mailbox.drain():
             if _ending:
                 # Loops of daemon threads go on for a moment: what is cut off now is no error of theirs.
@@ -58,27 +69,33 @@ def _of_running_loop() -> _Loop:
 
 
 @overload
-async def call(client: _firstbyte.NativeClient, arguments: Call) -> _firstbyte.NativeResponse: ...
+async def call(
+    client: _firstbyte.NativeClient, arguments: Call, ask: _Ask | None = None
+) -> _firstbyte.NativeResponse: ...
 @overload
 async def call(client: _firstbyte.NativeFleet, arguments: Call) -> FanOut: ...
 async def call(
-    client: _firstbyte.NativeClient | _firstbyte.NativeFleet, arguments: Call
+    client: _firstbyte.NativeClient | _firstbyte.NativeFleet, arguments: Call, ask: _Ask | None = None
 ) -> _firstbyte.NativeResponse | FanOut:
-    """Make a call on the native thread and wait for its end.
+    """Make a call on the native thread and wait for its end; `ask` answers its questions.
 
     Cancelling gives the call up, unless it is a resume: nobody waits for that any longer.
     """
     here = _of_running_loop()
     number = next(here.numbers)
-    future: Future[_firstbyte.NativeResponse | FanOut] = asyncio.get_running_loop().create_future()
-    here.waiting[number] = future
+    future = here.expect(number)
     try:
         pending = client.start(arguments, here.mailbox, number)
     except BaseException:
         del here.waiting[number]
         raise
     try:
-        return await future
+        while isinstance(news := await future, _firstbyte.Question):
+            # What comes next may come before the answer is given.
+            future = here.expect(number)
+            if ask is not None:
+                await ask(news)
+        return news
     except BaseException:
         # An end that has come by itself is not changed by this.
         here.waiting.pop(number, None)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from typing import TypeAlias
 
+    from ._admin import AdminClient, AsyncAdminClient
     from ._firstbyte import NativeResponse
+    from ._response import AdminResponse
 
 
 class CallOptions(TypedDict, total=False):
@@ -35,6 +37,8 @@ class Call(TypedDict):
     allow_overlap: bool
     #: It begins whatever is in flight, and goes on without whoever waits for it.
     resume: bool
+    #: A probe can tell whether it happened.
+    probe: bool
     step: int | None
     timeout: float | None
     trace_id: str | None
@@ -58,3 +62,7 @@ Outcome: TypeAlias = Literal["done", "failed", "unknown", "not_sent"]
 
 #: `wall_ms`, and for each server its target, outcome, response or exception, `wall_ms` and `waited_ms`.
 FanOut: TypeAlias = "tuple[float, list[tuple[str, Outcome, NativeResponse | Exception, float, float]]]"
+
+#: Tells whether a call happened whose outcome is unknown: see `AdminClient.request`.
+Probe: TypeAlias = "Callable[[AdminClient], AdminResponse | bool | None]"
+AsyncProbe: TypeAlias = "Callable[[AsyncAdminClient], Awaitable[AdminResponse | bool | None]]"

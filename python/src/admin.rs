@@ -5,6 +5,7 @@ mod error;
 mod fleet;
 mod mailbox;
 mod options;
+mod question;
 mod response;
 mod runtime;
 
@@ -12,6 +13,7 @@ pub(crate) use self::{
     client::{NativeClient, PendingCall},
     fleet::NativeFleet,
     mailbox::Mailbox,
+    question::Question,
     response::NativeResponse,
     runtime::{forget as forget_runtime, stop as stop_runtime},
 };

@@ -24,7 +24,7 @@ mod socket;
 mod _firstbyte {
     #[pymodule_export]
     use crate::{
-        admin::{Mailbox, NativeClient, NativeFleet, NativeResponse, PendingCall},
+        admin::{Mailbox, NativeClient, NativeFleet, NativeResponse, PendingCall, Question},
         asgi::{Leaving, Middleware, ServerCall, ServerSend},
         cli::main,
         client::ClientCall,

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         mpsc::{RecvTimeoutError, sync_channel},
     },
     time::Duration,
@@ -15,8 +15,9 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use super::{
     error::{cut_off, to_err},
-    mailbox::{End, Mailbox},
+    mailbox::{self, Mailbox},
     options::{Arguments, Options},
+    question::{Answer, Question, ask},
     response::NativeResponse,
     runtime,
 };
@@ -66,6 +67,9 @@ pub(super) struct Call {
     /// sent, it would leave the server paused.
     #[pyo3(item("resume"))]
     is_resume: bool,
+    /// A probe can tell whether it happened.
+    #[pyo3(item("probe"))]
+    is_probed: bool,
     step: Option<i64>,
     timeout: Option<f64>,
     pub(super) trace_id: Option<String>,
@@ -81,12 +85,22 @@ impl NativeClient {
         Ok(Self { options, made: Mutex::new((process::generation(), client)) })
     }
 
-    /// Makes a call and waits for its end, without holding the interpreter.
-    fn call(&self, py: Python<'_>, call: &Bound<'_, PyDict>) -> PyResult<NativeResponse> {
+    /// Makes a call and waits for its end, without holding the interpreter. If its outcome is unknown, `probe` is
+    /// called with the question.
+    #[pyo3(signature = (call, probe=None))]
+    fn call(
+        &self,
+        py: Python<'_>,
+        call: &Bound<'_, PyDict>,
+        probe: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<NativeResponse> {
         let call: Call = arguments(call)?;
-        let is_resume = call.is_resume;
+        let (is_resume, is_probed) = (call.is_resume, call.is_probed);
         let request = self.request(py, call)?;
-        let result = wait(py, is_resume, request.send())?;
+        let result = wait(py, is_resume, probe, |asks| {
+            let request = if is_probed { probed(request, asks) } else { request };
+            request.send()
+        })?;
         Ok(NativeResponse::new(result.map_err(|error| to_err(py, &error))?))
     }
 
@@ -99,10 +113,17 @@ impl NativeClient {
         number: u64,
     ) -> PyResult<PendingCall> {
         let call: Call = arguments(call)?;
-        let is_resume = call.is_resume;
-        let request = self.request(py, call)?;
-        let expected = mailbox.address().expect(number);
-        let task = spawn(is_resume, async move { expected.put(End::One(request.send().await)) })?;
+        let (is_resume, is_probed) = (call.is_resume, call.is_probed);
+        let mut request = self.request(py, call)?;
+        let address = mailbox.address();
+        let expected = address.expect(number);
+        if is_probed {
+            let asks = move |answer| address.put(number, Some(mailbox::News::Asks(answer)));
+            request = probed(request, Arc::new(asks));
+        }
+        let task = spawn(is_resume, async move {
+            expected.put(mailbox::News::Ended(request.send().await));
+        })?;
         Ok(PendingCall((!is_resume).then(|| task.abort_handle())))
     }
 
@@ -212,16 +233,38 @@ impl NativeClient {
     }
 }
 
-/// Runs a call and waits for its end without holding the interpreter; Ctrl-C gives it up, unless it is kept.
-pub(super) fn wait<T: Send + 'static>(
+/// A call that asks whether it happened, when its outcome is unknown.
+fn probed(request: AdminRequest, asks: Asks) -> AdminRequest {
+    request.probe(move |_| {
+        let asks = Arc::clone(&asks);
+        ask(move |answer| asks(answer))
+    })
+}
+
+/// What comes to the thread that waits for a call.
+enum News<T> {
+    Ended(T),
+    /// The outcome is unknown.
+    Asks(Answer),
+}
+
+/// Tells that thread of a question.
+type Asks = Arc<dyn Fn(Answer) + Send + Sync>;
+
+/// Runs a call and waits for its end without holding the interpreter; its question goes to `probe`. Ctrl-C gives it up,
+/// unless it is kept, and so does an exception of the probe.
+pub(super) fn wait<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     py: Python<'_>,
     is_kept: bool,
-    call: impl Future<Output = T> + Send + 'static,
+    probe: Option<&Bound<'_, PyAny>>,
+    call: impl FnOnce(Asks) -> F,
 ) -> PyResult<T> {
     let (sender, mut receiver) = sync_channel(1);
+    let asking = sender.clone();
+    let call = call(Arc::new(move |answer| _ = asking.send(News::Asks(answer))));
     // Nothing of the runtime is held here: the end of the interpreter has to be able to stop it.
     let task = spawn(is_kept, async move {
-        _ = sender.send(call.await);
+        _ = sender.send(News::Ended(call.await));
     })?;
     loop {
         let received = py.detach(|| {
@@ -229,21 +272,24 @@ pub(super) fn wait<T: Send + 'static>(
             (receiver, received)
         });
         receiver = received.0;
-        match received.1 {
-            Ok(result) => return Ok(result),
-            Err(RecvTimeoutError::Timeout) => {
-                if let Err(interrupt) = py.check_signals() {
-                    if !is_kept {
-                        task.abort();
-                    }
-                    return Err(interrupt);
-                }
-            }
+        let looked = match received.1 {
+            Ok(News::Ended(result)) => return Ok(result),
+            Ok(News::Asks(answer)) => match probe {
+                Some(probe) => probe.call1((Question::new(answer),)).map(drop),
+                None => Ok(()),
+            },
+            Err(RecvTimeoutError::Timeout) => py.check_signals(),
             Err(RecvTimeoutError::Disconnected) => {
                 // Mostly the interpreter is about to end, and this thread with it: no traceback, then.
                 py.detach(|| std::thread::park_timeout(LAST_WORDS));
                 return Err(PyErr::from_value(cut_off(py)?));
             }
+        };
+        if let Err(interrupt) = looked {
+            if !is_kept {
+                task.abort();
+            }
+            return Err(interrupt);
         }
     }
 }

@@ -9,7 +9,7 @@ use pyo3::{prelude::*, types::PyDict};
 use super::{
     client::{Call, NativeClient, PendingCall, spawn, wait},
     error::to_err,
-    mailbox::{End, Mailbox},
+    mailbox::{Mailbox, News},
     response,
 };
 use crate::convert::arguments;
@@ -31,7 +31,8 @@ impl NativeFleet {
 
     /// Makes a call on every server and waits for all of them, without holding the interpreter.
     fn call<'py>(&self, py: Python<'py>, call: &Bound<'_, PyDict>) -> PyResult<Bound<'py, PyAny>> {
-        let fan_out = wait(py, false, self.fan_out(py, call)?)?;
+        let fan_out = self.fan_out(py, call)?;
+        let fan_out = wait(py, false, None, |_| fan_out)?;
         to_object(py, fan_out)
     }
 
@@ -45,7 +46,7 @@ impl NativeFleet {
     ) -> PyResult<PendingCall> {
         let fan_out = self.fan_out(py, call)?;
         let expected = mailbox.address().expect(number);
-        let task = spawn(false, async move { expected.put(End::Many(fan_out.await)) })?;
+        let task = spawn(false, async move { expected.put(News::AllEnded(fan_out.await)) })?;
         Ok(PendingCall(Some(task.abort_handle())))
     }
 }

@@ -9,16 +9,23 @@ use std::{
 use firstbyte_client::{AdminResponse, ClientError, FanOut};
 use pyo3::{prelude::*, types::PyList};
 
-use super::{error::cut_off, fleet, response};
+use super::{
+    error::cut_off,
+    fleet,
+    question::{Answer, Question},
+    response,
+};
 
-/// `None` for a call that was cut off.
-type Ended = (u64, Option<End>);
+/// The number of a call, and what came of it; `None` if it was cut off.
+type Letter = (u64, Option<News>);
 
-/// What a call ended with.
+/// What comes of a call.
 #[allow(clippy::large_enum_variant, reason = "nearly all are the large one")]
-pub(super) enum End {
-    One(Result<AdminResponse, ClientError>),
-    Many(FanOut),
+pub(super) enum News {
+    Ended(Result<AdminResponse, ClientError>),
+    AllEnded(FanOut),
+    /// Its outcome is unknown, and its probe is to be asked.
+    Asks(Answer),
 }
 
 /// Results for one event loop, and a descriptor that is readable while there are any.
@@ -32,7 +39,7 @@ pub(crate) struct Mailbox {
 }
 
 pub(super) struct Shared {
-    ended: Mutex<Vec<Ended>>,
+    letters: Mutex<Vec<Letter>>,
     bell: UnixStream,
 }
 
@@ -43,7 +50,7 @@ impl Mailbox {
         let (readable, bell) = UnixStream::pair()?;
         readable.set_nonblocking(true)?;
         bell.set_nonblocking(true)?;
-        Ok(Self { shared: Arc::new(Shared { ended: Mutex::default(), bell }), readable })
+        Ok(Self { shared: Arc::new(Shared { letters: Mutex::default(), bell }), readable })
     }
 
     /// For `loop.add_reader`.
@@ -51,22 +58,24 @@ impl Mailbox {
         self.readable.as_raw_fd()
     }
 
-    /// What has ended since the last time: pairs of a call's number and its response or exception, or what became of a
-    /// fan-out.
+    /// What has come since the last time: pairs of a call's number and its response or exception, what became of a
+    /// fan-out, or the question for a probe.
     fn drain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         // First the bell, then the box: what comes in between rings again.
         let mut bytes = [0; 64];
         while (&self.readable).read(&mut bytes).is_ok_and(|n| n == bytes.len()) {}
-        let ended =
-            std::mem::take(&mut *self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner));
+        let letters = std::mem::take(
+            &mut *self.shared.letters.lock().unwrap_or_else(PoisonError::into_inner),
+        );
         let list = PyList::empty(py);
-        for (number, result) in ended {
-            let result = match result {
-                Some(End::One(result)) => response::to_object(py, result)?,
-                Some(End::Many(fan_out)) => fleet::to_object(py, fan_out)?,
+        for (number, news) in letters {
+            let news = match news {
+                Some(News::Ended(result)) => response::to_object(py, result)?,
+                Some(News::AllEnded(fan_out)) => fleet::to_object(py, fan_out)?,
+                Some(News::Asks(answer)) => Bound::new(py, Question::new(answer))?.into_any(),
                 None => cut_off(py)?,
             };
-            list.append((number, result))?;
+            list.append((number, news))?;
         }
         Ok(list)
     }
@@ -86,7 +95,7 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    pub(super) fn put(mut self, end: End) {
+    pub(super) fn put(mut self, end: News) {
         self.is_there = true;
         self.address.put(self.number, Some(end));
     }
@@ -105,11 +114,11 @@ impl Shared {
         Expected { address: Arc::clone(self), number, is_there: false }
     }
 
-    fn put(&self, number: u64, result: Option<End>) {
-        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = ended.is_empty();
-        ended.push((number, result));
-        drop(ended);
+    pub(super) fn put(&self, number: u64, news: Option<News>) {
+        let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = letters.is_empty();
+        letters.push((number, news));
+        drop(letters);
         if first {
             // A full pipe is readable as it is, and nobody reads one that is closed.
             _ = (&self.bell).write(&[1]);

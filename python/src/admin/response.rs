@@ -18,6 +18,10 @@ impl NativeResponse {
     pub(super) fn new(response: AdminResponse) -> Self {
         Self(response)
     }
+
+    pub(super) fn response(&self) -> AdminResponse {
+        self.0.clone()
+    }
 }
 
 /// The response, or the exception.

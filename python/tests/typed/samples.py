@@ -52,6 +52,20 @@ async def asyncio_code() -> str | None:
     return response.trace_id
 
 
+def loaded(client: firstbyte.AdminClient) -> firstbyte.AdminResponse | None:
+    response = client.get("/version")
+    return response if response.json()["step"] == 7 else None
+
+
+async def loaded_by(client: firstbyte.AsyncAdminClient) -> bool:
+    return (await client.get("/version")).status == 404
+
+
+async def probes() -> None:
+    firstbyte.AdminClient("http://10.0.0.7:8000").post("/update_weights", probe=loaded)
+    await firstbyte.AsyncAdminClient("http://10.0.0.7:8000").post("/update_weights", probe=loaded_by)
+
+
 async def fleets(urls: list[str]) -> list[str]:
     fleet = firstbyte.AsyncAdminFleet(firstbyte.AsyncAdminClient(url) for url in urls)
     result = await fleet.post("/update_weights", json={}, step=7)
