@@ -10,7 +10,7 @@ use memchr::memmem::Finder;
 
 use crate::{
     entry::{Candidate, Entry, candidate, parse, quick},
-    ingest::{IngestError, Reading, inputs, whole_words},
+    ingest::{IngestError, Reading, inputs, is_torn, whole_words},
     measure::{self, Amounts, Summary},
 };
 
@@ -25,6 +25,9 @@ pub struct FieldStats {
     pub lines: u64,
     /// Lines that have the key in them, but are no record with a value of it.
     pub others: u64,
+    /// Records at the end of a file that have the key and no line feed: they may be torn, so that their last words are not
+    /// taken.
+    pub torn: u64,
     /// The records, those of weight updates apart from other calls.
     pub rows: Vec<FieldRow>,
     /// Files that could not be read to their ends, and why.
@@ -116,6 +119,7 @@ struct Reader {
     key: Finder<'static>,
     lines: u64,
     others: u64,
+    torn: u64,
     rows: Vec<Row>,
 }
 
@@ -128,6 +132,7 @@ impl Reader {
             key: Finder::new(&key.as_bytes()[..same]).into_owned(),
             lines: 0,
             others: 0,
+            torn: 0,
             rows: Vec::new(),
         }
     }
@@ -154,7 +159,12 @@ impl Reader {
             return at + length;
         }
         let end = memchr::memchr(b'\n', &lines[key..]).map_or(lines.len(), |end| key + end);
-        let line = if end < lines.len() { &lines[..end] } else { whole_words(lines) };
+        let line = if end < lines.len() {
+            &lines[..end]
+        } else {
+            self.torn += u64::from(is_torn(lines));
+            whole_words(lines)
+        };
         match parse(line).as_ref().ok().and_then(Entry::of) {
             Some(entry) => self.add(&entry),
             None => self.others += 1,
@@ -176,23 +186,23 @@ impl Reader {
     }
 
     fn finish(self) -> FieldStats {
-        let rows = self.rows.into_iter().filter_map(|row| {
+        let Self { field, lines, others, torn, rows, .. } = self;
+        let rows = rows.into_iter().filter_map(|row| {
             let values = row.values.into_iter();
-            let values = match self.field.0.info().unit {
+            let values = match field.0.info().unit {
                 Unit::Millis => Values::Millis(Summary::of(values.map(Micros).collect())?),
                 Unit::Count => {
                     let counts = values.map(|count| count.cast_signed() as f64);
                     Values::Amounts(measure::Unit::Count, Amounts::of(counts.collect())?)
                 }
                 _ => {
-                    let unit = unit_of(self.field.key());
+                    let unit = unit_of(field.key());
                     Values::Amounts(unit, Amounts::of(values.map(f64::from_bits).collect())?)
                 }
             };
             Some(FieldRow { record: row.record, is_admin: row.is_admin, values })
         });
-        let (lines, others) = (self.lines, self.others);
-        FieldStats { lines, others, rows: rows.collect(), broken: Vec::new() }
+        FieldStats { lines, others, torn, rows: rows.collect(), broken: Vec::new() }
     }
 }
 
@@ -249,7 +259,13 @@ mod tests {
     fn what_is_cut_short_counts_as_far_as_it_goes() {
         let line = "[weights][00f067aa0ba902b7] client.done wall_ms=2.0 rpc_ms=1.0 queue_ms=17.0";
         let torn = stats("queue_ms", line);
-        assert_eq!((torn.others, torn.rows.len()), (1, 0), "its last word may be torn");
+        assert_eq!(
+            (torn.others, torn.torn, torn.rows.len()),
+            (1, 1, 0),
+            "its last word may be torn"
+        );
+        let whole = stats("queue_ms", &format!("{line}\n"));
+        assert_eq!((whole.others, whole.torn, whole.rows.len()), (0, 0, 1));
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.log.gz");
         let mut packed = GzEncoder::new(Vec::new(), Compression::none());

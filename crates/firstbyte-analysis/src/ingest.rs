@@ -106,7 +106,9 @@ impl Builder {
             match read {
                 Some(()) => self.take(&entry, source),
                 None if *end as usize == bytes.len() => {
-                    take_torn(&bytes[line..], source, self);
+                    let line = &bytes[line..];
+                    self.tally.torn += u64::from(is_torn(line));
+                    take_line(whole_words(line), source, self);
                 }
                 None => take_line(&bytes[line..*end as usize], source, self),
             }
@@ -124,13 +126,10 @@ pub(crate) fn whole_words(line: &[u8]) -> &[u8] {
     }
 }
 
-/// Takes a line that has no line feed, and counts it if that is told of a record.
-fn take_torn(line: &[u8], source: u32, builder: &mut Builder) {
+/// Whether a line that has no line feed is a record, so that it may be torn.
+pub(crate) fn is_torn(line: &[u8]) -> bool {
     let sure = whole_words(line);
-    let is_record =
-        sure.len() < line.len() && parse(sure).is_ok_and(|parsed| parsed.record().is_some());
-    builder.tally.torn += u64::from(is_record);
-    take_line(sure, source, builder);
+    sure.len() < line.len() && parse(sure).is_ok_and(|parsed| parsed.record().is_some())
 }
 
 /// Takes a line that is not what firstbyte writes by itself.

@@ -69,7 +69,7 @@ pub fn field(stats: &FieldStats) -> Value {
         (row.name(), values)
     });
     json!({
-        "lines": stats.lines, "others": stats.others, "broken": stats.broken, "records": records.collect::<Map<_, _>>(),
+        "lines": stats.lines, "others": stats.others, "torn": stats.torn, "broken": stats.broken, "records": records.collect::<Map<_, _>>(),
     })
 }
 

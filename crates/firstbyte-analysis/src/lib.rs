@@ -43,5 +43,5 @@ pub mod waterfall;
 pub use self::{
     correlate::{Call, Log},
     ingest::{Options, Tally},
-    notices::{cut_short, notices},
+    notices::{cut_short, notices, torn},
 };

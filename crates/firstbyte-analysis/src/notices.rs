@@ -26,10 +26,7 @@ pub fn notices(log: &Log) -> Vec<String> {
         ));
     }
     if log.tally().torn > 0 {
-        notices.push(format!(
-            "files that end in the middle of a line: {}. It may be torn, so its last word is not taken.",
-            log.tally().torn
-        ));
+        notices.push(torn(log.tally().torn));
     }
     if log.tally().misfits > 0 {
         notices.push(format!(
@@ -101,6 +98,14 @@ impl Doubts {
     }
 }
 
+/// What is said of so many last lines without a line feed.
+#[must_use]
+pub fn torn(lines: u64) -> String {
+    format!(
+        "files that end in the middle of a line: {lines}. It may be torn, so its last word is not taken."
+    )
+}
+
 /// What is said of a file that could not be read to its end.
 #[must_use]
 pub fn cut_short(why: &str) -> String {
@@ -148,6 +153,8 @@ mod tests {
         let told = |line: &str| notices(&Log::from_bytes(line.as_bytes())).len();
         assert_eq!(told("[weights][aa] client.done wall_ms=5.0 rpc_ms=50.0\n"), 1);
         assert_eq!(told("[weights][aa] client.done wall_ms=5.0 rpc_ms=1.0 pool_ms=9.0\n"), 1);
+        let longest = "[weights][aa] client.done wall_ms=18446744073709551.6 rpc_ms=1.0\n";
+        assert_eq!(told(longest), 0);
         // Each is rounded alone.
         assert_eq!(told("[weights][aa] client.done wall_ms=5.0 rpc_ms=5.1 queue_ms=0.0\n"), 0);
     }

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, path::PathBuf};
 use firstbyte_analysis::{
     cut_short,
     field::{FieldStats, Numeric, Values},
-    json as to,
+    json as to, torn,
 };
 use firstbyte_core::schema::FIELDS;
 
@@ -39,6 +39,9 @@ fn render(key: &'static str, stats: &FieldStats) -> String {
     // Writing to a string cannot fail.
     for why in &stats.broken {
         _ = writeln!(out, "NOTICE: {}", plain(&cut_short(why)));
+    }
+    if stats.torn > 0 {
+        _ = writeln!(out, "NOTICE: {}", torn(stats.torn));
     }
     if stats.others > 0 {
         _ = writeln!(
