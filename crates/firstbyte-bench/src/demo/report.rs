@@ -212,6 +212,19 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_measured_is_no_number() {
+        let mut report = report();
+        report.interrupted = true;
+        report.logged_queue_ms = vec![4.0];
+        let (injected, what) = (Injected::Pool, "2 of 2 connections busy".to_owned());
+        report.faults.push(FaultRow { injected, what, calls: Vec::new() });
+        let text = report.render();
+        let row = text.lines().find(|line| line.starts_with("pool ")).unwrap();
+        assert!(row.ends_with("   0        -"), "{row}");
+        assert!(text.contains("1 calls with queue_ms, mean 4.0, stddev -, max 4.0"), "{text}");
+    }
+
+    #[test]
     fn a_short_pool_must_be_named_and_an_interruption_comes_first() {
         let mut report = report();
         report.options.streams += 1;

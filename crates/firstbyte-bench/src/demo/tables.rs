@@ -97,8 +97,11 @@ impl Report {
             for (_, mean) in &means {
                 match mean.get(part) {
                     Some(ms) => {
-                        let share = percent(ms, mean.queue_ms());
-                        write!(out, "{ms:>11.2} {share:>6.1} %")?;
+                        write!(out, "{ms:>11.2}")?;
+                        match percent(ms, mean.queue_ms()) {
+                            Some(share) => write!(out, " {share:>6.1} %")?,
+                            None => write!(out, "{:>9}", "-")?,
+                        }
                     }
                     None => write!(out, "{:>20}", "-")?,
                 }
@@ -121,8 +124,11 @@ impl Report {
             let Some(per_second) = rate.per_second() else { continue };
             write!(out, "{name:<31}{per_second:>9.1}{:>11.1}", rate.seconds)?;
             // Streams write ten times a second or so: shorter windows tell nothing.
-            if rate.seconds >= 2.0 && rate != self.quiet {
-                write!(out, "{:>+9.1} %", percent(per_second - quiet, quiet))?;
+            if rate.seconds >= 2.0
+                && rate != self.quiet
+                && let Some(change) = percent(per_second - quiet, quiet)
+            {
+                write!(out, "{change:>+9.1} %")?;
             }
             writeln!(out)?;
         }
@@ -150,13 +156,15 @@ impl Report {
             "fault", "injected", "n", "wall_ms", "expected", "named"
         )?;
         for row in &self.faults {
+            if row.calls.is_empty() {
+                // It was interrupted before its first call had ended.
+                let (fault, what) = (row.injected.as_str(), &row.what);
+                writeln!(out, "{fault:<15}{what:<42}{:>4}{:>9}", 0, "-")?;
+                continue;
+            }
             let mean = row.mean();
             let named = row.named(thresholds).map_or("none", Part::as_str);
-            let mark = match row.is_right(thresholds) {
-                _ if row.calls.is_empty() => "",
-                true => "ok",
-                false => "WRONG",
-            };
+            let mark = if row.is_right(thresholds) { "ok" } else { "WRONG" };
             writeln!(
                 out,
                 "{:<15}{:<42}{:>4}{:>9.1}  {:<13}{named:<13}{mark}",
@@ -173,10 +181,10 @@ impl Report {
 
     fn write_end(&self, out: &mut String) -> std::fmt::Result {
         if let Some(s) = Summary::of(&self.logged_queue_ms) {
-            let stddev = s.stddev.unwrap_or_default();
+            let stddev = s.stddev.map_or("-".to_owned(), |stddev| format!("{stddev:.1}"));
             writeln!(
                 out,
-                "{}: {} calls with queue_ms, mean {:.1}, stddev {stddev:.1}, max {:.1}",
+                "{}: {} calls with queue_ms, mean {:.1}, stddev {stddev}, max {:.1}",
                 self.options.out.join(super::CLIENT_LOG).display(),
                 s.n,
                 s.mean,
@@ -230,6 +238,7 @@ fn largest_parts(row: &FaultRow) -> String {
     parts.join(" + ")
 }
 
-fn percent(part: f64, whole: f64) -> f64 {
-    if whole == 0.0 { 0.0 } else { part / whole * 100.0 }
+/// `None` of nothing.
+fn percent(part: f64, whole: f64) -> Option<f64> {
+    (whole > 0.0).then(|| part / whole * 100.0)
 }
