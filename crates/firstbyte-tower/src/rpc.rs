@@ -55,11 +55,17 @@ pub(crate) struct Exchange {
     pub(crate) progress: Progress,
     /// From server.recv to the first rpc.start in microseconds, or [`UNKNOWN`].
     handler: AtomicU64,
-    /// Sum of the timers that ended in microseconds, or [`UNKNOWN`].
+    /// How long at least one timer ran, of those that have ended, in microseconds; or [`UNKNOWN`].
     rpc: AtomicU64,
+    /// How many timers run, in the lower 16 bits, and above since when at least one does, in microseconds from
+    /// server.recv: one word, so that they change together.
+    running: AtomicU64,
 }
 
 const UNKNOWN: u64 = u64::MAX;
+
+const RUNNING_BITS: u32 = 16;
+const RUNNING: u64 = (1 << RUNNING_BITS) - 1;
 
 impl Rpc {
     /// The control call that a request with these extensions belongs to.
@@ -83,18 +89,14 @@ impl Rpc {
 
     /// Records `rpc.start`: the engine's work begins now.
     ///
-    /// A call may have several timers. `Server-Timing` names their sum as `rpc`, and the time from
-    /// `server.recv` to the first of them as `handler`.
+    /// A call may have several timers. `Server-Timing` names the time in which at least one of them ran as `rpc` (of one
+    /// within another, such as a handler's around a library's, it counts once), and the time from `server.recv` to the
+    /// first of them as `handler`.
     pub fn start(&self, operation: impl Into<Cow<'static, str>>) -> RpcTimer {
         let exchange = &*self.0;
         let operation = operation.into();
         let started = exchange.clock().now();
-        _ = exchange.handler.compare_exchange(
-            UNKNOWN,
-            exchange.since_recv(started).0,
-            Relaxed,
-            Relaxed,
-        );
+        exchange.begin_rpc(exchange.since_recv(started));
         let event = exchange.event(&record::RPC_START, started);
         exchange.record(&event.with(field::OP, &operation));
         RpcTimer { rpc: self.clone(), operation, started, ended: false }
@@ -132,7 +134,7 @@ impl RpcTimer {
         let at = exchange.clock().now();
         // Cut at the boundaries, so that handler + rpc is never more than total.
         let rpc = exchange.since_recv(at) - exchange.since_recv(self.started);
-        exchange.add_rpc(rpc);
+        exchange.end_rpc(exchange.since_recv(at));
         let event = exchange.event(&record::RPC_DONE, at).with(field::OP, &self.operation);
         exchange.record(&event.with(field::RPC, rpc).with_known(field::ERROR, error));
         rpc
@@ -158,7 +160,8 @@ impl Exchange {
         progress: Progress,
     ) -> Self {
         let (handler, rpc) = (AtomicU64::new(UNKNOWN), AtomicU64::new(UNKNOWN));
-        Self { shared, id, tag, recv, kernel, progress, handler, rpc }
+        let running = AtomicU64::new(0);
+        Self { shared, id, tag, recv, kernel, progress, handler, rpc, running }
     }
 
     #[inline]
@@ -191,10 +194,25 @@ impl Exchange {
         (known(&self.handler), known(&self.rpc))
     }
 
-    fn add_rpc(&self, Micros(rpc): Micros) {
-        _ = self.rpc.fetch_update(Relaxed, Relaxed, |sum| {
-            Some(if sum == UNKNOWN { rpc } else { sum.saturating_add(rpc) })
+    /// A timer begins.
+    fn begin_rpc(&self, Micros(at): Micros) {
+        _ = self.handler.compare_exchange(UNKNOWN, at, Relaxed, Relaxed);
+        _ = self.running.fetch_update(Relaxed, Relaxed, |running| {
+            let is_first = running & RUNNING == 0;
+            Some(if is_first { at << RUNNING_BITS } else { running } + 1)
         });
+    }
+
+    /// A timer ends. What the last one that runs leaves behind is work of the engine.
+    fn end_rpc(&self, Micros(at): Micros) {
+        let running = self.running.fetch_sub(1, Relaxed) - 1;
+        if running & RUNNING == 0 {
+            // On another thread it may have begun a moment later.
+            let busy = at.saturating_sub(running >> RUNNING_BITS);
+            _ = self.rpc.fetch_update(Relaxed, Relaxed, |sum| {
+                Some(if sum == UNKNOWN { busy } else { sum.saturating_add(busy) })
+            });
+        }
     }
 }
 

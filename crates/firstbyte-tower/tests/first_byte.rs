@@ -262,6 +262,39 @@ fn several_timers_add_up_and_failed_ones_count() {
 }
 
 #[test]
+fn time_in_which_several_timers_run_counts_once() {
+    // Milliseconds of the starts and ends of two timers, and of the time in which one of them ran.
+    for (first, second, busy) in
+        [((0, 20), (5, 15), 20), ((0, 10), (5, 25), 25), ((0, 5), (15, 20), 10)]
+    {
+        let log = Log::manual();
+        let service =
+            FirstByteLayer::new(log.recorder.clone()).layer(service_fn(|request: Request<()>| {
+                let rpc = Rpc::of(request.extensions()).unwrap();
+                let mut timers = [None, None];
+                for ms in 0..30 {
+                    for (timer, (start, end)) in timers.iter_mut().zip([first, second]) {
+                        if ms == start {
+                            *timer = Some(rpc.start("pause"));
+                        }
+                        if ms == end {
+                            timer.take().unwrap().done();
+                        }
+                    }
+                    log.advance_ms(1);
+                }
+                std::future::ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())))
+            }));
+        let response = service.oneshot(post("/pause")).now_or_never().unwrap().unwrap();
+        let timing = format!("handler;dur=0.000, rpc;dur={busy}.000, total;dur=30.000");
+        assert_eq!(response.headers()["server-timing"], timing);
+        let own: Vec<_> =
+            log.records().into_iter().filter(|line| line.contains("rpc_ms=")).collect();
+        assert_eq!(own.len(), 2, "each has a line with its own time: {own:?}");
+    }
+}
+
+#[test]
 fn a_proxy_s_stamp_tells_how_long_the_request_was_under_way() {
     // The clock stands at 10 s after the epoch.
     for (stamp, proxy) in [("t=9.75", Some(" proxy_ms=250.0")), ("t=10.001", None), ("now", None)] {
