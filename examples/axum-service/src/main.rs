@@ -35,7 +35,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .layer(FirstByteLayer::new(recorder.clone()));
 
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8000".to_owned());
-    let listener = TracedListener::bind(address, Clock::system()).await?;
+    let listener = TracedListener::bind(&address, Clock::system()).await;
+    let listener = listener.map_err(|error| format!("cannot listen on {address}: {error}"))?;
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, trace_connections(app))
         .with_graceful_shutdown(async { _ = tokio::signal::ctrl_c().await })
