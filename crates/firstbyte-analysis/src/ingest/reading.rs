@@ -23,10 +23,18 @@ impl<'a> Reading<'a> {
         Self { inputs, next: 0, open: None, is_first: true, broken: Vec::new() }
     }
 
-    /// The next block and the number of its input; `None` at the end. `spare` is memory to be used again.
+    /// The next block and the number of its input; `None` at the end, and after an error. `spare` is memory to be used again.
     ///
     /// An input that cannot be read to its end counts as far as it goes.
     pub(crate) fn next(&mut self, spare: Vec<u8>) -> Result<Option<(u32, Block)>, IngestError> {
+        let next = self.next_of_all(spare);
+        if next.is_err() {
+            (self.inputs, self.open) = (&[], None);
+        }
+        next
+    }
+
+    fn next_of_all(&mut self, spare: Vec<u8>) -> Result<Option<(u32, Block)>, IngestError> {
         let mut spare = Some(spare);
         loop {
             let Some(blocks) = &mut self.open else {

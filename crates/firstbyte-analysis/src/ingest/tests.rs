@@ -333,6 +333,17 @@ fn a_file_that_cannot_be_read_is_named() {
 }
 
 #[test]
+fn after_an_error_no_other_file_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let there = folder.path().join("there.log");
+    fs::write(&there, LINES).unwrap();
+    let inputs = inputs(&[folder.path().join("missing.log"), there]).unwrap();
+    let mut reading = Reading::new(&inputs);
+    assert!(reading.next(Vec::new()).is_err());
+    assert!(matches!(reading.next(Vec::new()), Ok(None)));
+}
+
+#[test]
 fn no_input_is_an_answer() {
     let log = Log::from_bytes(b"");
     assert_eq!((log.tally().total(), log.calls().count()), (0, 0));
