@@ -32,7 +32,7 @@ use crate::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// The most trace ids that are kept, about 250 bytes each. Lines of further ones are counted as
+    /// The most trace ids that are kept, about 300 bytes each, 460 with all phases. Lines of further ones are counted as
     /// skipped.
     pub max_traces: usize,
 }

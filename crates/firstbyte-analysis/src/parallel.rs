@@ -11,26 +11,29 @@ pub(crate) fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
+/// Does the work on this thread and on others beside it, `threads` in all, or fewer if the system has no more.
+pub(crate) fn work<T: Send>(threads: usize, work: impl Fn() -> T + Sync) -> Vec<T> {
+    thread::scope(|scope| {
+        let start = |_| thread::Builder::new().spawn_scoped(scope, &work).ok();
+        let others: Vec<_> = (1..threads).map_while(start).collect();
+        let mut done = vec![work()];
+        for other in others {
+            done.push(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        done
+    })
+}
+
 /// Makes something of each item; the results are in the order of the items.
 pub(crate) fn map<I: Send, T: Send>(items: Vec<I>, make: impl Fn(I) -> T + Sync) -> Vec<T> {
     let threads = cores().min(items.len());
-    if threads < 2 {
-        return items.into_iter().map(make).collect();
-    }
     let left = Mutex::new((0_usize..).zip(items));
-    let work = || {
+    let made = work(threads, || {
         let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let done = std::iter::from_fn(next).map(|(place, item)| (place, make(item)));
-        done.collect::<Vec<_>>()
-    };
-    let mut made = thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mut made = work();
-        for other in others {
-            made.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        }
-        made
+        let made = std::iter::from_fn(next).map(|(place, item)| (place, make(item)));
+        made.collect::<Vec<_>>()
     });
+    let mut made: Vec<_> = made.into_iter().flatten().collect();
     made.sort_unstable_by_key(|(place, _)| *place);
     made.into_iter().map(|(_, made)| made).collect()
 }

@@ -473,3 +473,40 @@ fn ids_of_other_writers_are_joined_too() {
     assert_eq!(ids, ["ab12", "AB12"]);
     assert!(log.calls().next().unwrap().server.is_some());
 }
+
+#[test]
+fn a_second_arrival_tells_all_of_it_anew() {
+    let lines = "\
+[weights][a] server.recv path=/x loop_lag_ms=5.0
+[weights][a] server.recv path=/x t=1.0 kernel_ms=1.0
+";
+    let log = Log::from_bytes(lines.as_bytes());
+    let half = only(&log).server.unwrap();
+    assert_eq!((half.kernel(), half.loop_lag()), (Some(Micros(1_000)), None));
+}
+
+#[test]
+fn a_number_of_requests_that_is_none_is_unknown_and_no_new_call() {
+    let lines = "\
+[weights][a] server.recv path=/x t=1.0 inflight=4294967295
+[weights][a] server.done t=1.2 dur_ms=200.0 status=200 outcome=ok
+";
+    let log = Log::from_bytes(lines.repeat(2).as_bytes());
+    assert_eq!(only(&log).server.unwrap().in_flight(), None);
+    assert_eq!(log.tally().skipped_by(Reason::Duplicate), 2);
+}
+
+#[test]
+fn engine_calls_without_a_moment_are_one_of_each_exchange() {
+    let lines = "\
+[weights][a] server.recv path=/x t=1.0
+[weights][a] server.recv path=/y t=1.01
+[weights][a] rpc.start op=first
+[weights][a] rpc.start op=second
+[weights][a] server.done t=1.2 dur_ms=200.0 status=200 outcome=ok
+[weights][a] server.done t=1.3 dur_ms=290.0 status=200 outcome=ok
+";
+    let log = Log::from_bytes(lines.as_bytes());
+    let ops: Vec<_> = log.calls().map(|call| call.operation().unwrap().to_owned()).collect();
+    assert_eq!(ops, ["first", "second"]);
+}

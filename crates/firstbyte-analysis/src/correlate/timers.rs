@@ -143,6 +143,9 @@ impl Timers {
     }
 
     fn push(&mut self, timer: Timer) {
+        if !timer.is_some() {
+            return;
+        }
         if self.is_empty() {
             self.first = timer;
             return;

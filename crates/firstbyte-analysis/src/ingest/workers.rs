@@ -1,11 +1,7 @@
 //! Several threads read blocks, scan each its own, and join them in the order of the files, so that the result is that of
 //! one thread.
 
-use std::{
-    panic::resume_unwind,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    thread,
-};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::{
     Spare,
@@ -15,22 +11,15 @@ use super::{
 };
 use crate::{correlate::Builder, parallel};
 
-/// Joining is one thread's work at a time, and more than a third of all: further threads would wait for it.
+/// Joining is one thread's work at a time, and about a third of all: further threads would wait for it.
 const MOST: usize = 3;
 
 /// Takes all lines. Returns which inputs could not be read to their ends, and why.
 pub(super) fn read(inputs: &[Input], builder: &mut Builder) -> Result<Vec<String>, IngestError> {
     let blocks = Mutex::new((0, Reading::new(inputs)));
     let join = Ordered { state: Mutex::new((0, builder)), changed: Condvar::new() };
-    let work = || work(&blocks, &join);
-    thread::scope(|scope| {
-        let others: Vec<_> = (1..parallel::cores().min(MOST)).map(|_| scope.spawn(work)).collect();
-        let mut result = work();
-        for other in others {
-            result = result.and(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        }
-        result
-    })?;
+    let results = parallel::work(parallel::cores().min(MOST), || work(&blocks, &join));
+    results.into_iter().collect::<Result<(), _>>()?;
     let (_, reading) = blocks.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(reading.broken())
 }
@@ -88,7 +77,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::{sync::mpsc, thread};
 
     use super::*;
     use crate::{Log, Options, ingest::lines::Blocks};

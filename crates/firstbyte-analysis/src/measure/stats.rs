@@ -72,6 +72,9 @@ impl Window {
     }
 }
 
+/// Fewer calls are summarised sooner than a thread is started.
+const MANY: u64 = 10_000;
+
 /// All that is said of the calls of one group.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -218,6 +221,12 @@ impl Gathered {
     }
 
     fn group(self, name: &str) -> Group {
+        let columns = self.columns.0;
+        let rows = if self.calls > MANY {
+            parallel::map(columns, Column::row).into_iter().flatten().collect()
+        } else {
+            columns.into_iter().filter_map(Column::row).collect()
+        };
         Group {
             name: name.to_owned(),
             calls: self.calls,
@@ -226,7 +235,7 @@ impl Gathered {
             server_only: self.server_only,
             failed: self.failed,
             open: self.open,
-            rows: parallel::map(self.columns.0, Column::row).into_iter().flatten().collect(),
+            rows,
             rpc_trend: Trend::of(&self.rpc),
             queue_and_in_flight: Correlation::of(&self.queue),
             queue_and_generation: self.generation.correlation(),

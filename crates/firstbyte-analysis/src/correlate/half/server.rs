@@ -33,12 +33,19 @@ pub struct ServerHalf {
     pub error: Option<Name>,
     /// HTTP status code.
     pub status: Option<u16>,
-    /// Requests in progress when it arrived, or the largest number.
+    /// Requests in progress when it arrived, or [`NOT_TOLD`].
     in_flight: u32,
     timers: Timers,
     kernel: Known,
     dur: Known,
     more: Option<Box<More>>,
+}
+
+/// More requests than a server has.
+const NOT_TOLD: u32 = u32::MAX;
+
+fn in_flight_of(entry: &Entry<'_>) -> u32 {
+    entry.count(field::INFLIGHT).and_then(|n| u32::try_from(n).ok()).unwrap_or(NOT_TOLD)
 }
 
 /// What not every server tells: calls are many, and memory that is not there costs no time.
@@ -66,7 +73,7 @@ impl ServerHalf {
             outcome: None,
             error: None,
             status: None,
-            in_flight: u32::MAX,
+            in_flight: NOT_TOLD,
             timers: Timers::default(),
             kernel: Known::NO,
             dur: Known::NO,
@@ -89,7 +96,7 @@ impl ServerHalf {
     /// Requests in progress when it arrived.
     #[must_use]
     pub fn in_flight(&self) -> Option<u32> {
-        (self.in_flight != u32::MAX).then_some(self.in_flight)
+        (self.in_flight != NOT_TOLD).then_some(self.in_flight)
     }
 
     /// The engine's id of its call.
@@ -139,7 +146,7 @@ impl ServerHalf {
             () if entry.is(&record::SERVER_RECV) => {
                 same_moment(self.recv_at, at)
                     && is_close(self.kernel(), entry.millis(field::KERNEL))
-                    && self.in_flight().map(i64::from) == entry.count(field::INFLIGHT)
+                    && self.in_flight == in_flight_of(entry)
             }
             () if entry.is(&record::RPC_START) => self.timers.begins(at),
             () if entry.is(&record::RPC_DONE) => self.timers.ends(at, entry.millis(field::RPC)),
@@ -181,9 +188,9 @@ impl ServerHalf {
         begin(entry.at, duration).is_some_and(|begin| is_near(self.recv_at, begin))
     }
 
-    /// Whether no timer has begun yet.
+    /// Whether no line of the engine's work has come yet, with a moment or without.
     pub(in crate::correlate) fn is_before_the_engine(&self) -> bool {
-        self.timers.is_empty()
+        self.timers.is_empty() && self.op.is_none()
     }
 
     /// Whether the other can be another piece of this exchange: it tells other ends, nothing different, and all of it
@@ -235,7 +242,9 @@ impl ServerHalf {
         self.outcome = self.outcome.or(rest.outcome);
         self.error = self.error.or(rest.error);
         self.status = self.status.or(rest.status);
-        self.in_flight = self.in_flight.min(rest.in_flight);
+        if self.in_flight == NOT_TOLD {
+            self.in_flight = rest.in_flight;
+        }
         self.kernel = self.kernel.or(rest.kernel);
         self.dur = self.dur.or(rest.dur);
         if let Some(rest) = rest.more {
@@ -252,11 +261,11 @@ impl ServerHalf {
             self.recv_at = entry.at;
             self.path = word(field::PATH);
             self.kernel = entry.millis(field::KERNEL).into();
-            if let Some(lag) = entry.millis(field::LOOP_LAG) {
-                self.more().loop_lag = Some(lag).into();
+            let lag = entry.millis(field::LOOP_LAG);
+            if lag.is_some() || self.more.is_some() {
+                self.more().loop_lag = lag.into();
             }
-            let in_flight = entry.count(field::INFLIGHT).and_then(|n| u32::try_from(n).ok());
-            self.in_flight = in_flight.unwrap_or(u32::MAX);
+            self.in_flight = in_flight_of(entry);
         } else if entry.is(&record::RPC_START) {
             self.timers.start(entry.at);
             self.op = self.op.or_else(|| word(field::OP));
