@@ -46,13 +46,14 @@ class FanOutResult:
     """One for each server, in the order of the fleet."""
     wall_ms: float
     """From the start of the fan-out to the end of the last call."""
-    trace_id: str | None
-    """The id that all calls share; `None` if no server answered and no error tells it."""
+    trace_id: str
+    """The id that all calls share."""
 
     @property
     def slowest(self) -> TargetResult | None:
         """The server that the others waited for; `None` for an empty fleet."""
-        return max(self.targets, key=lambda target: target.wall_ms, default=None)
+        # The last of equal ones, as in Rust.
+        return max(reversed(self.targets), key=lambda target: target.wall_ms, default=None)
 
     def of(self, outcome: Outcome) -> list[TargetResult]:
         """The servers that ended so."""
@@ -62,7 +63,7 @@ class FanOutResult:
         """The result itself, if every server is `done`. Raises the error of the first that is not, else."""
         for target in self.targets:
             if target.error is not None:
-                raise target.error
+                raise target.error.with_traceback(None)
             if target.response is not None:
                 target.response.raise_for_status()
         return self
@@ -75,13 +76,14 @@ class _Fleet:
     raises for what one server did: that is in the result, server by server. A server that is stuck keeps it
     waiting until one of its clocks runs out; meanwhile `client.waiting` lines and `in_flight` of its client
     tell which one it is. Times are taken on the native thread: a busy loop delays neither the calls nor what
-    is told of them.
+    is told of them. Each call's `client.done` is written when it ends, so `resume_ms` is unknown.
 
     Raises `ConfigError` if two clients have the same target: each server takes one operation at a time.
     """
 
     def __init__(self, clients: Iterable[AdminClient | AsyncAdminClient]) -> None:
-        self.clients = list(clients)
+        #: In the order of the results.
+        self.clients = tuple(clients)
         self._native = _firstbyte.NativeFleet([client._native for client in self.clients])
 
     def __repr__(self) -> str:
@@ -108,7 +110,11 @@ class AsyncAdminFleet(_Fleet):
     __doc__ = _Fleet.__doc__
 
     async def request(self, method: str, path: str, **options: Unpack[CallOptions]) -> FanOutResult:
-        """As `AdminFleet.request`. Cancelling it gives up all calls that have not ended."""
+        """As `AdminFleet.request`.
+
+        Cancelling it gives up all calls that have not ended, and loses the results of those that have: the log
+        has them, and `unknown` of each client says whether its call may have happened.
+        """
         return _result(await _mailbox.call(self._native, call_of(method, path, options)))
 
     async def get(self, path: str, **options: Unpack[CallOptions]) -> FanOutResult:
@@ -121,15 +127,11 @@ class AsyncAdminFleet(_Fleet):
 
 
 def _result(fan_out: FanOut) -> FanOutResult:
-    wall_ms, targets = fan_out
+    trace_id, wall_ms, targets = fan_out
     results = []
-    trace_id: str | None = None
     for target, outcome, result, wall, waited in targets:
         if isinstance(result, Exception):
-            trace_id = trace_id or getattr(result, "trace_id", None)
             results.append(TargetResult(target, outcome, None, result, wall, waited))
         else:
-            response = AdminResponse(result)
-            trace_id = trace_id or response.trace_id
-            results.append(TargetResult(target, outcome, response, None, wall, waited))
+            results.append(TargetResult(target, outcome, AdminResponse(result), None, wall, waited))
     return FanOutResult(results, wall_ms, trace_id)

@@ -60,8 +60,8 @@ class CallState(TypedDict):
 #: How a call of a fan-out ended.
 Outcome: TypeAlias = Literal["done", "failed", "unknown", "not_sent"]
 
-#: `wall_ms`, and for each server its target, outcome, response or exception, `wall_ms` and `waited_ms`.
-FanOut: TypeAlias = "tuple[float, list[tuple[str, Outcome, NativeResponse | Exception, float, float]]]"
+#: `trace_id`, `wall_ms`, and of each server the target, outcome, response or exception, `wall_ms`, `waited_ms`.
+FanOut: TypeAlias = "tuple[str, float, list[tuple[str, Outcome, NativeResponse | Exception, float, float]]]"
 
 #: Tells whether a call happened whose outcome is unknown: see `AdminClient.request`.
 Probe: TypeAlias = "Callable[[AdminClient], AdminResponse | bool | None]"

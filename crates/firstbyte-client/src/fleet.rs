@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, fmt};
 
-use firstbyte_core::{Clock, Micros};
+use firstbyte_core::{Clock, Micros, Timestamp};
 use futures_util::future::join_all;
 
 use crate::{
@@ -113,8 +113,17 @@ impl AdminFleet {
         F: Fn(AdminClient) -> Fut,
         Fut: Future<Output = Result<AdminResponse, ClientError>>,
     {
+        self.each_since(Clock::system().now(), call).await
+    }
+
+    /// The same for a fan-out that began at `start`, a moment of [`Clock::system`]: where it is handed to another thread, or
+    /// where its requests take time to be made.
+    pub async fn each_since<F, Fut>(&self, start: Timestamp, call: F) -> FanOut
+    where
+        F: Fn(AdminClient) -> Fut,
+        Fut: Future<Output = Result<AdminResponse, ClientError>>,
+    {
         let clock = Clock::system();
-        let start = clock.now();
         let calls = self.clients.iter().map(|client| {
             let call = call(client.clone());
             let clock = &clock;

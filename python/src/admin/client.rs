@@ -8,8 +8,9 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use firstbyte_client::{AdminClient, AdminRequest, OperationClass};
-use firstbyte_core::Clock;
+use firstbyte_core::{Clock, Timestamp};
 use pyo3::{prelude::*, types::PyDict};
 use tokio::task::{AbortHandle, JoinHandle};
 
@@ -54,12 +55,12 @@ impl PendingCall {
 }
 
 /// The arguments of one call.
-#[derive(Clone, FromPyObject)]
+#[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 pub(super) struct Call {
     method: String,
     path: String,
-    body: Option<Vec<u8>>,
+    pub(super) body: Option<Vec<u8>>,
     headers: Vec<(String, String)>,
     operation_class: Option<String>,
     allow_overlap: bool,
@@ -194,19 +195,30 @@ impl NativeClient {
         Ok(client)
     }
 
-    pub(super) fn request(&self, py: Python<'_>, call: Call) -> PyResult<AdminRequest> {
+    /// The request of a call that somebody waits for, who tells when his code goes on.
+    fn request(&self, py: Python<'_>, mut call: Call) -> PyResult<AdminRequest> {
         let started = Clock::system().now();
+        let body = call.body.take().map(Bytes::from);
+        Ok(self.request_of(py, &call, body, started)?.hold_done())
+    }
+
+    pub(super) fn request_of(
+        &self,
+        py: Python<'_>,
+        call: &Call,
+        body: Option<Bytes>,
+        started: Timestamp,
+    ) -> PyResult<AdminRequest> {
         let method = call.method.to_ascii_uppercase().parse().map_err(refused(py))?;
-        let mut request =
-            self.client(py)?.request(method, call.path).started_at(started).hold_done();
+        let mut request = self.client(py)?.request(method, &*call.path).started_at(started);
         for (name, value) in &call.headers {
             request = request.header(name, value);
         }
-        if let Some(body) = call.body {
+        if let Some(body) = body {
             request = request.body(body);
         }
-        if let Some(class) = call.operation_class {
-            request = request.operation_class(class_of(&class).ok_or_else(|| {
+        if let Some(class) = &call.operation_class {
+            request = request.operation_class(class_of(class).ok_or_else(|| {
                 config_error(py, "operation_class must be 'idempotent' or 'non_idempotent'")
             })?);
         }

@@ -2,8 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use bytes::Bytes;
 use firstbyte_client::{AdminFleet, FanOut};
-use firstbyte_core::TraceId;
+use firstbyte_core::{Clock, TraceId};
 use pyo3::{prelude::*, types::PyDict};
 
 use super::{
@@ -13,6 +14,9 @@ use super::{
     response,
 };
 use crate::convert::arguments;
+
+/// The id that all calls share, and what became of them.
+pub(super) type Ended = (String, FanOut);
 
 /// Clients of different servers.
 #[pyclass(frozen, module = "firstbyte._firstbyte")]
@@ -44,9 +48,9 @@ impl NativeFleet {
         mailbox: &Mailbox,
         number: u64,
     ) -> PyResult<PendingCall> {
-        let fan_out = self.fan_out(py, call)?;
+        let ended = self.fan_out(py, call)?;
         let expected = mailbox.address().expect(number);
-        let task = spawn(false, async move { expected.put(News::AllEnded(fan_out.await)) })?;
+        let task = spawn(false, async move { expected.put(News::AllEnded(ended.await)) })?;
         Ok(PendingCall(Some(task.abort_handle())))
     }
 }
@@ -59,32 +63,39 @@ impl NativeFleet {
         AdminFleet::new(clients).map_err(|error| to_err(py, &error))
     }
 
-    /// The calls share one id: that of the caller, or a new one.
+    /// The calls share one id: that of the caller, or a new one. Their ends are recorded when they come, not when all are
+    /// there: whoever reads the lines sees which one is still awaited.
     fn fan_out(
         &self,
         py: Python<'_>,
         call: &Bound<'_, PyDict>,
-    ) -> PyResult<impl Future<Output = FanOut> + Send + use<>> {
+    ) -> PyResult<impl Future<Output = Ended> + Send + use<>> {
+        let start = Clock::system().now();
         let mut call: Call = arguments(call)?;
-        call.trace_id.get_or_insert_with(|| TraceId::random().to_string());
-        let requests = self.clients.iter().map(|client| client.get().request(py, call.clone()));
+        let id = call.trace_id.get_or_insert_with(|| TraceId::random().to_string()).clone();
+        let body = call.body.take().map(Bytes::from);
+        let requests = self.clients.iter().map(|client| {
+            let request = client.get().request_of(py, &call, body.clone(), start)?;
+            request.check().map_err(|error| to_err(py, &error))?;
+            Ok(request)
+        });
         let requests = requests.collect::<PyResult<Vec<_>>>()?;
         let fleet = self.of_this_process(py)?;
         // Asked for in the order of the clients.
         let requests = Mutex::new(requests.into_iter());
         let next = move || requests.lock().unwrap_or_else(PoisonError::into_inner).next();
         let send = move |_| next().expect("as many requests as clients").send();
-        Ok(async move { fleet.each(send).await })
+        Ok(async move { (id, fleet.each_since(start, send).await) })
     }
 }
 
-/// `(wall_ms, [(target, outcome, response or exception, wall_ms, waited_ms), ...])`, in the order of the clients.
-pub(super) fn to_object(py: Python<'_>, fan_out: FanOut) -> PyResult<Bound<'_, PyAny>> {
+/// `(trace_id, wall_ms, [(target, outcome, response or exception, wall_ms, waited_ms), ...])`, in the order of the clients.
+pub(super) fn to_object(py: Python<'_>, (id, fan_out): Ended) -> PyResult<Bound<'_, PyAny>> {
     let targets = fan_out.targets.into_iter().map(|target| {
         let result = response::to_object(py, target.result)?;
         let (wall, waited) = (target.wall.as_millis_f64(), target.waited.as_millis_f64());
         Ok((target.target, target.outcome.as_str(), result, wall, waited))
     });
     let targets = targets.collect::<PyResult<Vec<_>>>()?;
-    Ok((fan_out.wall.as_millis_f64(), targets).into_pyobject(py)?.into_any())
+    Ok((id, fan_out.wall.as_millis_f64(), targets).into_pyobject(py)?.into_any())
 }

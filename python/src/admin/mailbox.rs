@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use firstbyte_client::{AdminResponse, ClientError, FanOut};
+use firstbyte_client::{AdminResponse, ClientError};
 use pyo3::{prelude::*, types::PyList};
 
 use super::{
@@ -23,7 +23,7 @@ type Letter = (u64, Option<News>);
 #[allow(clippy::large_enum_variant, reason = "nearly all are the large one")]
 pub(super) enum News {
     Ended(Result<AdminResponse, ClientError>),
-    AllEnded(FanOut),
+    AllEnded(fleet::Ended),
     /// Its outcome is unknown, and its probe is to be asked.
     Asks(Answer),
 }
@@ -71,7 +71,7 @@ impl Mailbox {
         for (number, news) in letters {
             let news = match news {
                 Some(News::Ended(result)) => response::to_object(py, result)?,
-                Some(News::AllEnded(fan_out)) => fleet::to_object(py, fan_out)?,
+                Some(News::AllEnded(ended)) => fleet::to_object(py, ended)?,
                 Some(News::Asks(answer)) => Bound::new(py, Question::new(answer))?.into_any(),
                 None => cut_off(py)?,
             };
