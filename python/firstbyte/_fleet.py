@@ -112,8 +112,8 @@ class AsyncAdminFleet(_Fleet):
     async def request(self, method: str, path: str, **options: Unpack[CallOptions]) -> FanOutResult:
         """As `AdminFleet.request`.
 
-        Cancelling it gives up all calls that have not ended, and loses the results of those that have: the log
-        has them, and `unknown` of each client says whether its call may have happened.
+        Cancelling it gives up all calls that have not ended, and loses the results of those that have: the
+        log has them, and `unknown` of each client says whether its call may have happened.
         """
         return _result(await _mailbox.call(self._native, call_of(method, path, options)))
 

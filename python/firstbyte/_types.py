@@ -60,7 +60,7 @@ class CallState(TypedDict):
 #: How a call of a fan-out ended.
 Outcome: TypeAlias = Literal["done", "failed", "unknown", "not_sent"]
 
-#: `trace_id`, `wall_ms`, and of each server the target, outcome, response or exception, `wall_ms`, `waited_ms`.
+#: `trace_id`, `wall_ms`, and of each server the target, outcome, result, `wall_ms` and `waited_ms`.
 FanOut: TypeAlias = "tuple[str, float, list[tuple[str, Outcome, NativeResponse | Exception, float, float]]]"
 
 #: Tells whether a call happened whose outcome is unknown: see `AdminClient.request`.
