@@ -14,7 +14,7 @@ use firstbyte_core::{
 use memchr::memmem::Finder;
 
 pub(crate) use self::{
-    quick::{Candidate, candidate, quick},
+    quick::{Candidate, Head, candidate, fields, head, quick},
     quick_json::quick_json,
     record::Kind,
 };

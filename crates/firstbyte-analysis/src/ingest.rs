@@ -16,7 +16,7 @@ use firstbyte_core::Skipped;
 
 use self::{
     lines::Blocks,
-    scan::{Place, Scanned},
+    scan::{Found, Place, Scanned},
 };
 pub(crate) use self::{lines::LONGEST, reading::Reading};
 pub use self::{
@@ -25,7 +25,7 @@ pub use self::{
 };
 use crate::{
     correlate::{Builder, Log},
-    entry::{Entry, object, parse, quick, quick_json},
+    entry::{Entry, fields, object, parse, quick_json},
 };
 
 /// What to read, and how much of it to keep.
@@ -97,11 +97,14 @@ impl Builder {
         self.tally += tally;
         let bytes = block.lines();
         let mut entry = Entry::new();
-        for Place { line, record, end } in &places {
+        for Place { line, found, end } in &places {
             let line = *line as usize;
-            let read = match record {
-                Some(at) => quick(&bytes[*at as usize..], &mut entry).map(|_| ()),
-                None => quick_json(&bytes[line..], &mut entry),
+            let read = match found {
+                Found::Record(at, head) => {
+                    fields(&bytes[*at as usize..], head, &mut entry).map(|_| ())
+                }
+                Found::Brackets => None,
+                Found::Other => quick_json(&bytes[line..], &mut entry),
             };
             match read {
                 Some(()) => self.take(&entry, source),

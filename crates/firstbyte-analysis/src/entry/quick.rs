@@ -18,9 +18,28 @@ const WINDOW: usize = 16;
 /// the line; the result is the length of the line, with its line feed.
 #[inline]
 pub(crate) fn quick<'a>(bytes: &'a [u8], entry: &mut Entry<'a>) -> Option<usize> {
-    let (known, mut at) = head(bytes, entry)?;
+    fields(bytes, &head(bytes)?, entry)
+}
+
+/// What a line says before its fields.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head {
+    known: &'static KnownRecord,
+    is_admin: bool,
+    id: Option<u64>,
+    /// Where the fields begin, with the space in front of them.
+    length: u32,
+}
+
+/// Reads the fields behind a head, and their line as [`quick`] does.
+#[inline]
+pub(crate) fn fields<'a>(bytes: &'a [u8], head: &Head, entry: &mut Entry<'a>) -> Option<usize> {
+    let known = head.known;
+    let mut at = head.length as usize;
     entry.record = known.record;
     entry.kind = known.kind;
+    entry.is_admin = head.is_admin;
+    entry.id = head.id.map(Id::Usual);
     entry.at = None;
     entry.boot = None;
     entry.misfits = 0;
@@ -146,6 +165,7 @@ struct Known {
 }
 
 /// A record, with its fields as they begin in a line.
+#[derive(Debug)]
 struct KnownRecord {
     record: &'static Record,
     kind: Kind,
@@ -154,6 +174,7 @@ struct KnownRecord {
 }
 
 /// `key=` of a field.
+#[derive(Debug)]
 struct Key {
     prefix: Prefix,
     unit: Unit,
@@ -162,6 +183,7 @@ struct Key {
 }
 
 /// Bytes that are compared at once.
+#[derive(Debug)]
 pub(super) struct Prefix {
     first: u128,
     mask: u128,
@@ -228,20 +250,18 @@ impl KnownRecord {
     }
 }
 
-/// The record of the line that begins here, and the place after its name. Fills in the id.
+/// The head of the record that begins here, if it is one that firstbyte writes.
 #[inline]
-fn head<'a>(bytes: &[u8], entry: &mut Entry<'a>) -> Option<(&'static KnownRecord, usize)> {
+pub(crate) fn head(bytes: &[u8]) -> Option<Head> {
     let tag = window(bytes, 0)?;
     let known = KNOWN.iter().find(|known| known.tag.is_at(tag, bytes))?;
     let mut at = known.tag.length;
-    entry.is_admin = known.is_admin;
-    entry.id = None;
+    let mut id = None;
     if bytes.get(at) == Some(&b'[') {
-        let id = hexadecimal(bytes.get(at + 1..at + 17)?)?;
+        id = Some(hexadecimal(bytes.get(at + 1..at + 17)?)?);
         if bytes.get(at + 17) != Some(&b']') {
             return None;
         }
-        entry.id = Some(Id::Usual(id));
         at += 18;
     }
     if bytes.get(at) != Some(&b' ') {
@@ -256,7 +276,8 @@ fn head<'a>(bytes: &[u8], entry: &mut Entry<'a>) -> Option<(&'static KnownRecord
     };
     let record = known.records.iter().find(is_here)?;
     let length = record.name.length;
-    Some((record, if length == 0 { at - 1 } else { at + length }))
+    let length = if length == 0 { at - 1 } else { at + length };
+    Some(Head { known: record, is_admin: known.is_admin, id, length: length as u32 })
 }
 
 #[inline]

@@ -1,10 +1,11 @@
-//! Where records can be in a block of lines: this is looked for apart, so that it can be another core's work.
+//! Where records can be in a block of lines, and their heads: what can be done without knowing other blocks, so that several
+//! cores do it at once.
 
 use super::{
     lines::Block,
     tally::{Reason, Tally},
 };
-use crate::entry::{Candidate, JSON, candidate};
+use crate::entry::{Candidate, Head, JSON, candidate, head};
 
 /// A block, and where in it records can be.
 #[derive(Debug, Default)]
@@ -22,10 +23,20 @@ pub(super) struct Scanned {
 pub(super) struct Place {
     /// The beginning of the line.
     pub(super) line: u32,
-    /// The beginning of the record, if it is the first that can be one; the line needs a closer look otherwise.
-    pub(super) record: Option<u32>,
+    pub(super) found: Found,
     /// The end of the line, without its line feed.
     pub(super) end: u32,
+}
+
+/// What a line may have.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Found {
+    /// A record of firstbyte's that begins there.
+    Record(u32, Head),
+    /// Something else in the brackets of a record.
+    Brackets,
+    /// An object of JSON, or colours.
+    Other,
 }
 
 impl Scanned {
@@ -45,19 +56,23 @@ impl Scanned {
         let mut line = 0;
         while line < bytes.len() {
             let lines = &bytes[line..];
-            let (record, end) = match candidate(lines) {
-                Candidate::Nowhere(end) if has_object(line, line + end) => (None, end),
+            let (found, end) = match candidate(lines) {
+                Candidate::Nowhere(end) if has_object(line, line + end) => (Found::Other, end),
                 Candidate::Nowhere(end) => {
                     let is_empty = lines[..end].iter().all(u8::is_ascii_whitespace);
                     tally.skip(if is_empty { Reason::Empty } else { Reason::NoRecord });
                     line += end + 1;
                     continue;
                 }
-                Candidate::At(at) => (Some((line + at) as u32), end_of_line(lines, at)),
-                Candidate::Somewhere => (None, end_of_line(lines, 0)),
+                Candidate::At(at) => {
+                    // A block is shorter than 4 GiB.
+                    let record = |head| Found::Record((line + at) as u32, head);
+                    let found = head(&lines[at..]).map_or(Found::Brackets, record);
+                    (found, end_of_line(lines, at))
+                }
+                Candidate::Somewhere => (Found::Other, end_of_line(lines, 0)),
             };
-            // A block is shorter than 4 GiB.
-            places.push(Place { line: line as u32, record, end: (line + end) as u32 });
+            places.push(Place { line: line as u32, found, end: (line + end) as u32 });
             line += end + 1;
         }
         Self { block, source, places, tally }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{correlate::Builder, parallel};
 
-/// Joining is one thread's work at a time, and about a third of all: further threads would wait for it.
+/// Joining is one thread's work at a time, and not much less than half of all: further threads would wait for it.
 const MOST: usize = 3;
 
 /// Takes all lines. Returns which inputs could not be read to their ends, and why.
