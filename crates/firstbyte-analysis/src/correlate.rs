@@ -46,9 +46,6 @@ pub struct Log {
     timeline: Timeline,
 }
 
-/// Fewer traces are not worth a thread.
-const STRETCH: usize = 8192;
-
 /// Where a call is in its [`Log`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -105,7 +102,7 @@ impl Log {
         make: impl Fn(&mut dyn Iterator<Item = Call<'a>>) -> T + Sync,
     ) -> Vec<T> {
         let traces = self.traces.len();
-        let length = traces.div_ceil(parallel::cores()).max(STRETCH);
+        let length = traces.div_ceil(parallel::cores()).max(parallel::WORTH_A_THREAD);
         let starts = (0..traces.max(1)).step_by(length);
         let stretches = starts.map(|start| start..traces.min(start + length)).collect();
         parallel::map(stretches, |stretch| {

@@ -7,6 +7,9 @@ use std::{
     thread,
 };
 
+/// Fewer calls are not worth a thread.
+pub(crate) const WORTH_A_THREAD: usize = 8192;
+
 pub(crate) fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }

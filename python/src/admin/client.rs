@@ -16,9 +16,9 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use super::{
     error::{cut_off, to_err},
-    mailbox::{self, Mailbox},
+    mailbox::{Expected, Mailbox, News},
     options::{Arguments, Options},
-    question::{Answer, Question, ask},
+    question::{Answer, Asks, Question, probed},
     response::NativeResponse,
     runtime,
 };
@@ -42,7 +42,7 @@ pub(crate) struct NativeClient {
 
 /// A call on its way, to be given up; a resume is not.
 #[pyclass(frozen, module = "firstbyte._firstbyte")]
-pub(crate) struct PendingCall(pub(super) Option<AbortHandle>);
+pub(crate) struct PendingCall(Option<AbortHandle>);
 
 #[pymethods]
 impl PendingCall {
@@ -119,13 +119,10 @@ impl NativeClient {
         let address = mailbox.address();
         let expected = address.expect(number);
         if is_probed {
-            let asks = move |answer| address.put(number, Some(mailbox::News::Asks(answer)));
+            let asks = move |answer| address.put(number, Some(News::Asks(answer)));
             request = probed(request, Arc::new(asks));
         }
-        let task = spawn(is_resume, async move {
-            expected.put(mailbox::News::Ended(request.send().await));
-        })?;
-        Ok(PendingCall((!is_resume).then(|| task.abort_handle())))
+        begin(is_resume, expected, async move { News::Ended(request.send().await) })
     }
 
     /// Raises what the call would raise before anything is sent.
@@ -245,23 +242,12 @@ impl NativeClient {
     }
 }
 
-/// A call that asks whether it happened, when its outcome is unknown.
-fn probed(request: AdminRequest, asks: Asks) -> AdminRequest {
-    request.probe(move |_| {
-        let asks = Arc::clone(&asks);
-        ask(move |answer| asks(answer))
-    })
-}
-
 /// What comes to the thread that waits for a call.
-enum News<T> {
+enum Told<T> {
     Ended(T),
     /// The outcome is unknown.
     Asks(Answer),
 }
-
-/// Tells that thread of a question.
-type Asks = Arc<dyn Fn(Answer) + Send + Sync>;
 
 /// Runs a call and waits for its end without holding the interpreter; its question goes to `probe`. Ctrl-C gives it up,
 /// unless it is kept, and so does an exception of the probe.
@@ -273,10 +259,10 @@ pub(super) fn wait<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
 ) -> PyResult<T> {
     let (sender, mut receiver) = sync_channel(1);
     let asking = sender.clone();
-    let call = call(Arc::new(move |answer| _ = asking.send(News::Asks(answer))));
+    let call = call(Arc::new(move |answer| _ = asking.send(Told::Asks(answer))));
     // Nothing of the runtime is held here: the end of the interpreter has to be able to stop it.
     let task = spawn(is_kept, async move {
-        _ = sender.send(News::Ended(call.await));
+        _ = sender.send(Told::Ended(call.await));
     })?;
     loop {
         let received = py.detach(|| {
@@ -285,8 +271,8 @@ pub(super) fn wait<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
         });
         receiver = received.0;
         let looked = match received.1 {
-            Ok(News::Ended(result)) => return Ok(result),
-            Ok(News::Asks(answer)) => match probe {
+            Ok(Told::Ended(result)) => return Ok(result),
+            Ok(Told::Asks(answer)) => match probe {
                 Some(probe) => probe.call1((Question::new(answer),)).map(drop),
                 None => Ok(()),
             },
@@ -306,8 +292,18 @@ pub(super) fn wait<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     }
 }
 
+/// Runs a call whose end goes to a mailbox.
+pub(super) fn begin(
+    is_kept: bool,
+    expected: Expected,
+    call: impl Future<Output = News> + Send + 'static,
+) -> PyResult<PendingCall> {
+    let task = spawn(is_kept, async move { expected.put(call.await) })?;
+    Ok(PendingCall((!is_kept).then(|| task.abort_handle())))
+}
+
 /// Runs a call; the end of the interpreter waits for one that is kept.
-pub(super) fn spawn(
+fn spawn(
     is_kept: bool,
     call: impl Future<Output = ()> + Send + 'static,
 ) -> PyResult<JoinHandle<()>> {

@@ -8,7 +8,7 @@ use firstbyte_core::{Clock, TraceId};
 use pyo3::{prelude::*, types::PyDict};
 
 use super::{
-    client::{Call, NativeClient, PendingCall, spawn, wait},
+    client::{Call, NativeClient, PendingCall, begin, wait},
     error::to_err,
     mailbox::{Mailbox, News},
     response,
@@ -50,8 +50,7 @@ impl NativeFleet {
     ) -> PyResult<PendingCall> {
         let ended = self.fan_out(py, call)?;
         let expected = mailbox.address().expect(number);
-        let task = spawn(false, async move { expected.put(News::AllEnded(ended.await)) })?;
-        Ok(PendingCall(Some(task.abort_handle())))
+        begin(false, expected, async move { News::AllEnded(ended.await) })
     }
 }
 

@@ -1,8 +1,8 @@
 //! A call whose outcome is unknown asks its probe, which is Python and runs where the caller waits.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use firstbyte_client::Probed;
+use firstbyte_client::{AdminRequest, Probed};
 use pyo3::prelude::*;
 use tokio::sync::oneshot;
 
@@ -46,9 +46,17 @@ impl Question {
     }
 }
 
-/// What a probe is that hands its question on to Python.
-pub(super) async fn ask(hand_on: impl FnOnce(Answer)) -> Probed {
-    let (answer, answered) = oneshot::channel();
-    hand_on(answer);
-    answered.await.unwrap_or(Probed::Unclear)
+/// Hands a question on to who waits for the call.
+pub(super) type Asks = Arc<dyn Fn(Answer) + Send + Sync>;
+
+/// A call that asks whether it happened, when its outcome is unknown.
+pub(super) fn probed(request: AdminRequest, asks: Asks) -> AdminRequest {
+    request.probe(move |_| {
+        let asks = Arc::clone(&asks);
+        async move {
+            let (answer, answered) = oneshot::channel();
+            asks(answer);
+            answered.await.unwrap_or(Probed::Unclear)
+        }
+    })
 }

@@ -50,17 +50,15 @@ fn work(blocks: &Mutex<(u64, Reading<'_>)>, join: &Ordered<'_>) -> Result<(), In
 
 /// What is done in the order of the blocks.
 struct Ordered<'a> {
-    /// The number of the block whose turn it is.
-    state: Mutex<(u64, &'a mut Builder)>,
-    changed: Condvar,
-    /// The same number, to be looked at without waiting.
+    builder: Mutex<&'a mut Builder>,
+    /// The number of the block whose turn it is: changed by who has the builder, and looked at by anybody.
     now: AtomicU64,
+    changed: Condvar,
 }
 
 impl<'a> Ordered<'a> {
     fn new(builder: &'a mut Builder) -> Self {
-        let state = Mutex::new((0, builder));
-        Self { state, changed: Condvar::new(), now: AtomicU64::new(0) }
+        Self { builder: Mutex::new(builder), now: AtomicU64::new(0), changed: Condvar::new() }
     }
 }
 
@@ -72,26 +70,28 @@ struct Turn<'a, 'b> {
 
 impl<'b> Turn<'_, 'b> {
     fn join(self, scanned: Scanned) -> Spare {
-        self.wait().1.join(scanned)
+        self.wait().join(scanned)
     }
 
-    fn wait(&self) -> MutexGuard<'_, (u64, &'b mut Builder)> {
+    fn wait(&self) -> MutexGuard<'_, &'b mut Builder> {
+        let Ordered { builder, now, changed } = self.of;
+        let is_early = || now.load(Relaxed) < self.number;
         for _ in 0..SPINS {
-            if self.of.now.load(Relaxed) >= self.number {
+            if !is_early() {
                 break;
             }
             hint::spin_loop();
         }
-        let is_early = |state: &mut (u64, _)| state.0 < self.number;
-        let state = self.of.changed.wait_while(lock(&self.of.state), is_early);
-        state.unwrap_or_else(PoisonError::into_inner)
+        let builder = changed.wait_while(lock(builder), |_| is_early());
+        builder.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Turn<'_, '_> {
     fn drop(&mut self) {
-        self.wait().0 += 1;
-        self.of.now.fetch_max(self.number + 1, Relaxed);
+        let builder = self.wait();
+        self.of.now.store(self.number + 1, Relaxed);
+        drop(builder);
         self.of.changed.notify_all();
     }
 }

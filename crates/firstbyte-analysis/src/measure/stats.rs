@@ -72,9 +72,6 @@ impl Window {
     }
 }
 
-/// Fewer calls are summarised sooner than a thread is started.
-const MANY: u64 = 10_000;
-
 /// All that is said of the calls of one group.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -222,7 +219,7 @@ impl Gathered {
 
     fn group(self, name: &str) -> Group {
         let columns = self.columns.0;
-        let rows = if self.calls > MANY {
+        let rows = if self.calls > parallel::WORTH_A_THREAD as u64 {
             parallel::map(columns, Column::row).into_iter().flatten().collect()
         } else {
             columns.into_iter().filter_map(Column::row).collect()
