@@ -5,7 +5,7 @@
 //! head = record (8 bits) | tag (8) | bytes of text (16) | which values are present (31) | 1
 //! ```
 
-use super::{Event, Large, Values};
+use super::{Event, INLINE_TEXT, Large, Values};
 use crate::{
     clock::Timestamp,
     schema::{RECORDS, Tag},
@@ -56,19 +56,20 @@ impl Event {
         event.trace_id = TraceId::new(word(1));
         let values = present.count_ones() as usize;
         (event.present, event.count) = (present, values as u8);
+        if text_bytes > INLINE_TEXT && matches!(event.values, Values::Inline { .. }) {
+            event.values = Values::Large(Large::new());
+        }
         let text = |place: usize| word(FIXED + values + place).to_le_bytes();
         match &mut event.values {
-            Values::Inline { text: room, len, .. } if text_bytes <= room.len() => {
+            Values::Inline { text: room, len, .. } => {
                 *len = text_bytes as u8;
                 for (place, chunk) in room[..text_bytes].chunks_mut(8).enumerate() {
                     chunk.copy_from_slice(&text(place)[..chunk.len()]);
                 }
             }
-            values => {
-                let mut large = Large::new();
+            Values::Large(large) => {
                 large.text.extend((0..text_bytes.div_ceil(8)).flat_map(text));
                 large.text.truncate(text_bytes);
-                *values = Values::Large(large);
             }
         }
         let positions = (0..u32::BITS as usize).filter(|position| present & 1 << position != 0);
