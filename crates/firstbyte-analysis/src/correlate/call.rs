@@ -36,6 +36,20 @@ impl<'a> Call<'a> {
         self.client.is_none_or(|half| half.end == ClientEnd::Done)
     }
 
+    /// Whether it failed, as far as these lines say: its client says so, or it was answered with a status from 400 on,
+    /// or its server says that the service failed or panicked. A client that went away early is no failure of the
+    /// server's half, and a call without an end is none yet.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        let is_fail = self.client.is_some_and(|half| matches!(half.end, ClientEnd::Failed { .. }));
+        let client = self.client.and_then(|half| half.status);
+        let status = client.or(self.server.and_then(|half| half.status));
+        let outcome = self.server.and_then(|half| half.outcome).map(|word| self.log.name(word));
+        is_fail
+            || status.is_some_and(|status| status >= 400)
+            || matches!(outcome, Some("error" | "panic"))
+    }
+
     /// The operation: what the client says, or the server; or the end of the path.
     #[must_use]
     pub fn operation(&self) -> Option<&'a str> {

@@ -208,6 +208,30 @@ fn attempts_are_calls_of_one_id() {
 }
 
 #[test]
+fn a_call_failed_if_either_half_says_so() {
+    let failed = |client: &str, server: &str| {
+        let line = |rest: &str| match rest {
+            "" => String::new(),
+            _ => format!("[weights][00f067aa0ba902b7] {rest}\n"),
+        };
+        only(&Log::from_bytes((line(client) + &line(server)).as_bytes())).failed()
+    };
+    let fail = "client.fail wall_ms=5.0 phase=wait outcome=unknown error=reset";
+    let done = |status: u16| format!("client.done wall_ms=5.0 status={status}");
+    let server = |status: u16, outcome: &str| {
+        format!("server.done t=2.0 dur_ms=4.0 status={status} outcome={outcome}")
+    };
+    assert!(failed(fail, "") && failed(fail, &server(200, "ok")));
+    assert!(failed(&done(500), "") && failed(&done(400), "") && !failed(&done(399), ""));
+    assert!(failed("", &server(503, "ok")) && !failed("", &server(200, "ok")));
+    assert!(failed("", &server(200, "error")) && failed(&done(200), &server(200, "panic")));
+    // What the client was told goes before what the server says it sent: a proxy may answer by itself.
+    assert!(!failed(&done(200), &server(502, "ok")));
+    assert!(!failed("", &server(200, "early_drop")) && !failed("", &server(200, "cancelled")));
+    assert!(!failed("client.send url=http://h/pause t=1.0", ""));
+}
+
+#[test]
 fn the_calls_of_an_update_are_told_apart_by_their_paths() {
     let mut lines = String::new();
     for (n, op) in ["pause", "update_weights", "resume"].iter().enumerate() {
