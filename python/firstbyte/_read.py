@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
 
 from . import _firstbyte
@@ -181,12 +182,19 @@ class Log:
         """What became of each line."""
         return self._log.tally()
 
-    def findings(self, model: str = "medium") -> list[Finding]:
-        """What is wrong, the worst first: `firstbyte diagnose --model MODEL`.
+    @property
+    def notices(self) -> list[str]:
+        """What has to be known before any number is believed: lines left out, clocks that do not compare."""
+        return self._log.notices()
 
-        Raises `ConfigError` for a size that is none.
+    def findings(self, model: str = "medium", rules: str | PathLike[str] | None = None) -> list[Finding]:
+        """What is wrong, the worst first: `firstbyte diagnose --model MODEL --rules FILE`.
+
+        Raises `ConfigError` for a size that is none and for rules that mean nothing, `OSError` for a file that
+        cannot be read.
         """
-        return [Finding(**finding) for finding in json.loads(self._log.findings(model))]
+        text = None if rules is None else Path(rules).read_text(encoding="utf-8")
+        return [Finding(**finding) for finding in json.loads(self._log.findings(model, text))]
 
     def stats(self, by: Literal["op", "target"] | None = None) -> dict[str, Any]:
         """Summaries of all times, in milliseconds: the object of `firstbyte stats --json`."""

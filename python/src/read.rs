@@ -10,6 +10,7 @@ use firstbyte_analysis::{
     export::{self, Batches, Kind, Row, Value},
     ingest::{IngestError, Reason},
     measure::{GroupBy, Metric, Stats, Window},
+    notices,
 };
 use firstbyte_core::{Micros, Phase};
 use pyo3::{
@@ -106,15 +107,23 @@ impl NativeLog {
         Ok(counts)
     }
 
-    /// What `firstbyte diagnose --json` prints of the findings.
-    fn findings(&self, py: Python<'_>, model: &str) -> PyResult<String> {
-        let rules = Rules::default();
+    /// What has to be known before any number is believed.
+    fn notices(&self, py: Python<'_>) -> Vec<String> {
+        py.detach(|| notices(&self.log))
+    }
+
+    /// What `firstbyte diagnose --json` prints of the findings; `rules` is the text of a file of rules.
+    #[pyo3(signature = (model, rules=None))]
+    fn findings(&self, py: Python<'_>, model: &str, rules: Option<&str>) -> PyResult<String> {
+        let rules = Rules::default()
+            .extended(rules.unwrap_or_default())
+            .map_err(|error| config_error(py, &error.to_string()))?;
         let thresholds = rules.thresholds(model).ok_or_else(|| {
             let sizes: Vec<_> = rules.sizes().collect();
             config_error(py, &format!("model={model:?}: not one of {}", sizes.join(", ")))
         })?;
         Ok(py.detach(|| {
-            let findings = diagnose(&self.log, &rules, thresholds);
+            let findings = diagnose(&self.log, &rules, thresholds).findings;
             let findings = findings.iter().map(firstbyte_analysis::json::finding);
             serde_json::Value::from_iter(findings).to_string()
         }))

@@ -79,6 +79,22 @@ def test_events_tally_and_findings():
     assert len(log.findings("large")) < len(findings)
 
 
+def test_rules_and_notices(tmp_path):
+    log = tmp_path / "client.log"
+    log.write_text("[weights][00f067aa0ba902b7] client.done wall_ms=203.0 rpc_ms=9202.0 queue_ms=1.0\n")
+    assert "longer than its wall" in firstbyte.read(log).notices[0]
+    log.write_text("[weights][00f067aa0ba902b7] client.done wall_ms=203.0 rpc_ms=2.0 queue_ms=201.0 pool_ms=200.0\n")
+    assert firstbyte.read(log).findings() == []
+    rules = tmp_path / "rules.toml"
+    rules.write_text("[thresholds.medium]\nqueue = 100\n[[rule]]\nid = 'client-pool'\ntitle = 'Ours'\n")
+    assert [finding.title for finding in firstbyte.read(log).findings(rules=rules)] == ["Ours"]
+    rules.write_text("[thresholds.medium]\nqueue = nan\n")
+    with pytest.raises(firstbyte.ConfigError, match=r"thresholds\.medium: queue"):
+        firstbyte.read(log).findings(rules=rules)
+    with pytest.raises(OSError, match="nowhere"):
+        firstbyte.read(log).findings(rules=tmp_path / "nowhere")
+
+
 def test_stats_are_those_of_the_command(demo):
     whole = demo.stats()
     assert whole["lines"]["total"] == demo.tally["total"]

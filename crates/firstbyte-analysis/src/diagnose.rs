@@ -6,13 +6,17 @@
 mod beside;
 mod calls;
 mod change;
+mod parts;
+mod rival;
 mod rules;
 mod several;
 
 use std::fmt;
 
 pub use self::{
+    calls::Judged,
     change::{ChangePoint, FEWEST_FOR_A_CHANGE, change_points},
+    rival::Rival,
     rules::{Kind, Rule, RuleError, Rules, Thresholds},
 };
 use crate::{
@@ -50,7 +54,7 @@ impl Severity {
 pub enum Confidence {
     /// The part was measured by itself.
     Measured,
-    /// It is what remains of a whole, or a comparison of samples.
+    /// It is what remains of a whole, a timer that something else may stretch, or a comparison of samples.
     Inferred,
     /// The lines cannot tell the rival causes apart.
     Undecided,
@@ -60,7 +64,7 @@ impl fmt::Display for Confidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Measured => "measured",
-            Self::Inferred => "inferred: a residual, or a comparison of samples",
+            Self::Inferred => "inferred: a residual, a timer that something else may stretch, or a comparison of samples",
             Self::Undecided => "undecided: these lines cannot tell the causes apart",
         })
     }
@@ -76,6 +80,8 @@ pub struct Finding {
     pub severity: Severity,
     /// How sure it is.
     pub confidence: Confidence,
+    /// The rivals of its rule that these lines do not exclude.
+    pub rivals: Vec<String>,
     /// What was measured, and against which threshold; sentences.
     pub numbers: Vec<String>,
     /// Calls, or moments, that show it best.
@@ -84,9 +90,19 @@ pub struct Finding {
     weight: f64,
 }
 
-/// What is wrong in these logs, the worst first.
+/// What is wrong in some logs, and of how many calls that could be said.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Diagnosis {
+    /// How many calls could be judged, and how many of them are slow. Without any, no finding does not mean that all is well.
+    pub judged: Judged,
+    /// What is wrong, the worst first.
+    pub findings: Vec<Finding>,
+}
+
+/// What is wrong in these logs.
 #[must_use]
-pub fn diagnose(log: &Log, rules: &Rules, thresholds: Thresholds) -> Vec<Finding> {
+pub fn diagnose(log: &Log, rules: &Rules, thresholds: Thresholds) -> Diagnosis {
     diagnose_within(log, Window::default(), rules, thresholds)
 }
 
@@ -97,13 +113,13 @@ pub fn diagnose_within(
     window: Window,
     rules: &Rules,
     thresholds: Thresholds,
-) -> Vec<Finding> {
+) -> Diagnosis {
     let calls: Vec<Call<'_>> = log.calls().filter(|call| window.has(call)).collect();
-    let mut findings = calls::findings(&calls, rules, thresholds);
+    let (judged, mut findings) = calls::findings(&calls, rules, thresholds);
     findings.extend(several::findings(&calls, rules, thresholds));
     findings.extend(beside::findings(log, rules));
     findings.sort_by(|a, b| b.severity.cmp(&a.severity).then(b.weight.total_cmp(&a.weight)));
-    findings
+    Diagnosis { judged, findings }
 }
 
 #[cfg(test)]

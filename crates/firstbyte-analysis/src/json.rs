@@ -12,6 +12,7 @@ use crate::{
     diagnose::Finding,
     field::{FieldStats, Values},
     measure::{Amounts, Correlation, Group, Percentile, Share, Stats, Summary, Unit},
+    notices::notices,
 };
 
 /// A value as it is shown: on several lines, in printable ASCII.
@@ -52,6 +53,7 @@ fn ascii(json: &str) -> String {
 pub fn stats(log: &Log, stats: &Stats) -> Value {
     json!({
         "lines": lines(log),
+        "notices": notices(log),
         "groups": stats.groups.iter().map(group).collect::<Vec<_>>(),
         "timeline": timeline(&stats.timeline),
         "amounts": amounts(&stats.amounts),
@@ -134,7 +136,7 @@ pub fn finding(finding: &Finding) -> Value {
     json!({
         "id": finding.rule.id, "title": finding.rule.title, "severity": finding.severity.as_str(),
         "confidence": finding.confidence.to_string(), "numbers": finding.numbers, "evidence": finding.evidence,
-        "rivals": finding.rule.rivals, "next": finding.rule.next,
+        "rivals": finding.rivals, "next": finding.rule.next,
     })
 }
 

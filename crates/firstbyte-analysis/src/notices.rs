@@ -50,15 +50,15 @@ pub fn notices(log: &Log) -> Vec<String> {
     let doubts = Doubts::of(log);
     if doubts.impossible > 0 {
         notices.push(format!(
-            "calls whose line tells a part that is longer than its wall: {}. Their numbers are used as they stand; look at \
-             who measures rpc.",
+            "calls whose line tells a part that is longer than its wall, or a queue that is not wall - rpc: {}. Their numbers are \
+             used as they stand, and no cause is told of them; look at who measures rpc.",
             doubts.impossible
         ));
     }
     if doubts.unheard_of > 0 {
         notices.push(format!(
-            "calls that were received before they were sent, on one clock: {}. The moments are of two boots in one file, or \
-             an id was used twice; no time is told across them.",
+            "calls that were received before they were sent or after they had ended, on one clock: {}. The clock was set, the \
+             moments are of two boots in one file, or an id was used twice; do not believe times across them.",
             doubts.unheard_of
         ));
     }
@@ -86,7 +86,7 @@ impl Doubts {
 
     fn take(&mut self, log: &Log, call: &Call<'_>) {
         self.impossible += u64::from(call.client.is_some_and(ClientHalf::is_impossible));
-        self.unheard_of += u64::from(call.is_received_before_it_is_sent());
+        self.unheard_of += u64::from(call.has_impossible_moments());
         self.offsets.take(log, call);
     }
 
@@ -144,7 +144,11 @@ mod tests {
                 .as_bytes(),
             ))
         };
-        assert!(told("4.9")[0].contains("received before they were sent, on one clock: 1"));
+        assert!(
+            told("4.9")[0].contains(
+                "received before they were sent or after they had ended, on one clock: 1"
+            )
+        );
         assert_eq!(told("5.1"), [""; 0]);
     }
 

@@ -37,7 +37,7 @@ use crate::{
     correlate::{Call, Log},
     diagnose::{Finding, Rules, Thresholds, diagnose_within},
     ingest::Tally,
-    measure::{GroupBy, Metric, Stats, Summary, Window},
+    measure::{GroupBy, Stats, Summary, Window},
     notices,
 };
 
@@ -143,9 +143,7 @@ impl Report {
         let by = options.by.unwrap_or_else(|| arms::telling(log, &calls));
         let stats = Stats::of(log, by, window);
         let found = diagnose_within(log, window, rules, thresholds);
-        let judged =
-            calls.iter().filter(|call| call.ended_well() && Metric::Wall.of(call).is_some());
-        let verdict = Verdict::of(&found, calls.len(), judged.count(), thresholds);
+        let verdict = Verdict::of(&found, calls.len(), thresholds);
         let slow = slowest::of(&calls, options.slowest);
         let ledger = updates::ledger(log, window);
         let (clocks, without_moment) = clocks::of(log, &calls, &slow, &ledger);
@@ -169,7 +167,10 @@ impl Report {
             without_moment,
             updates: Updates::of(&ledger),
             slowest: slow.iter().map(SlowCall::of).collect(),
-            findings: Shown::first(MOST_SENTENCES, found.into_iter().map(cut_finding).collect()),
+            findings: Shown::first(
+                MOST_SENTENCES,
+                found.findings.into_iter().map(cut_finding).collect(),
+            ),
             timeline: stats.timeline,
         }
     }

@@ -1,5 +1,7 @@
 //! A call, both halves of it where they are known.
 
+use std::time::Duration;
+
 use firstbyte_core::{Micros, Timestamp};
 
 use super::{ClientEnd, ClientHalf, EngineHalf, Log, ServerHalf, join::Trace, names::Name};
@@ -90,9 +92,24 @@ impl<'a> Call<'a> {
         (sent <= received).then(|| received.since(sent).into())
     }
 
-    /// Whether the moments of one clock say what cannot be.
-    pub(crate) fn is_received_before_it_is_sent(&self) -> bool {
-        self.way().is_some_and(|(sent, received)| received < sent)
+    /// Whether the moments of one clock say what cannot be: that it was received before it was sent, or after its end.
+    pub(crate) fn has_impossible_moments(&self) -> bool {
+        let Some((sent, received)) = self.way() else { return false };
+        let wall = self.client.and_then(ClientHalf::wall);
+        // Lines are rounded to tenths of a millisecond.
+        let end = wall.map(|wall| sent + Duration::from(wall) + Duration::from_micros(200));
+        received < sent || end.is_some_and(|end| end < received)
+    }
+
+    /// The moment of `client.send`.
+    pub(crate) fn sent_at(&self) -> Option<Timestamp> {
+        self.client?.sent_at
+    }
+
+    /// Whether the moments at which both were sent can be compared.
+    pub(crate) fn is_sent_on_the_clock_of(&self, other: &Self) -> bool {
+        let clients = self.client.zip(other.client);
+        clients.is_some_and(|(a, b)| self.log.share_a_clock(a.source, b.source))
     }
 
     /// The moments of sending and of arrival, if both are on one clock.
@@ -128,6 +145,26 @@ impl<'a> Call<'a> {
             }
             Some((ClientEnd::Open, _)) => "it has no end in these logs".to_owned(),
         }
+    }
+
+    /// What a call that [`failed`](Self::failed) failed of, in words.
+    #[must_use]
+    pub fn failure(&self) -> String {
+        let word = |word: Option<Name>| word.map_or("unknown", |word| self.log.name(word));
+        if let Some(ClientEnd::Failed { outcome, phase, error }) = self.client.map(|half| half.end)
+        {
+            return format!("{} in {}, outcome {}", word(error), word(phase), word(outcome));
+        }
+        let status = self.client.and_then(|half| half.status);
+        let status = status.or(self.server.and_then(|half| half.status));
+        let status = status.map(|status| format!("status {status}"));
+        let error = self.server.and_then(|half| half.error);
+        let error =
+            error.map(|error| format!("the engine's call failed: {}", self.log.name(error)));
+        let outcome = self.server.and_then(|half| half.outcome);
+        let outcome = outcome.map(|outcome| format!("server outcome {}", self.log.name(outcome)));
+        let told: Vec<String> = status.into_iter().chain(error).chain(outcome).collect();
+        told.join(", ")
     }
 
     /// The text of a name of its halves.

@@ -308,8 +308,13 @@ fn take_client(
         |half: &ClientHalf| !half.has_ended() && agree(half, &line) && half.may_end_with(entry);
     let open = halves.last(*chain, is_open);
     if entry.is(&record::CLIENT_WAITING) {
-        if open.is_none() && !halves.any(*chain, |half| agree(half, &line)) {
-            halves.push(chain, line);
+        match open {
+            Some(place) => halves.get_mut(place).wait(entry, names),
+            None if halves.any(*chain, |half| agree(half, &line)) => {}
+            None => {
+                line.wait(entry, names);
+                _ = halves.push(chain, line);
+            }
         }
         return Ok(());
     }
@@ -346,7 +351,7 @@ fn end(half: &mut ClientHalf, entry: &Entry<'_>, names: &mut Names) {
     } else if entry.is(&record::CLIENT_FAIL) {
         half.fail(entry, names);
     } else {
-        half.label(entry, names);
+        half.wait(entry, names);
     }
 }
 

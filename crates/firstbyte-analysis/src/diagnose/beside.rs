@@ -1,14 +1,21 @@
 //! What happens beside the calls: checkpoints, rollouts, steps.
 
+use std::ops::Range;
+
 use firstbyte_core::Micros;
 
-use super::{Confidence, Finding, Kind, Rule, Rules, Severity, change::change_points};
+use super::{
+    Confidence, Finding, Kind, Rule, Rules, Severity,
+    change::{ChangePoint, change_points},
+};
 use crate::{
     correlate::{Log, What},
     measure::Summary,
 };
 
 const SHOWN: usize = 3;
+/// A change of step times is a finding if one by chance is rarer.
+const SIGNIFICANT: f64 = 0.01;
 
 /// A value, and the step that it is of.
 type Value = (Option<i64>, f64);
@@ -19,6 +26,7 @@ pub(super) fn findings(log: &Log, rules: &Rules) -> Vec<Finding> {
     values.chain(changes).collect()
 }
 
+/// The values of this name, of all lines that have one.
 fn values(log: &Log, name: &str) -> Vec<Value> {
     let ms = |time: Option<Micros>| time.map(Micros::as_millis_f64);
     let of = |what: &What| -> Option<Value> {
@@ -28,16 +36,28 @@ fn values(log: &Log, name: &str) -> Vec<Value> {
             ("trunc_pct", What::Rollout { step, truncated, .. }) => (step, truncated?),
             ("staleness", What::Rollout { step, staleness, .. }) => (step, staleness? as f64),
             ("reload_s", What::Rollout { step, reload_s, .. }) => (step, reload_s?),
+            ("buffer_depth", What::Rollout { step, buffer_depth, .. }) => {
+                (step, buffer_depth? as f64)
+            }
             ("buffer_empty", What::Rollout { step, buffer_depth, .. }) => {
                 (step, f64::from(buffer_depth? == 0))
             }
-            ("uncached_step_ms", What::Stepped { step, duration, is_cached: Some(false) }) => {
-                (step, ms(duration)?)
+            ("uncached_step_ms", What::Stepped { step, duration, is_cached }) => {
+                (step, if is_cached? { 0.0 } else { ms(duration)? })
+            }
+            ("uncached_step", What::Stepped { step, is_cached, .. }) => {
+                (step, f64::from(!is_cached?))
             }
             _ => return None,
         })
     };
     log.timeline().moments().iter().filter_map(|moment| of(&moment.what)).collect()
+}
+
+fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut sorted: Vec<f64> = values.collect();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len().checked_sub(1)? / 2).copied()
 }
 
 fn value(log: &Log, rule: &Rule) -> Option<Finding> {
@@ -46,60 +66,141 @@ fn value(log: &Log, rule: &Rule) -> Option<Finding> {
     let mut over: Vec<Value> =
         all.iter().copied().filter(|(_, value)| *value > rule.over).collect();
     over.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let (_, most) = over.first()?;
-    let mut sorted: Vec<f64> = over.iter().map(|(_, value)| *value).collect();
-    sorted.sort_by(f64::total_cmp);
-    let median = sorted[(sorted.len() - 1) / 2];
-    Some(Finding {
-        rule: rule.clone(),
-        severity: if over.len() * 2 > all.len() { Severity::Warning } else { Severity::Notice },
-        confidence: Confidence::Measured,
-        numbers: vec![format!(
-            "{name} is over {} in {} of {} lines: median {median:.1} of these, at most {most:.1}",
+    let (_, most) = *over.first().filter(|_| over.len() >= rule.lines)?;
+    let usual = median(over.iter().map(|(_, value)| *value))?;
+    let mut numbers = vec![match name {
+        "buffer_empty" => format!("the buffer was empty in {} of {} lines", over.len(), all.len()),
+        "uncached_step_ms" => format!(
+            "not cached in {} of {} steps that tell; these took {usual:.1} ms in the median, at most {most:.1} ms",
+            over.len(),
+            all.len()
+        ),
+        _ => format!(
+            "{name} over {} in {} of {} lines: median {usual:.1} of these, at most {most:.1}",
             rule.over,
             over.len(),
             all.len()
-        )],
+        ),
+    }];
+    // What the same steps tell of a rival.
+    let of_same_steps = |signal: &str| {
+        let same = |step: Option<i64>| step.is_some() && over.iter().any(|(of, _)| *of == step);
+        let theirs: Vec<Value> =
+            values(log, signal).into_iter().filter(|(step, _)| same(*step)).collect();
+        Some((median(theirs.iter().map(|(_, value)| *value))?, theirs.len()))
+    };
+    let mut excluded = Vec::new();
+    for signal in rule.rivals.iter().flat_map(|rival| &rival.unless) {
+        if let Some((theirs, n)) = of_same_steps(signal) {
+            numbers.push(format!("{signal} of the same steps: median {theirs:.1} (n {n})"));
+            if theirs < usual / 2.0 {
+                excluded.push(signal.as_str());
+            }
+        }
+    }
+    let is_flag = matches!(name, "buffer_empty");
+    Some(Finding {
+        rivals: rule.rivals_but(|signal| excluded.contains(&signal)),
+        rule: rule.clone(),
+        severity: if over.len() * 2 > all.len() { Severity::Warning } else { Severity::Notice },
+        confidence: Confidence::Measured,
+        numbers,
         evidence: over
             .iter()
             .take(SHOWN)
-            .map(|(step, value)| {
-                step.map_or(format!("{name} {value:.1}"), |step| {
-                    format!("step {step}: {name} {value:.1}")
-                })
+            .filter_map(|(step, value)| {
+                let value = if is_flag { String::new() } else { format!("{name} {value:.1}") };
+                match step {
+                    Some(step) if is_flag => Some(format!("step {step}")),
+                    Some(step) => Some(format!("step {step}: {value}")),
+                    None => (!is_flag).then_some(value),
+                }
             })
             .collect(),
-        weight: *most,
+        weight: most,
     })
 }
+
+/// The steps and their times, in order.
+type Steps = [(i64, Micros)];
 
 fn changes(log: &Log, rule: &Rule) -> Vec<Finding> {
     let steps = log.timeline().steps();
     let times: Vec<f64> = steps.iter().map(|(_, time)| time.as_millis_f64()).collect();
-    let found = change_points(&times).into_iter().filter_map(|change| {
-        let mean = |from: usize, to: usize| -> Option<f64> {
-            let part = steps[from..to].iter().map(|(_, time)| *time).collect();
-            Summary::of(part).map(|summary| summary.mean_ms)
-        };
-        let (before, after) = (mean(change.from, change.at)?, mean(change.at, change.to)?);
-        let ratio = (after / before).max(before / after);
-        (ratio > rule.over).then(|| Finding {
-            rule: rule.clone(),
-            severity: Severity::Warning,
-            confidence: Confidence::Inferred,
-            numbers: vec![format!(
-                "from step {} on: mean {:.1} s instead of {:.1} s (n {} and {}, p {:.3}; threshold {} times)",
-                steps[change.at].0,
-                after / 1e3,
-                before / 1e3,
-                change.to - change.at,
-                change.at - change.from,
-                change.p,
-                rule.over
-            )],
-            evidence: Vec::new(),
-            weight: (after - before).abs(),
+    let changes = change_points(&times);
+    let found: Vec<Finding> = changes
+        .iter()
+        .filter(|change| change.p <= SIGNIFICANT)
+        .filter_map(|ChangePoint { from, at, to, p }| {
+            let at_once = format!("from step {} on", steps[*at].0);
+            changed(log, rule, &steps, (*from..*at, *at..*to), &at_once, *p)
         })
-    });
-    found.collect()
+        .collect();
+    let drift = match changes[..] {
+        [first, .., last] if found.is_empty() => {
+            let places = (first.from..first.at, last.at..last.to);
+            let (begins, ends) = (steps[first.at].0, steps[last.at].0);
+            let slowly = format!("little by little, from step {begins} to step {ends}");
+            changed(log, rule, &steps, places, &slowly, first.p.max(last.p))
+        }
+        _ => None,
+    };
+    found.into_iter().chain(drift).collect()
+}
+
+/// The finding that one stretch of steps took another time than an earlier one, if it did.
+fn changed(
+    log: &Log,
+    rule: &Rule,
+    steps: &Steps,
+    (before, after): (Range<usize>, Range<usize>),
+    when: &str,
+    p: f64,
+) -> Option<Finding> {
+    let mean = |stretch: &Range<usize>| -> Option<f64> {
+        let times = steps[stretch.clone()].iter().map(|(_, time)| *time).collect();
+        Summary::of(times).map(|summary| summary.mean_ms)
+    };
+    let (slow, fast) = (mean(&after)?, mean(&before)?);
+    let ratio = (slow / fast).max(fast / slow);
+    if ratio.is_nan() || ratio <= rule.over {
+        return None;
+    }
+    let mut numbers = vec![format!(
+        "{when}: mean {:.1} s instead of {:.1} s (n {} and {}, p {p:.3}; threshold {} times)",
+        slow / 1e3,
+        fast / 1e3,
+        after.len(),
+        before.len(),
+        rule.over
+    )];
+    let mut unchanged = if slow > fast { vec!["slower"] } else { Vec::new() };
+    for signal in rule.rivals.iter().flat_map(|rival| &rival.unless) {
+        let values = values(log, signal);
+        let within = |stretch: &Range<usize>| {
+            let steps = &steps[stretch.clone()];
+            let range = steps.first()?.0..=steps.last()?.0;
+            median(
+                values
+                    .iter()
+                    .filter(|(step, _)| step.is_some_and(|step| range.contains(&step)))
+                    .map(|(_, value)| *value),
+            )
+        };
+        if let (Some(old), Some(new)) = (within(&before), within(&after)) {
+            numbers.push(format!("{signal}: median {old:.1} before, {new:.1} after"));
+            if old.max(new) <= old.min(new) * rule.over {
+                unchanged.push(signal.as_str());
+            }
+        }
+    }
+    Some(Finding {
+        rivals: rule.rivals_but(|signal| unchanged.contains(&signal)),
+        rule: rule.clone(),
+        severity: Severity::Warning,
+        confidence: Confidence::Inferred,
+        numbers,
+        evidence: Vec::new(),
+        weight: (slow - fast).abs(),
+    })
 }

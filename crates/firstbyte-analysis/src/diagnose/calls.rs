@@ -1,151 +1,138 @@
-//! Which part of the slow calls is the largest.
+//! What slow calls have in common: the parts that took too long, and whose calls they are.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use firstbyte_core::{Micros, Phase};
+use firstbyte_core::Micros;
 
-use super::{Confidence, Finding, Rules, Severity, Thresholds};
+use super::{
+    Confidence, Finding, Rule, Rules, Severity, Thresholds,
+    parts::{Part, culprits, whole},
+};
 use crate::{
-    correlate::{Call, ClientHalf, Server, ServerHalf},
+    correlate::Call,
     measure::{Metric, Summary},
 };
 
 /// How many calls are shown as evidence.
 const SHOWN: usize = 3;
+/// Of fewer calls than one in so many it is worth knowing, and no more.
+const RARE: usize = 100;
 
-/// A part of a call, by the name that rules know it by.
-type Part = (&'static str, Micros);
+/// A call in which a part took too long.
+type Slow<'a> = (Part, Call<'a>);
 
-pub(super) fn findings(calls: &[Call<'_>], rules: &Rules, thresholds: Thresholds) -> Vec<Finding> {
-    let mut slow: BTreeMap<&'static str, Vec<(Micros, Call<'_>)>> = BTreeMap::new();
-    let (mut judged, mut too_slow) = (0, 0);
+/// How many calls could be judged, and how many of them are slow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Judged {
+    /// Calls whose lines tell enough.
+    pub calls: usize,
+    /// Of these, those with a part that took too long.
+    pub slow: usize,
+}
+
+pub(super) fn findings(
+    calls: &[Call<'_>],
+    rules: &Rules,
+    thresholds: Thresholds,
+) -> (Judged, Vec<Finding>) {
+    let mut judged = Judged::default();
+    let mut by_rule: BTreeMap<&str, (&Rule, Vec<Slow<'_>>)> = BTreeMap::new();
+    let mut targets: BTreeMap<&str, usize> = BTreeMap::new();
     for call in calls {
-        if call.client.is_none() || !call.ended_well() {
-            continue;
-        }
-        judged += 1;
-        if let Some((part, time)) = culprit(call, thresholds) {
-            too_slow += 1;
-            slow.entry(part).or_default().push((time, *call));
+        let Some(parts) = culprits(call, thresholds) else { continue };
+        judged.calls += 1;
+        judged.slow += usize::from(!parts.is_empty());
+        *targets.entry(call.target().unwrap_or_default()).or_default() += 1;
+        for part in parts {
+            if let Some(rule) = rules.of_part(part.name, call.operation()) {
+                by_rule.entry(&rule.id).or_insert((rule, Vec::new())).1.push((part, *call));
+            }
         }
     }
-    let found = slow.into_iter().filter_map(|(part, mut calls)| {
-        let rule = rules.of_part(part)?;
-        calls.sort_by_key(|(time, _)| Reverse(*time));
-        let summary = Summary::of(calls.iter().map(|(time, _)| *time).collect())?;
-        let wall: Micros = calls.iter().filter_map(|(_, call)| Metric::Wall.of(call)).sum();
-        let share = summary.sum.0 as f64 / wall.0.max(1) as f64 * 100.0;
-        let median = summary.p50.value;
-        let numbers = vec![
-            format!(
-                "{too_slow} of {judged} calls are slow (queue over {} ms or rpc over {} ms; without rpc, wall over {} ms)",
-                thresholds.queue, thresholds.rpc, thresholds.wall
-            ),
-            format!(
-                "in {} of them {part} is the largest part: median {median} ms, at most {} ms, {share:.1} % of their wall",
-                summary.n, summary.max
-            ),
-        ];
-        Some(Finding {
-            rule: rule.clone(),
-            severity: if median.0 > 1_000_000 { Severity::Critical } else { Severity::Warning },
-            confidence: confidence(part),
-            numbers,
-            evidence: calls.iter().take(SHOWN).map(|(time, call)| evidence(part, *time, call)).collect(),
-            weight: summary.sum.as_millis_f64(),
-        })
-    });
-    found.collect()
+    let findings = by_rule
+        .into_values()
+        .filter_map(|(rule, slow)| finding(rule, slow, judged, &targets, thresholds))
+        .collect();
+    (judged, findings)
+}
+
+fn finding(
+    rule: &Rule,
+    mut slow: Vec<Slow<'_>>,
+    judged: Judged,
+    targets: &BTreeMap<&str, usize>,
+    thresholds: Thresholds,
+) -> Option<Finding> {
+    slow.sort_by_key(|(part, _)| Reverse(part.time));
+    let name = slow.first()?.0.name;
+    let summary = Summary::of(slow.iter().map(|(part, _)| part.time).collect())?;
+    let median = summary.p50.value;
+    let mut numbers = vec![
+        format!(
+            "slow calls: {} of {} (queue over {} ms or rpc over {} ms; without rpc, wall over {} ms)",
+            judged.slow, judged.calls, thresholds.queue, thresholds.rpc, thresholds.wall
+        ),
+        format!(
+            "in {} of them {name} took too long: median {median} ms, at most {} ms{}",
+            summary.n,
+            summary.max,
+            share(name, &summary, &slow)
+        ),
+    ];
+    numbers.extend(all_on_one_server(&slow, targets));
+    Some(Finding {
+        rivals: rule.rivals_of(&slow.iter().map(|(_, call)| *call).collect::<Vec<_>>()),
+        rule: rule.clone(),
+        severity: match () {
+            () if slow.len() * RARE < judged.calls => Severity::Notice,
+            () if median.0 > 1_000_000 => Severity::Critical,
+            () => Severity::Warning,
+        },
+        confidence: confidence(name),
+        numbers,
+        evidence: slow.iter().take(SHOWN).map(|(part, call)| evidence(*part, call)).collect(),
+        weight: summary.sum.as_millis_f64(),
+    })
 }
 
 fn confidence(part: &str) -> Confidence {
     match part {
-        "unattributed" | "until_received" | "queue" => Confidence::Undecided,
-        "network" => Confidence::Inferred,
+        "unattributed" | "until_received" | "queue" | "wall" => Confidence::Undecided,
+        // A busy process stretches the timer of its API's side too.
+        "network" | "scattered" | "rpc" => Confidence::Inferred,
         _ => Confidence::Measured,
     }
 }
 
-fn evidence(part: &str, time: Micros, call: &Call<'_>) -> String {
-    let wall = Metric::Wall.of(call).unwrap_or_default();
+fn share(name: &str, summary: &Summary, slow: &[Slow<'_>]) -> String {
+    let all: Micros = slow.iter().filter_map(|(_, call)| whole(call)).sum();
+    if all.0 == 0 || matches!(name, "resume") {
+        return String::new();
+    }
+    let of = if slow.iter().all(|(_, call)| call.client.is_some()) { "wall" } else { "call" };
+    format!(", {:.1} % of their {of}", summary.sum.0 as f64 / all.0 as f64 * 100.0)
+}
+
+/// Slow calls of one server alone are something of that server's, if they would not all be there by chance.
+fn all_on_one_server(slow: &[Slow<'_>], targets: &BTreeMap<&str, usize>) -> Option<String> {
+    const RARE_BY_CHANCE: f64 = 0.05;
+    let target = slow.first()?.1.target()?;
+    let calls: usize = targets.values().sum();
+    let its = targets.get(target).copied().unwrap_or_default();
+    let chance = (its as f64 / calls as f64).powi(slow.len().try_into().unwrap_or(i32::MAX));
+    let is_one = slow.iter().all(|(_, call)| call.target() == Some(target));
+    (is_one && chance < RARE_BY_CHANCE)
+        .then(|| format!("all of these are on {target}, which had {its} of the {calls} calls"))
+}
+
+fn evidence(part: Part, call: &Call<'_>) -> String {
     let op = call.operation().unwrap_or("call");
     let target = call.target().map_or(String::new(), |target| format!(" on {target}"));
-    format!("{} {op}{target}: {part} {time} of wall {wall} ms", call.id())
-}
-
-/// The largest part of what is too long, if anything is.
-fn culprit(call: &Call<'_>, thresholds: Thresholds) -> Option<Part> {
-    let wall = Metric::Wall.of(call)?.as_millis_f64();
-    let over = |time: Micros, limit: f64| time.as_millis_f64() > limit;
-    let mut suspects: Vec<Part> = Vec::new();
-    match (call.rpc(), call.queue()) {
-        (Some(rpc), Some(queue)) => {
-            if over(queue, thresholds.queue) {
-                suspects.extend(queue_parts(call));
-            }
-            if over(rpc, thresholds.rpc) {
-                suspects.extend(engine_parts(call, rpc));
-            }
-        }
-        _ => {
-            let phases: Vec<Part> = client_parts(call.client?).collect();
-            let before: Micros = phases.iter().map(|(_, time)| *time).sum();
-            if over(before, thresholds.queue) {
-                suspects.extend(phases);
-            }
-            match call.client?.phase(Phase::Wait) {
-                Some(wait) if over(wait, thresholds.queue + thresholds.rpc) => {
-                    suspects.extend(server_parts(call.client?));
-                }
-                None if wall > thresholds.wall && before == Micros(0) => {
-                    suspects.push(("queue", Metric::Wall.of(call)?));
-                }
-                _ => {}
-            }
-        }
-    }
-    let (part, time) = suspects.into_iter().max_by_key(|(_, time)| *time)?;
-    // Whatever waits in a server whose loop stands still, waits for that.
-    let lag = call.server.and_then(ServerHalf::loop_lag);
-    match lag.filter(|lag| lag.0 >= time.0 / 2) {
-        Some(lag) if matches!(part, "kernel" | "handler" | "respond") => Some(("loop_lag", lag)),
-        _ => Some((part, time)),
-    }
-}
-
-/// What the queue is made of, as far as it is told.
-fn queue_parts(call: &Call<'_>) -> Vec<Part> {
-    let Some(client) = call.client else { return Vec::new() };
-    let told: Vec<Part> = client_parts(client).chain(server_parts(client)).collect();
-    if !told.is_empty() {
-        return told;
-    }
-    // Lines with wall and rpc alone. Where both halves are on one clock, it can be told what was before the
-    // server's application saw the request, and what it did then.
-    let handler = call.server.and_then(ServerHalf::handler).map(|time| ("handler", time));
-    let before = call.until_received().map(|time| ("until_received", time));
-    let parts: Vec<Part> = before.into_iter().chain(handler).collect();
-    match before {
-        Some(_) => parts,
-        None => call.queue().map(|queue| ("queue", queue)).into_iter().chain(handler).collect(),
-    }
-}
-
-fn client_parts(client: &ClientHalf) -> impl Iterator<Item = Part> {
-    let phases = Phase::ALL.into_iter().filter(|phase| *phase != Phase::Wait);
-    phases.filter_map(|phase| Some((phase.as_str(), client.phase(phase)?)))
-}
-
-fn server_parts(client: &ClientHalf) -> impl Iterator<Item = Part> {
-    Server::ALL
-        .into_iter()
-        .filter_map(|part| Some((Metric::Server(part).as_str(), client.server(part)?)))
-}
-
-/// The engine's time, split if its own process says how.
-fn engine_parts(call: &Call<'_>, rpc: Micros) -> Vec<Part> {
-    match call.engine().map(|engine| (engine.queue(), engine.exec())) {
-        Some((Some(queue), Some(exec))) => vec![("engine_queue", queue), ("engine_exec", exec)],
-        _ => vec![("rpc", rpc)],
-    }
+    let of = match (Metric::Wall.of(call), whole(call)) {
+        (Some(wall), _) => format!(" of wall {wall} ms"),
+        (None, Some(whole)) => format!(" of {whole} ms that the server knows of"),
+        (None, None) => " ms".to_owned(),
+    };
+    format!("{} {op}{target}: {} {}{of}", call.id(), part.name, part.time)
 }

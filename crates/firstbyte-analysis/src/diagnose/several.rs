@@ -1,12 +1,10 @@
 //! What only several calls show: a server that is slower than others, a trend, a first call, failures.
 
-use std::collections::BTreeMap;
-
-use firstbyte_core::Micros;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{Confidence, Finding, Kind, Rule, Rules, Severity, Thresholds};
 use crate::{
-    correlate::{Call, ClientEnd},
+    correlate::{Call, ClientEnd, ClientHalf},
     measure::{Metric, Summary, Trend},
 };
 
@@ -16,6 +14,8 @@ type ByServer<'a> = BTreeMap<(&'a str, &'a str), Vec<Call<'a>>>;
 /// So many calls of a server are compared at least.
 const FEWEST: usize = 3;
 const SHOWN: usize = 3;
+/// A trend is told if one by chance is rarer than this, however many are looked for.
+const SIGNIFICANT: f64 = 0.01;
 
 pub(super) fn findings(all: &[Call<'_>], rules: &Rules, thresholds: Thresholds) -> Vec<Finding> {
     let mut calls: ByServer<'_> = BTreeMap::new();
@@ -24,7 +24,8 @@ pub(super) fn findings(all: &[Call<'_>], rules: &Rules, thresholds: Thresholds) 
         calls.entry(key).or_default().push(*call);
     }
     for calls in calls.values_mut() {
-        calls.sort_by_key(|call| call.client.and_then(|half| half.sent_at));
+        // Those whose beginning is not told come last: nobody knows which of them is the first.
+        calls.sort_by_key(|call| Reverse(call.client.and_then(|half| half.sent_at).map(Reverse)));
     }
     let mut findings = Vec::new();
     for rule in rules.rules() {
@@ -46,6 +47,18 @@ fn median(metric: Metric, calls: &[Call<'_>]) -> Option<(usize, f64)> {
     Some((summary.n, summary.p50.value.as_millis_f64()))
 }
 
+/// The calls that were sent on one clock, each clock's by themselves: a host that was booted anew begins anew.
+fn by_clock<'a>(calls: &[Call<'a>]) -> Vec<Vec<Call<'a>>> {
+    let mut groups: Vec<Vec<Call<'a>>> = Vec::new();
+    for call in calls.iter().filter(|call| call.sent_at().is_some()) {
+        match groups.iter_mut().find(|group| group[0].is_sent_on_the_clock_of(call)) {
+            Some(group) => group.push(*call),
+            None => groups.push(vec![*call]),
+        }
+    }
+    groups
+}
+
 fn stragglers(calls: &ByServer<'_>, rule: &Rule) -> Vec<Finding> {
     let mut servers: BTreeMap<&str, Vec<(&str, usize, f64)>> = BTreeMap::new();
     for ((op, target), calls) in calls {
@@ -63,17 +76,19 @@ fn stragglers(calls: &ByServer<'_>, rule: &Rule) -> Vec<Finding> {
             else {
                 continue;
             };
-            if *rpc / usual > rule.over {
+            if *rpc / usual > rule.over && rpc - usual >= rule.at_least_ms {
                 findings.push(Finding {
+                    rivals: rule.rivals_but(|_| false),
                     rule: rule.clone(),
                     severity: Severity::Warning,
                     confidence: Confidence::Inferred,
                     numbers: vec![format!(
-                        "{op} on {target}: median rpc {rpc:.1} ms (n {n}), {:.1} times the {usual:.1} ms of the other {} \
-                         servers (threshold {})",
+                        "{op} on {target}: median rpc {rpc:.1} ms (n {n}), {:.1} times the {usual:.1} ms of the others \
+                         (servers: {}; threshold {} times and {} ms)",
                         rpc / usual,
                         others.len(),
-                        rule.over
+                        rule.over,
+                        rule.at_least_ms
                     )],
                     evidence: Vec::new(),
                     weight: rpc - usual,
@@ -85,49 +100,76 @@ fn stragglers(calls: &ByServer<'_>, rule: &Rule) -> Vec<Finding> {
 }
 
 fn trends(calls: &ByServer<'_>, rule: &Rule) -> Vec<Finding> {
-    let found = calls.iter().filter_map(|((op, target), calls)| {
-        let points: Vec<(f64, f64)> = calls
-            .iter()
-            .filter(|call| call.ended_well())
-            .filter_map(|call| {
-                let sent = call.client?.sent_at?.as_nanos() as f64 / 1e9;
-                Some((sent, call.rpc()?.as_millis_f64()))
-            })
-            .collect();
-        let trend = Trend::of(&points)?;
-        let (_, median) = median(Metric::Rpc, calls).filter(|(_, median)| *median > 0.0)?;
-        let percent = trend.slope_per_s * 3600.0 / median * 100.0;
-        (trend.p < 0.01 && percent > rule.over).then(|| Finding {
+    let sequences: Vec<_> = calls
+        .iter()
+        .flat_map(|(key, calls)| by_clock(calls).into_iter().map(move |calls| (key, calls)))
+        .filter_map(|(key, calls)| {
+            let points: Vec<(f64, f64)> = calls
+                .iter()
+                .filter(|call| call.ended_well())
+                .filter_map(|call| {
+                    let sent = call.sent_at()?.as_nanos() as f64 / 1e9;
+                    Some((sent, call.rpc()?.as_millis_f64()))
+                })
+                .collect();
+            let span = points.last()?.0 - points.first()?.0;
+            Some((key, span, Trend::of(&points)?, median(Metric::Rpc, &calls)?.1))
+        })
+        .collect();
+    // Of many sequences without a trend, some have one by chance.
+    let significant = SIGNIFICANT / sequences.len().max(1) as f64;
+    let found = sequences.iter().filter_map(|((op, target), span, trend, median)| {
+        let growth = trend.slope_per_s * span;
+        let percent = growth / median * 100.0;
+        let tells = trend.p < significant && growth >= rule.at_least_ms && percent > rule.over;
+        tells.then(|| Finding {
+            rivals: rule.rivals_but(|_| false),
             rule: rule.clone(),
             severity: Severity::Notice,
             confidence: Confidence::Inferred,
             numbers: vec![format!(
-                "{op} on {target}: rpc grows by {percent:.0} % of its median of {median:.1} ms per hour (threshold {} %; n {}, p \
-                 {:.3})",
-                rule.over, trend.n, trend.p
+                "{op} on {target}: rpc grew by {growth:.1} ms in {:.1} minutes, {percent:.0} % of its median of {median:.1} ms \
+                 (threshold {} % and {} ms; n {}, p {})",
+                span / 60.0,
+                rule.over,
+                rule.at_least_ms,
+                trend.n,
+                probability(trend.p)
             )],
             evidence: Vec::new(),
-            weight: percent,
+            weight: growth,
         })
     });
     found.collect()
 }
 
+fn probability(p: f64) -> String {
+    if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") }
+}
+
 fn cold_starts(calls: &ByServer<'_>, rule: &Rule, thresholds: Thresholds) -> Vec<Finding> {
-    let found = calls.iter().filter_map(|((op, target), calls)| {
+    let sequences = calls
+        .iter()
+        .flat_map(|(key, calls)| by_clock(calls).into_iter().map(move |calls| (key, calls)));
+    let found = sequences.filter_map(|((op, target), calls)| {
         let (first, others) = calls.split_first()?;
-        let (n, usual) = median(Metric::Wall, others).filter(|(n, _)| *n >= FEWEST)?;
-        let wall = Metric::Wall.of(first).filter(|_| first.ended_well())?.as_millis_f64();
-        (wall > rule.over * usual && wall - usual > thresholds.queue).then(|| Finding {
+        // What the client waited for before is no cold start of the server.
+        let metric = if first.rpc().is_some() { Metric::Rpc } else { Metric::Wall };
+        let (n, usual) = median(metric, others).filter(|(n, _)| *n >= FEWEST)?;
+        let time = metric.of(first).filter(|_| first.ended_well())?.as_millis_f64();
+        let name = metric.as_str();
+        (time > rule.over * usual && time - usual > thresholds.queue).then(|| Finding {
+            rivals: rule.rivals_of(&[*first]),
             rule: rule.clone(),
             severity: Severity::Notice,
             confidence: Confidence::Inferred,
             numbers: vec![format!(
-                "{op} on {target}: the first call took {wall:.1} ms, the median of the {n} others is {usual:.1} ms (threshold {} times)",
+                "{op} on {target}: {name} of the first call was {time:.1} ms, the median of the others is {usual:.1} ms \
+                 (n {n}; threshold {} times)",
                 rule.over
             )],
             evidence: vec![first.id()],
-            weight: wall - usual,
+            weight: time - usual,
         })
     });
     found.collect()
@@ -136,34 +178,43 @@ fn cold_starts(calls: &ByServer<'_>, rule: &Rule, thresholds: Thresholds) -> Vec
 fn failures(calls: &ByServer<'_>, rule: &Rule) -> Option<Finding> {
     let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
     let mut evidence = Vec::new();
-    let (mut n, mut is_unknown) = (0, false);
-    for call in calls.values().flatten() {
-        let Some(ClientEnd::Failed { outcome, phase, error }) = call.client.map(|half| half.end)
-        else {
-            continue;
-        };
-        n += 1;
-        let word = |name: Option<_>| name.map_or("unknown", |name| call.name(name));
-        is_unknown |= word(outcome) == "unknown";
-        let kind = format!("{} in {}, outcome {}", word(error), word(phase), word(outcome));
-        *kinds.entry(kind).or_default() += 1;
-        if evidence.len() < SHOWN {
-            let wall = Metric::Wall.of(call).unwrap_or(Micros(0));
-            evidence.push(format!(
-                "{} {}: failed after {wall} ms",
-                call.id(),
-                call.operation().unwrap_or("call")
-            ));
+    let (mut is_unknown, mut are_early, mut lost) = (false, true, 0.0);
+    for calls in calls.values() {
+        let first_answer =
+            calls.iter().filter(|call| call.ended_well() && !call.failed()).find_map(Call::sent_at);
+        for call in calls.iter().filter(|call| call.failed()) {
+            let kind = call.failure();
+            is_unknown |= kind.ends_with("outcome unknown");
+            // A server that is not up yet is asked until it is.
+            let is_early = call.sent_at().is_some_and(|sent| Some(sent) < first_answer);
+            are_early &= is_early && kind.ends_with("outcome not_sent");
+            lost += Metric::Wall.of(call).unwrap_or_default().as_millis_f64();
+            if evidence.len() < SHOWN {
+                let op = call.operation().unwrap_or("call");
+                let after = Metric::Wall.of(call).map(|wall| format!(" after {wall} ms"));
+                evidence.push(format!("{} {op}: {kind}{}", call.id(), after.unwrap_or_default()));
+            }
+            *kinds.entry(kind).or_default() += 1;
         }
     }
-    let numbers = kinds.into_iter().map(|(kind, count)| format!("{count} x {kind}")).collect();
-    (n > 0).then(|| Finding {
+    let mut numbers: Vec<String> =
+        kinds.into_iter().map(|(kind, count)| format!("{count} x {kind}")).collect();
+    if are_early {
+        numbers.push("all of them before their server answered for the first time".to_owned());
+    }
+    (!evidence.is_empty()).then(|| Finding {
+        rivals: rule.rivals_but(|_| false),
         rule: rule.clone(),
-        severity: if is_unknown { Severity::Critical } else { Severity::Warning },
+        severity: match () {
+            () if is_unknown => Severity::Critical,
+            () if are_early => Severity::Notice,
+            () => Severity::Warning,
+        },
         confidence: Confidence::Measured,
         numbers,
         evidence,
-        weight: f64::from(n),
+        // Nothing is worse than not to know what a server did.
+        weight: if is_unknown { f64::INFINITY } else { lost },
     })
 }
 
@@ -174,17 +225,24 @@ fn without_end(calls: &ByServer<'_>, rule: &Rule) -> Option<Finding> {
         .filter(|call| call.client.is_some_and(|half| half.end == ClientEnd::Open))
         .collect();
     (!open.is_empty()).then(|| Finding {
+        rivals: rule.rivals_but(|_| false),
         rule: rule.clone(),
         severity: Severity::Warning,
         confidence: Confidence::Undecided,
         numbers: vec![format!(
-            "{} calls were sent and have neither client.done nor client.fail",
+            "calls that were sent and have neither client.done nor client.fail: {}",
             open.len()
         )],
         evidence: open
             .iter()
             .take(SHOWN)
-            .map(|call| format!("{} {}", call.id(), call.operation().unwrap_or("call")))
+            .map(|call| {
+                let waiting =
+                    call.client.and_then(ClientHalf::waiting).map(|phase| call.name(phase));
+                let last = waiting.map(|phase| format!(": last waiting in {phase}"));
+                let op = call.operation().unwrap_or("call");
+                format!("{} {op}{}", call.id(), last.unwrap_or_default())
+            })
             .collect(),
         weight: open.len() as f64,
     })

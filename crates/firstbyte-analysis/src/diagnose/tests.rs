@@ -3,6 +3,10 @@ use std::fmt::Write as _;
 use super::*;
 
 fn found(lines: &str, size: &str) -> Vec<Finding> {
+    diagnosed(lines, size).findings
+}
+
+fn diagnosed(lines: &str, size: &str) -> Diagnosis {
     let rules = Rules::default();
     diagnose(&Log::from_bytes(lines.as_bytes()), &rules, rules.thresholds(size).unwrap())
 }
@@ -84,7 +88,7 @@ fn a_quick_call_is_no_finding() {
 fn the_size_of_the_model_decides_what_is_slow() {
     let line = "[weights][00f067aa0ba902b7] client.done wall_ms=1700.0 rpc_ms=1500.0 queue_ms=200.0 pool_ms=190.0\n";
     let of = |size| found(line, size).into_iter().map(|f| f.rule.id).collect::<Vec<_>>();
-    assert_eq!(of("small"), ["engine-slow"]);
+    assert_eq!(of("small"), ["engine-slow", "client-pool"], "either is over its own threshold");
     assert!(of("medium").is_empty());
 }
 
@@ -101,7 +105,7 @@ fn with_wall_and_rpc_alone_nobody_is_blamed() {
         ("unknown-queue", Confidence::Undecided)
     );
     for rival in ["pool", "construction", "network", "kernel", "event loop", "handler"] {
-        assert!(finding.rule.rivals.iter().any(|known| known.contains(rival)), "{rival}");
+        assert!(finding.rivals.iter().any(|known| known.contains(rival)), "{rival}");
     }
 }
 
@@ -133,15 +137,16 @@ fn what_waits_behind_a_loop_that_stands_still_waits_for_the_loop() {
 
 #[test]
 fn the_engines_own_process_splits_its_time() {
-    let lines = |queue: &str, exec: &str| {
+    let lines = |op: &str, queue: &str, exec: &str| {
         format!(
-            "[weights][00f067aa0ba902b7] rpc.done op=pause t=1.0 rpc_ms=1500.0 call_id=x\n\
-             [engine] call.done call_id=x op=pause t=1.0 engine_queue_ms={queue} engine_exec_ms={exec}\n\
+            "[weights][00f067aa0ba902b7] rpc.done op={op} t=1.0 rpc_ms=1500.0 call_id=x\n\
+             [engine] call.done call_id=x op={op} t=1.0 engine_queue_ms={queue} engine_exec_ms={exec}\n\
              [weights][00f067aa0ba902b7] client.done wall_ms=1510.0 rpc_ms=1500.0 queue_ms=10.0\n"
         )
     };
-    assert_eq!(ids(&lines("1400.0", "90.0")), ["engine-queue"]);
-    assert_eq!(ids(&lines("90.0", "1400.0")), ["engine-exec"]);
+    assert_eq!(ids(&lines("update_weights", "1400.0", "90.0")), ["engine-queue"]);
+    assert_eq!(ids(&lines("update_weights", "90.0", "1400.0")), ["engine-exec"]);
+    assert_eq!(ids(&lines("pause", "90.0", "1400.0")), ["engine-exec-call"]);
 }
 
 #[test]
@@ -150,7 +155,146 @@ fn without_rpc_the_phases_are_judged_all_the_same() {
     assert_eq!(ids(pool), ["client-pool"]);
     let wait = "[weights][00f067aa0ba902b7] client.done wall_ms=2010.0 pool_ms=3.0 wait_ms=2000.0 unattributed_ms=2000.0 flags=rpc_missing\n";
     assert_eq!(ids(wait), ["unknown-half"]);
-    assert_eq!(ids("[weights][00f067aa0ba902b7] client.done wall_ms=2010.0\n"), ["unknown-queue"]);
+    let wall = found("[weights][00f067aa0ba902b7] client.done wall_ms=2010.0\n", "small");
+    assert_eq!(wall[0].rule.id, "unknown-wall");
+    assert!(wall[0].rivals[0].contains("the engine's work"), "{:?}", wall[0].rivals);
+}
+
+#[test]
+fn the_queue_and_the_engine_are_judged_apart() {
+    let both = "[weights][00f067aa0ba902b7] client.done wall_ms=35000.0 rpc_ms=20000.0 queue_ms=15000.0 pool_ms=14990.0 op=update_weights\n";
+    let findings = found(both, "medium");
+    assert_eq!(
+        findings.iter().map(|f| f.rule.id.as_str()).collect::<Vec<_>>(),
+        ["engine-slow", "client-pool"]
+    );
+    assert!(
+        findings[1].numbers[1].contains("pool took too long: median 14990.0 ms"),
+        "{findings:?}"
+    );
+}
+
+#[test]
+fn many_small_parts_are_nobodys_fault() {
+    let parts =
+        "setup_ms=40.0 pool_ms=40.0 connect_ms=40.0 send_ms=20.0 kernel_ms=30.0 handler_ms=30.0";
+    let line = format!(
+        "[weights][00f067aa0ba902b7] client.done wall_ms=300.0 rpc_ms=100.0 queue_ms=200.0 {parts}\n"
+    );
+    assert_eq!(ids(&line), ["many-parts"]);
+    let most = "pool_ms=95.0 connect_ms=20.0 send_ms=20.0";
+    let line = format!(
+        "[weights][00f067aa0ba902b7] client.done wall_ms=240.0 rpc_ms=100.0 queue_ms=140.0 {most}\n"
+    );
+    assert_eq!(ids(&line), ["client-pool"], "at least half of the queue");
+}
+
+#[test]
+fn what_only_the_servers_lines_tell_is_used() {
+    let server = "\
+[weights][00f067aa0ba902b7] server.recv path=/pause t=13.310000 kernel_ms=3300.0
+[weights][00f067aa0ba902b7] rpc.start op=pause t=13.311000
+[weights][00f067aa0ba902b7] rpc.done op=pause t=13.511000 rpc_ms=200.0
+[weights][00f067aa0ba902b7] server.done t=13.512000 dur_ms=202.0 status=200 outcome=ok
+";
+    assert_eq!(ids(server), ["server-kernel"], "without the client");
+    let sent = "[weights][00f067aa0ba902b7] client.send url=http://h/pause t=10.000000\n";
+    let wall_and_rpc =
+        "[weights][00f067aa0ba902b7] client.done wall_ms=3513.0 rpc_ms=200.0 queue_ms=3313.0\n";
+    assert_eq!(ids(&format!("{sent}{server}{wall_and_rpc}")), ["server-kernel"]);
+    let phases = "[weights][00f067aa0ba902b7] client.done wall_ms=3513.0 pool_ms=1.0 wait_ms=3510.0 unattributed_ms=3510.0 flags=rpc_missing\n";
+    assert_eq!(ids(&format!("{sent}{server}{phases}")), ["server-kernel"]);
+    // What is left of the wait is the network's, now that all of the server's half is known.
+    let quick = server.replace("kernel_ms=3300.0", "kernel_ms=0.1");
+    assert_eq!(ids(&format!("{quick}{phases}")), ["network"]);
+}
+
+#[test]
+fn a_rival_that_was_measured_is_none() {
+    let client =
+        "[weights][00f067aa0ba902b7] client.done wall_ms=3513.0 rpc_ms=200.0 queue_ms=3313.0\n";
+    let rivals = |server: &str| {
+        let findings = found(&format!("{server}{client}"), "medium");
+        assert_eq!((findings.len(), findings[0].rule.id.as_str()), (1, "unknown-queue"));
+        findings[0].rivals.join("; ")
+    };
+    let all = rivals("");
+    let known = rivals(
+        "[weights][00f067aa0ba902b7] server.recv path=/pause t=1.0 kernel_ms=0.1 loop_lag_ms=0.0\n",
+    );
+    for rival in ["kernel", "event loop"] {
+        assert!(all.contains(rival) && !known.contains(rival), "{rival}: {all} / {known}");
+    }
+    assert!(known.contains("the client's connection pool"), "{known}");
+}
+
+#[test]
+fn a_call_whose_numbers_cannot_be_is_not_judged() {
+    for line in [
+        "client.done wall_ms=203.0 rpc_ms=9202.0 queue_ms=1.0",
+        "client.done wall_ms=5000.0 rpc_ms=100.0 queue_ms=1.0",
+    ] {
+        let diagnosis = diagnosed(&format!("[weights][00f067aa0ba902b7] {line}\n"), "small");
+        assert_eq!((diagnosis.judged.calls, diagnosis.findings.len()), (0, 0), "{line}");
+    }
+    // The clock was set while the call went on: no time is told across that.
+    let moments = "\
+[weights][00f067aa0ba902b7] client.send url=http://h/pause t=10.0
+[weights][00f067aa0ba902b7] server.recv path=/pause t=8010.0
+[weights][00f067aa0ba902b7] client.done wall_ms=705.0 rpc_ms=5.0 queue_ms=700.0
+";
+    assert_eq!(ids(moments), ["unknown-queue"]);
+    assert!(
+        crate::notices(&Log::from_bytes(moments.as_bytes()))[0].contains("after they had ended")
+    );
+}
+
+#[test]
+fn an_operation_that_loads_no_weights_is_not_blamed_on_storage() {
+    let line = |op: &str| {
+        format!(
+            "[weights][00f067aa0ba902b7] client.done wall_ms=5001.0 rpc_ms=5000.0 queue_ms=1.0 op={op}\n"
+        )
+    };
+    assert_eq!(ids(&line("update_weights")), ["engine-slow"]);
+    assert_eq!(ids(&line("pause")), ["engine-call"]);
+}
+
+#[test]
+fn a_caller_that_goes_on_late_is_told() {
+    let line = "[weights][00f067aa0ba902b7] client.done wall_ms=20.0 rpc_ms=10.0 queue_ms=10.0 resume_ms=8000.0\n";
+    assert_eq!(ids(line), ["caller-loop"]);
+}
+
+#[test]
+fn a_failure_in_a_phase_is_that_phases() {
+    let line = "[weights][00f067aa0ba902b7] client.fail wall_ms=30000.0 phase=pool outcome=not_sent error=pool_timeout op=pause\n";
+    assert_eq!(ids(line), ["client-pool", "failures"]);
+}
+
+#[test]
+fn one_slow_call_of_very_many_is_a_notice() {
+    let mut lines = String::new();
+    for n in 1..=500 {
+        let pool = if n == 7 { 2000.0 } else { 1.0 };
+        writeln!(lines, "[weights][{n:016x}] client.done wall_ms={:.1} rpc_ms=100.0 queue_ms={pool:.1} pool_ms={pool:.1}", pool + 100.0).unwrap();
+    }
+    let findings = found(&lines, "small");
+    assert_eq!((findings.len(), findings[0].severity), (1, Severity::Notice));
+}
+
+#[test]
+fn slow_calls_of_one_server_alone_are_told_as_such() {
+    let lines = |server: u32| {
+        let mut lines = String::new();
+        for n in 0..12_u32 {
+            let pool = if n % 3 == server { 500.0 } else { 1.0 };
+            writeln!(lines, "[weights][{:016x}] client.done wall_ms={:.1} rpc_ms=100.0 queue_ms={pool:.1} pool_ms={pool:.1} target=h{}:80", n + 1, pool + 100.0, n % 3).unwrap();
+        }
+        lines
+    };
+    let findings = found(&lines(1), "small");
+    assert_eq!(findings[0].numbers[2], "all of these are on h1:80, which had 4 of the 12 calls");
 }
 
 /// Ten calls on each of three servers, whose rpc is `rpc(server, n)`.
@@ -182,6 +326,14 @@ fn a_server_that_is_slower_than_the_others_is_named() {
 fn a_growing_rpc_is_a_trend() {
     let findings = found(&servers(|_, n| 100.0 + 10.0 * f64::from(n)), "medium");
     assert_eq!(findings.iter().map(|f| f.rule.id.as_str()).collect::<Vec<_>>(), ["rpc-trend"; 3]);
+    assert!(findings[0].numbers[0].contains("rpc grew by 90.0 ms in 15.0 minutes"), "{findings:?}");
+    // Rising without a break, and too little to matter.
+    assert!(ids(&servers(|_, n| 100.0 + f64::from(n))).is_empty());
+}
+
+#[test]
+fn a_tenth_of_a_millisecond_makes_no_straggler() {
+    assert!(ids(&servers(|server, _| if server == 1 { 0.5 } else { 0.2 })).is_empty());
 }
 
 #[test]
@@ -192,7 +344,7 @@ fn a_slow_first_call_is_a_cold_start() {
     );
     assert_eq!(findings.iter().map(|f| f.rule.id.as_str()).collect::<Vec<_>>(), ["cold-start"]);
     assert!(
-        findings[0].numbers[0].contains("h2:80: the first call took 1901.0 ms"),
+        findings[0].numbers[0].contains("h2:80: rpc of the first call was 1900.0 ms"),
         "{findings:?}"
     );
 }
@@ -217,6 +369,45 @@ fn calls_that_fail_or_do_not_end_are_findings() {
 }
 
 #[test]
+fn an_answer_that_says_no_is_a_failure() {
+    let line = "[weights][00f067aa0ba902b7] client.done wall_ms=2.0 rpc_ms=1.0 queue_ms=1.0 status=503 op=pause\n";
+    let findings = found(line, "small");
+    assert_eq!(findings[0].numbers, ["1 x status 503"]);
+    let server = "\
+[weights][00f067aa0ba902b7] rpc.done op=pause t=1.0 rpc_ms=1.0 error=RuntimeError
+[weights][00f067aa0ba902b7] server.done t=1.1 dur_ms=2.0 status=500 outcome=error
+";
+    let findings = found(server, "small");
+    assert_eq!(
+        findings[0].numbers,
+        ["1 x status 500, the engine's call failed: RuntimeError, server outcome error"]
+    );
+}
+
+#[test]
+fn a_server_that_is_waited_for_does_not_fail() {
+    let early = "\
+[weights][00f067aa0ba902b7] client.send url=http://h/is_paused t=1.0 op=is_paused target=h:80
+[weights][00f067aa0ba902b7] client.fail wall_ms=5.0 phase=connect outcome=not_sent error=connect_refused op=is_paused target=h:80
+";
+    let up = "\
+[weights][00f067aa0ba902b8] client.send url=http://h/is_paused t=2.0 op=is_paused target=h:80
+[weights][00f067aa0ba902b8] client.done wall_ms=5.0 rpc_ms=1.0 queue_ms=4.0 op=is_paused target=h:80
+";
+    assert_eq!(found(early, "small")[0].severity, Severity::Warning);
+    assert_eq!(found(&format!("{early}{up}"), "small")[0].severity, Severity::Notice);
+}
+
+#[test]
+fn a_call_without_an_end_says_where_it_waited() {
+    let lines = "\
+[weights][00f067aa0ba902b7] client.send url=http://h/pause t=1.0 op=pause target=h:80 attempt=1
+[weights][00f067aa0ba902b7] client.waiting elapsed_ms=60000.0 phase=pool state=in_pool op=pause target=h:80 attempt=1
+";
+    assert_eq!(found(lines, "small")[0].evidence, ["00f067aa0ba902b7 pause: last waiting in pool"]);
+}
+
+#[test]
 fn values_beside_the_calls_have_their_rules() {
     for (line, id) in [
         ("[ckpt] write.done step=1 write_ms=6000.0", "ckpt-write"),
@@ -224,14 +415,21 @@ fn values_beside_the_calls_have_their_rules() {
         ("[rollout] trunc_pct=12.0 current_step=4 ckpt_step=4 staleness=0", "truncation"),
         ("[rollout] trunc_pct=0.0 current_step=4 ckpt_step=2 staleness=2", "staleness"),
         (
-            "[rollout] trunc_pct=0.0 current_step=4 ckpt_step=4 staleness=0 buffer_depth=0",
+            "[rollout] trunc_pct=0.0 current_step=4 ckpt_step=4 staleness=0 buffer_depth=0\n\
+             [rollout] trunc_pct=0.0 current_step=5 ckpt_step=5 staleness=0 buffer_depth=0\n\
+             [rollout] trunc_pct=0.0 current_step=6 ckpt_step=6 staleness=0 buffer_depth=0",
             "generation-starvation",
         ),
         (
             "[rollout] trunc_pct=0.0 current_step=4 ckpt_step=4 staleness=0 reload_s=4.5",
             "adapter-reload",
         ),
-        ("[step] step.done step=4 dur_ms=150000.0 ref_logprobs_cached=0", "reference-logprobs"),
+        (
+            "[step] step.done step=4 dur_ms=150000.0 ref_logprobs_cached=0\n\
+             [step] step.done step=5 dur_ms=150000.0 ref_logprobs_cached=0\n\
+             [step] step.done step=6 dur_ms=150000.0 ref_logprobs_cached=0",
+            "reference-logprobs",
+        ),
     ] {
         assert_eq!(ids(&format!("{line}\n")), [id], "{line}");
     }
@@ -256,6 +454,64 @@ fn the_step_at_which_times_double_is_found() {
 }
 
 #[test]
+fn a_wait_is_not_the_writers_fault_if_writing_was_quick() {
+    let rivals = |write: &str| {
+        let lines = format!(
+            "[ckpt] write.done step=1 write_ms={write}\n[ckpt] wait.done target_step=1 wait_ms=60000.0\n"
+        );
+        let findings = found(&lines, "small");
+        let wait = findings.iter().find(|finding| finding.rule.id == "ckpt-wait").unwrap();
+        assert!(wait.numbers[1].starts_with("ckpt_write_ms of the same steps: median"), "{wait:?}");
+        wait.rivals.join("; ")
+    };
+    assert!(
+        rivals("900.0").contains("the wrong path") && !rivals("900.0").contains("takes that long")
+    );
+    assert!(rivals("59000.0").contains("takes that long"));
+}
+
+#[test]
+fn a_change_of_steps_weighs_what_else_changed() {
+    let mut lines = String::new();
+    for step in 0..12 {
+        let (dur, reload) = if step < 3 { (150.0, 0.1) } else { (300.0, 150.0) };
+        writeln!(
+            lines,
+            "[step] step.done step={step} dur_ms={:.1} ref_logprobs_cached=1",
+            (dur + f64::from(step * 7 % 5)) * 1000.0
+        )
+        .unwrap();
+        writeln!(lines, "[rollout] trunc_pct=0.0 current_step={step} ckpt_step={step} staleness=0 buffer_depth=500 reload_s={reload}").unwrap();
+    }
+    let findings = found(&lines, "small");
+    let change = findings.iter().find(|finding| finding.rule.id == "step-change").unwrap();
+    assert!(
+        change.numbers.contains(&"reload_s: median 0.1 before, 150.0 after".to_owned()),
+        "{change:?}"
+    );
+    assert_eq!(
+        change.rivals,
+        ["reloading adapters (reload_s)", "longer completions, or another load on the host"]
+    );
+}
+
+#[test]
+fn a_slow_drift_of_step_times_is_a_change() {
+    let mut lines = String::new();
+    for step in 0..60 {
+        writeln!(
+            lines,
+            "[step] step.done step={step} dur_ms={:.1}",
+            100_000.0 * 1.02_f64.powi(step)
+        )
+        .unwrap();
+    }
+    let findings = found(&lines, "small");
+    assert_eq!(findings.len(), 1);
+    assert!(findings[0].numbers[0].starts_with("little by little, from step "), "{findings:?}");
+}
+
+#[test]
 fn users_change_rules_and_thresholds() {
     let theirs = "
         [thresholds.tiny]
@@ -268,6 +524,11 @@ fn users_change_rules_and_thresholds() {
         part = 'pool'
         title = 'Ours'
         next = 'ask'
+        [thresholds.small]
+        rpc = 7
+        [[rule]]
+        id = 'staleness'
+        over = 3
         [[rule]]
         id = 'stale-by-ours'
         kind = 'value'
@@ -278,19 +539,38 @@ fn users_change_rules_and_thresholds() {
     ";
     let rules = Rules::default().extended(theirs).unwrap();
     assert_eq!(rules.rules().len(), Rules::default().rules().len() + 1);
+    let limits = rules.thresholds("small").unwrap();
+    assert_eq!(
+        (limits.rpc.to_bits(), limits.queue.to_bits()),
+        (7_f64.to_bits(), 100_f64.to_bits())
+    );
+    let theirs = rules.rules().iter().find(|rule| rule.id == "staleness").unwrap();
+    assert!(theirs.over > 2.0 && theirs.title.starts_with("Rollouts use weights"), "{theirs:?}");
     let lines = "[weights][00f067aa0ba902b7] client.done wall_ms=20.0 rpc_ms=1.0 queue_ms=19.0 pool_ms=18.0\n";
-    let found =
-        diagnose(&Log::from_bytes(lines.as_bytes()), &rules, rules.thresholds("tiny").unwrap());
+    let log = Log::from_bytes(lines.as_bytes());
+    let found = diagnose(&log, &rules, rules.thresholds("tiny").unwrap()).findings;
     assert_eq!(found[0].rule.title, "Ours");
 }
 
 #[test]
 fn rules_that_mean_nothing_are_refused() {
     for (text, says) in [
-        ("[[rule]]\nid = 'x'", "missing field"),
+        ("[[rule]]\nid = 'x'", "has no kind"),
+        ("[thresholds.small]\nrpc = nan", "thresholds.small: rpc must be a number from 0 on"),
+        ("[thresholds.tiny]\nrpc = 1", "thresholds.tiny: wall is missing"),
+        ("[[rule]]\nid = 'staleness'\nover = -1", "over must be a number from 0 on"),
+        ("[[rule]]\nid = 'client-pool'\nover = 5", "have no \"over\" of their own"),
+        (
+            "[[rule]]\nid = 'x'\nkind = 'part'\npart = 'pool'\ntitle = ''\nnext = ''",
+            "would never apply: \"client-pool\"",
+        ),
+        (
+            "[[rule]]\nid = 'dns'\nrivals = [{ cause = 'x', unless = ['luck'] }]",
+            "unless must be one of",
+        ),
         (
             "[[rule]]\nid = 'x'\nkind = 'part'\ntitle = ''\nnext = ''",
-            "part must be one of wall, queue",
+            "part must be one of setup, pool",
         ),
         (
             "[[rule]]\nid = 'x'\nkind = 'part'\npart = 'luck'\ntitle = ''\nnext = ''",

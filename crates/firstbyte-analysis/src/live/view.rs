@@ -92,7 +92,7 @@ impl Live {
             all: summaries(&recent),
             span_s: span(&log, &recent),
             servers: servers(&log),
-            findings: diagnose(&log, rules, thresholds),
+            findings: diagnose(&log, rules, thresholds).findings,
         }
     }
 

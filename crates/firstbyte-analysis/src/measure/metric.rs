@@ -90,6 +90,7 @@ fn of_server(part: Server, half: &ServerHalf) -> Option<Micros> {
     match part {
         Server::Kernel => half.kernel(),
         Server::Handler => half.handler(),
+        Server::Respond => half.respond(),
         _ => None,
     }
 }

@@ -77,8 +77,8 @@ fn write_finding(n: usize, finding: &Finding, out: &mut String) -> fmt::Result {
         writeln!(out, "   - {}", escape(sentence))?;
     }
     writeln!(out, "   - confidence: {}", finding.confidence)?;
-    if !rule.rivals.is_empty() {
-        writeln!(out, "   - not excluded: {}", escape(&rule.rivals.join("; ")))?;
+    if !finding.rivals.is_empty() {
+        writeln!(out, "   - not excluded: {}", escape(&finding.rivals.join("; ")))?;
     }
     writeln!(out, "   - next: {}\n", escape(&rule.next))
 }

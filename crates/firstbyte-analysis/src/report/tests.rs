@@ -196,9 +196,7 @@ fn what_is_unknown_is_said_to_be() {
     );
     let pool = verdict(&call(1, 1.0, 2000, "a"));
     assert!(
-        pool.starts_with(
-            "The client's connection pool has no free connection: 1 of 1 calls are slow"
-        ),
+        pool.starts_with("The client's connection pool has no free connection: slow calls: 1 of 1"),
         "{pool}"
     );
     assert!(pool.ends_with("; measured."), "{pool}");

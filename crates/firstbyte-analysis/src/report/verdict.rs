@@ -1,6 +1,6 @@
 //! The first sentence: what is at fault, how sure that is, and by which n.
 
-use crate::diagnose::{Finding, Severity, Thresholds};
+use crate::diagnose::{Diagnosis, Severity, Thresholds};
 
 use super::cut_sentence;
 
@@ -17,14 +17,15 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Of findings in their order; `calls` are all calls, `judged` those whose wall is known.
+    /// Of a diagnosis of so many calls.
     pub(super) fn of(
-        findings: &[Finding],
+        Diagnosis { judged, findings }: &Diagnosis,
         calls: usize,
-        judged: usize,
         limits: Thresholds,
     ) -> Self {
-        let Some(worst) = findings.first() else { return Self::without(calls, judged, limits) };
+        let Some(worst) = findings.first() else {
+            return Self::without(calls, judged.calls, limits);
+        };
         let more = match findings.len() - 1 {
             0 => String::new(),
             1 => "; one more finding".to_owned(),
@@ -41,7 +42,9 @@ impl Verdict {
     fn without(calls: usize, judged: usize, limits: Thresholds) -> Self {
         let (fault, grounds) = match (calls, judged) {
             (0, _) => ("Nothing can be said", "there is no call in these lines".to_owned()),
-            (_, 0) => ("Nothing can be said", format!("none of {calls} calls tells its wall")),
+            (_, 0) => {
+                ("Nothing can be said", format!("none of {calls} calls tells enough to be judged"))
+            }
             _ => (
                 "No fault found",
                 format!(
@@ -51,7 +54,7 @@ impl Verdict {
                     limits.wall,
                     match calls - judged {
                         0 => String::new(),
-                        others => format!("; {others} more have no wall to judge"),
+                        others => format!("; {others} more do not tell enough to be judged"),
                     }
                 ),
             ),

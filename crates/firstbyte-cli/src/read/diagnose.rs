@@ -7,8 +7,8 @@ use std::{
 };
 
 use firstbyte_analysis::{
-    diagnose::{Finding, Rules, Thresholds, diagnose},
-    json as to,
+    diagnose::{Diagnosis, Finding, Rules, Thresholds, diagnose},
+    json as to, notices,
 };
 use serde_json::json;
 
@@ -70,32 +70,66 @@ impl Judging {
 pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     let (rules, thresholds) = args.judging.rules()?;
     let log = args.inputs.read()?;
-    let findings = diagnose(log, &rules, thresholds);
+    let found = diagnose(log, &rules, thresholds);
+    let calls = log.calls().count();
     if args.json {
-        let findings: Vec<_> = findings.iter().map(to::finding).collect();
-        exit::print(to::pretty(&json!({ "findings": findings })))?;
+        exit::print(to::pretty(&json!({
+            "lines": to::lines(log),
+            "notices": notices(log),
+            "calls": { "all": calls, "judged": found.judged.calls, "slow": found.judged.slow },
+            "model": args.judging.model,
+            "thresholds_ms": { "wall": thresholds.wall, "queue": thresholds.queue, "rpc": thresholds.rpc },
+            "findings": found.findings.iter().map(to::finding).collect::<Vec<_>>(),
+        })))?;
     } else {
-        exit::print(preface(log) + &render(&findings, log.calls().count()))?;
+        let model = &args.judging.model;
+        exit::print(preface(log) + &render(&found, calls, model, thresholds))?;
     }
     Ok(Exit::Ok)
 }
 
-fn render(findings: &[Finding], calls: usize) -> String {
+fn render(found: &Diagnosis, calls: usize, model: &str, limits: Thresholds) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
-    _ = write_all(findings, calls, &mut out);
+    _ = write_judged(found, calls, model, limits, &mut out)
+        .and_then(|()| write_all(&found.findings, &mut out));
     out
 }
 
-fn write_all(findings: &[Finding], calls: usize, out: &mut String) -> fmt::Result {
+/// Of how many calls something can be said, and what they were held against.
+fn write_judged(
+    Diagnosis { judged, findings, .. }: &Diagnosis,
+    calls: usize,
+    model: &str,
+    limits: Thresholds,
+    out: &mut String,
+) -> fmt::Result {
+    let Thresholds { wall, queue, rpc, .. } = limits;
+    writeln!(
+        out,
+        "calls: {calls}, judged {}, slow {}; by --model {}: queue over {queue} ms, rpc over {rpc} ms, or wall over {wall} ms where \
+         rpc is unknown",
+        judged.calls,
+        judged.slow,
+        plain(model)
+    )?;
+    if !findings.is_empty() {
+        return Ok(());
+    }
+    match (calls, judged.calls) {
+        (0, _) => {
+            writeln!(out, "\nno calls, and no finding beside them: nothing can be said of calls")
+        }
+        (_, 0) => {
+            writeln!(out, "\nno call tells enough to be judged, and there is no other finding")
+        }
+        _ => writeln!(out, "\nno finding: no judged call is over its threshold"),
+    }
+}
+
+fn write_all(findings: &[Finding], out: &mut String) -> fmt::Result {
     if findings.is_empty() {
-        return match calls {
-            0 => writeln!(
-                out,
-                "\nno calls, and no finding beside them: nothing can be said of calls"
-            ),
-            _ => writeln!(out, "\nno finding in {calls} calls: none is over its threshold"),
-        };
+        return Ok(());
     }
     for (n, finding) in (1..).zip(findings) {
         let rule = &finding.rule;
@@ -108,8 +142,8 @@ fn write_all(findings: &[Finding], calls: usize, out: &mut String) -> fmt::Resul
             writeln!(out, "   - {}", plain(evidence))?;
         }
         writeln!(out, "   confidence: {}", finding.confidence)?;
-        if !rule.rivals.is_empty() {
-            writeln!(out, "   not excluded: {}", plain(&rule.rivals.join("; ")))?;
+        if !finding.rivals.is_empty() {
+            writeln!(out, "   not excluded: {}", plain(&finding.rivals.join("; ")))?;
         }
         writeln!(out, "   next: {}", plain(&rule.next))?;
     }

@@ -80,6 +80,33 @@ fn without_the_servers_half_it_says_what_cannot_be_told_apart() {
 }
 
 #[test]
+fn without_the_clients_half_the_servers_is_judged() {
+    for (fault, id) in
+        [(["--handler-queue-ms", "800"], "handler-queue"), (["--engine-ms", "800"], "engine-slow")]
+    {
+        let folder = logs(&fault);
+        let findings = diagnose(folder.path(), &["server.log"]);
+        assert_eq!(ids(&findings), [id], "{fault:?}: {findings:?}");
+    }
+}
+
+#[test]
+fn json_says_of_how_many_calls_anything_can_be_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = "[weights][00f067aa0ba902b7] client.done wall_ms=203.0 rpc_ms=9202.0 queue_ms=1.0\n";
+    fs::write(folder.path().join("client.log"), log).unwrap();
+    let output =
+        firstbyte(&["diagnose", "--json", "client.log"]).current_dir(&folder).output().unwrap();
+    let told: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(told["calls"], serde_json::json!({ "all": 1, "judged": 0, "slow": 0 }));
+    assert_eq!(
+        (&told["lines"]["total"], &told["thresholds_ms"]["rpc"]),
+        (&1.into(), &2000.0.into())
+    );
+    assert!(told["notices"][0].as_str().unwrap().contains("longer than its wall"), "{told}");
+}
+
+#[test]
 fn with_wall_and_rpc_alone_nobody_is_blamed() {
     let folder = logs(&["--late-accept-ms", "300"]);
     let log = fs::read_to_string(folder.path().join("client.log")).unwrap();
@@ -106,11 +133,7 @@ fn rules_of_the_user_are_read_and_their_mistakes_named() {
     fs::write(&rules, "[thresholds.tiny]\nwall = 1\nqueue = 0\nrpc = 1\n").unwrap();
     let args = ["diagnose", "--model", "tiny", "--rules", "rules.toml", "client.log"];
     let output = firstbyte(&args).current_dir(&folder).output().unwrap();
-    assert!(
-        stdout(&output).contains("3 of 3 calls are slow (queue over 0 ms"),
-        "{}",
-        stdout(&output)
-    );
+    assert!(stdout(&output).contains("slow calls: 3 of 3 (queue over 0 ms"), "{}", stdout(&output));
     fs::write(&rules, "[thresholds.tiny]\nwall = 'long'\n").unwrap();
     let output = firstbyte(&args).current_dir(&folder).output().unwrap();
     assert_eq!(output.status.code(), Some(2));

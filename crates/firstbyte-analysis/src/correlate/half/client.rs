@@ -66,6 +66,8 @@ pub struct ClientHalf {
 #[derive(Clone, Debug)]
 struct More {
     step: Option<i64>,
+    /// The phase that the last `client.waiting` tells.
+    waiting: Option<Name>,
     resume: Known,
     /// The moment of its end, which only JSON lines tell.
     ended_at: Option<Timestamp>,
@@ -75,7 +77,13 @@ struct More {
 
 impl Default for More {
     fn default() -> Self {
-        Self { step: None, resume: Known::NO, ended_at: None, parts: [Known::NO; PARTS.len()] }
+        Self {
+            step: None,
+            waiting: None,
+            resume: Known::NO,
+            ended_at: None,
+            parts: [Known::NO; PARTS.len()],
+        }
     }
 }
 
@@ -122,6 +130,12 @@ impl ClientHalf {
         self.more.as_ref()?.resume.get()
     }
 
+    /// The phase that it was in when it last said that it waits.
+    #[must_use]
+    pub fn waiting(&self) -> Option<Name> {
+        self.more.as_ref()?.waiting
+    }
+
     /// The training step.
     #[must_use]
     pub fn step(&self) -> Option<i64> {
@@ -137,14 +151,17 @@ impl ClientHalf {
         self.more.get_or_insert_default()
     }
 
-    /// Whether it tells a part that is longer than the whole, rounding aside: then its numbers are somebody's mistake.
+    /// Whether it tells a part that is longer than the whole, or a queue that is not wall - rpc, rounding aside: then its numbers
+    /// are somebody's mistake.
     #[must_use]
     pub fn is_impossible(&self) -> bool {
         let Some(wall) = self.wall() else { return false };
         let is_longer =
             |part: Option<Micros>| part.is_some_and(|part| part.0.saturating_sub(wall.0) > 100);
         let parts = self.more.iter().flat_map(|more| &more.parts);
+        let is_another = |(rpc, queue): (Micros, Micros)| (rpc + queue).0.abs_diff(wall.0) > 200;
         [self.rpc, self.queue].iter().chain(parts).any(|part| is_longer(part.get()))
+            || self.rpc().zip(self.queue()).is_some_and(is_another)
     }
 
     /// How long a phase took.
@@ -191,6 +208,12 @@ impl ClientHalf {
         self.sent_at = entry.at;
         self.path = entry.word(field::URL).map(|url| names.path_of(url));
         self.label(entry, names);
+    }
+
+    /// A line says that it waits.
+    pub(in crate::correlate) fn wait(&mut self, entry: &Entry<'_>, names: &mut Names) {
+        self.label(entry, names);
+        self.more().waiting = entry.word(field::PHASE).map(|word| names.take(word));
     }
 
     pub(in crate::correlate) fn done(&mut self, entry: &Entry<'_>, names: &mut Names) {

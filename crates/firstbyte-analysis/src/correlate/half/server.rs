@@ -139,6 +139,13 @@ impl ServerHalf {
         (recv <= start).then(|| start.since(recv).into())
     }
 
+    /// From the last `rpc.done` to the first body byte, or to `server.done`, on the server's own clock.
+    #[must_use]
+    pub fn respond(&self) -> Option<Micros> {
+        let (done, answered) = (self.rpc_done_at()?, self.first_byte_at.or(self.done_at)?);
+        (done <= answered).then(|| answered.since(done).into())
+    }
+
     /// Whether it has taken this very line, from another file or another handler of the same logger.
     pub(in crate::correlate) fn has_taken(&self, entry: &Entry<'_>) -> bool {
         let at = entry.at;

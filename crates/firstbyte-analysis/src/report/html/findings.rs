@@ -39,8 +39,8 @@ fn write_finding(finding: &Finding, page: &mut Page) {
     }
     page.ours("<dl class=\"about\">");
     about("Confidence", finding.confidence.to_string(), page);
-    if !rule.rivals.is_empty() {
-        about("Not excluded", rule.rivals.join("; "), page);
+    if !finding.rivals.is_empty() {
+        about("Not excluded", finding.rivals.join("; "), page);
     }
     about("Measure next", rule.next.clone(), page);
     about("Runbook", format!("docs/runbook.md, section {}", rule.id), page);
