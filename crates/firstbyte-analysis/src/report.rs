@@ -12,6 +12,7 @@ mod arms;
 mod audit;
 mod captions;
 mod clocks;
+mod columns;
 mod distribution;
 mod html;
 mod json;
@@ -24,6 +25,7 @@ mod verdict;
 pub use self::{
     arms::{Arm, Part},
     clocks::{Clock, Point},
+    columns::{Column, Spread},
     distribution::{Distribution, Steps},
     html::html,
     json::json,

@@ -132,11 +132,10 @@ pub(super) fn left_out(left_out: usize, what: &str) -> Option<String> {
 
 pub(super) fn queue(clock: &Clock) -> String {
     format!(
-        "Queue (wall - rpc) in milliseconds of each call at the moment it was sent, in seconds since t = {:.3} s of {}. \
-         {}; {} of {} calls tell their queue.",
+        "Queue (wall - rpc) in milliseconds at the moment the call was sent, in seconds since t = {:.3} s of {}. {} of {} \
+         calls tell their queue.",
         clock.start_s,
         on(clock),
-        points(clock),
         clock.with_queue,
         clock.calls,
     )
@@ -159,14 +158,21 @@ pub(super) fn bands(clock: &Clock) -> Option<String> {
     })
 }
 
-/// How many of the calls are drawn, and which.
-fn points(clock: &Clock) -> String {
-    match clock.points.len() {
-        all if all == clock.calls => format!("All {all} calls"),
-        some => {
-            format!("{some} of {} calls, evenly chosen, and the slowest among them", clock.calls)
-        }
+/// How the calls are drawn.
+pub(super) fn points(clock: &Clock) -> String {
+    if !clock.has_columns() {
+        return format!("Each of {} is a point.", counted(clock.calls as u64, "call"));
     }
+    let slowest = match clock.points.len() {
+        0 => String::new(),
+        1 => "; the slowest call is a point".to_owned(),
+        n => format!("; the {n} slowest calls are points"),
+    };
+    format!(
+        "All {} calls, by hundredths of the time: a thin line from the smallest to the largest of each, a bar that has the \
+         middle half, a mark at the median{slowest}.",
+        clock.calls
+    )
 }
 
 /// The clock, by its files.

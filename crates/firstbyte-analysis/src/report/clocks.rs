@@ -2,15 +2,21 @@
 
 use firstbyte_core::{Micros, Timestamp};
 
-use super::{Shown, cut_name};
+use super::{
+    Shown,
+    columns::{self, Column},
+    cut_name,
+};
 use crate::{
     correlate::{Call, Log, ServerHalf},
-    measure::{Metric, thinned},
+    measure::Metric,
     updates::Ledger,
 };
 
 /// More charts are not shown.
 const MOST: usize = 4;
+/// More calls are not drawn one by one.
+const MOST_POINTS: usize = 1000;
 /// The axis is looked at in so many pieces for the updates.
 const PIECES: usize = 500;
 
@@ -30,8 +36,10 @@ pub struct Clock {
     pub with_queue: usize,
     /// How many of them tell the requests in progress.
     pub with_in_flight: usize,
-    /// The calls by their moments: of more than 1,000 evenly chosen ones, and the slowest.
+    /// The calls by their moments; of more than 1,000 the slowest only.
     pub points: Vec<Point>,
+    /// All of the calls, by the hundredth of the length in which they were sent.
+    pub columns: Vec<Column>,
     /// How many weight updates are marked.
     pub updates: usize,
     /// When at least one of them was in progress: seconds since the start, at a resolution of 1/500 of the length.
@@ -87,6 +95,13 @@ pub(super) fn of(
     (Shown { list, left_out: shown.left_out }, without)
 }
 
+impl Clock {
+    /// Whether its calls are too many to be drawn one by one.
+    pub(super) fn has_columns(&self) -> bool {
+        self.calls > MOST_POINTS
+    }
+}
+
 fn clock(
     log: &Log,
     source: u32,
@@ -108,10 +123,6 @@ fn clock(
         };
         slowest.iter().position(same)
     };
-    let mut chosen = thinned(&(0..calls.len()).collect::<Vec<_>>());
-    chosen.extend((0..calls.len()).filter(|n| place(&calls[*n].1).is_some()));
-    chosen.sort_unstable();
-    chosen.dedup();
     let point = |(at, call): &(Timestamp, Call<'_>)| Point {
         at_s: since(*at),
         id: call.id(),
@@ -119,6 +130,9 @@ fn clock(
         in_flight: call.server.and_then(ServerHalf::in_flight),
         slowest: place(call),
     };
+    let is_shown =
+        |(_, call): &&(Timestamp, Call<'_>)| calls.len() <= MOST_POINTS || place(call).is_some();
+    let moments: Vec<_> = calls.iter().map(|(at, call)| (since(*at), *call)).collect();
     let files = (0..).zip(log.sources()).filter(|(other, _)| log.share_a_clock(source, *other));
     let updates = ledger.updates.iter().filter_map(|update| {
         let client = update.calls().next()?.call.client?;
@@ -138,7 +152,8 @@ fn clock(
             .iter()
             .filter(|(_, call)| call.server.is_some_and(|half| half.in_flight().is_some()))
             .count(),
-        points: chosen.into_iter().map(|n| point(&calls[n])).collect(),
+        points: calls.iter().filter(is_shown).map(point).collect(),
+        columns: columns::of(&moments, length_s),
         updates: updates.len(),
         bands: bands(updates.into_iter(), length_s),
     })

@@ -5,7 +5,7 @@ mod updates;
 use firstbyte_core::Micros;
 use serde_json::{Value, json as object};
 
-use super::{Arm, Clock, Distribution, Report, SlowCall};
+use super::{Arm, Clock, Distribution, Report, SlowCall, Spread};
 use crate::{
     ingest::Reason,
     json as to,
@@ -96,11 +96,22 @@ fn clock(clock: &Clock) -> Value {
             "slowest": point.slowest,
         })
     });
+    let columns = clock.columns.iter().map(|column| {
+        object!({
+            "place": column.place, "calls": column.calls, "queue": column.queue.map(spread),
+            "in_flight": column.in_flight.map(spread),
+        })
+    });
     object!({
         "files": clock.files, "start_s": clock.start_s, "length_s": clock.length_s, "calls": clock.calls,
         "with_queue": clock.with_queue, "with_in_flight": clock.with_in_flight,
-        "points": points.collect::<Vec<_>>(), "updates": clock.updates, "bands": clock.bands,
+        "points": points.collect::<Vec<_>>(), "columns": columns.collect::<Vec<_>>(), "updates": clock.updates, "bands": clock.bands,
     })
+}
+
+fn spread(spread: Spread) -> Value {
+    let Spread { n, min, low, median, high, max } = spread;
+    object!({"n": n, "min": min, "p25": low, "p50": median, "p75": high, "max": max})
 }
 
 fn slow_call(call: &SlowCall) -> Value {

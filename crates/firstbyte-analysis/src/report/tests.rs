@@ -234,26 +234,50 @@ fn clocks_that_do_not_compare_have_charts_of_their_own() {
 }
 
 #[test]
-fn many_calls_are_thinned_and_it_is_said() {
+fn of_many_calls_the_picture_is_of_all() {
+    // Every 50th call is slow, and one is slower than all.
+    let queue = |n: usize| match n {
+        3333 => 9000,
+        _ if n % 50 == 0 => 600,
+        _ => 10 + n % 7,
+    };
     let mut lines = String::new();
     for n in 0..5000 {
-        lines += &call(n, n as f64, if n == 3333 { 9000 } else { n % 7 }, ["a", "b"][n % 2]);
+        lines += &call(n, n as f64, queue(n), ["a", "b"][n % 2]);
     }
     let report = report(&lines);
     let clock = &report.clocks.list[0];
-    assert!((1000..=1010).contains(&clock.points.len()), "{}", clock.points.len());
+    assert_eq!((clock.columns.len(), clock.points.len()), (100, 10));
+    assert_eq!(clock.columns.iter().map(|column| column.calls).sum::<usize>(), 5000);
+    for column in &clock.columns {
+        let spread = column.queue.unwrap();
+        assert!((48..=52).contains(&spread.n), "{spread:?}");
+        assert!((10.0..=16.0).contains(&spread.low) && spread.high <= 16.0, "{spread:?}");
+        assert!(spread.low <= spread.median && spread.median <= spread.high && spread.max >= 600.0);
+    }
     let slowest = clock.points.iter().find(|point| point.slowest == Some(0)).unwrap();
     assert_eq!((slowest.at_s, slowest.queue), (3333.0, Some(Micros(9_000_000))));
     let html = html(&report);
-    assert!(html.contains(&format!(
-        "{} of 5000 calls, evenly chosen, and the slowest",
-        clock.points.len()
-    )));
+    assert_eq!(html.matches("class=\"middle\"").count(), 100);
+    assert!(html.contains("All 5000 calls, by hundredths of the time"));
     assert!(html.len() < 1_000_000, "{}", html.len());
+    check(&report);
     for arm in &report.distributions[0].arms {
         assert_eq!((arm.n, arm.steps.len()), (2500, 200));
         assert_eq!(arm.steps.last().map(|step| step.1), Some(1.0));
     }
+}
+
+#[test]
+fn few_calls_are_points_each() {
+    let lines: String = (0..1000).map(|n| call(n, n as f64, n % 7, "a")).collect();
+    let report = report(&lines);
+    assert_eq!(report.clocks.list[0].points.len(), 1000);
+    let html = html(&report);
+    assert!(html.contains("Each of 1000 calls is a point.") && !html.contains("class=\"middle\""));
+    let text = markdown(&report);
+    let row = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap().len();
+    assert_eq!(row("largest "), row("median "), "{text}");
 }
 
 #[test]

@@ -33,9 +33,20 @@ impl Plot {
         percent((MARGIN + (100.0 - 2.0 * MARGIN) * self.across.place(value)) / 100.0)
     }
 
+    /// How wide a stretch of a linear axis is.
+    pub(super) fn width(&self, length: f64) -> String {
+        percent((100.0 - 2.0 * MARGIN) * self.across.place(length) / 100.0)
+    }
+
     /// Where a value is upwards, in pixels.
     pub(super) fn y(&self, value: f64) -> String {
         format!("{:.1}", TOP + self.height * (1.0 - self.upwards.place(value)))
+    }
+
+    /// How tall it is from one value up to another, in pixels; equal ones can be seen too.
+    pub(super) fn tall(&self, from: f64, to: f64) -> String {
+        let tall = self.height * (self.upwards.place(to) - self.upwards.place(from));
+        format!("{:.1}", tall.max(1.0))
     }
 
     /// Draws the frame; `content` draws into it.

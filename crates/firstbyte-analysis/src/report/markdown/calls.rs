@@ -2,14 +2,14 @@
 
 use std::fmt::{self, Write as _};
 
-use firstbyte_core::Micros;
-
 use super::{escape, note};
-use crate::report::{Clock, Report, SlowCall, captions};
+use crate::report::{Clock, Report, SlowCall, Spread, captions, columns::COLUMNS};
 
-/// Columns of the chart of queue over time.
-const COLUMNS: usize = 60;
 const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// What is drawn of each column, by the name of the row.
+const ROWS: [(&str, fn(&Spread) -> f64); 2] =
+    [("largest", |spread| spread.max), ("median", |spread| spread.median)];
 
 pub(super) fn write_clocks(report: &Report, out: &mut String) -> fmt::Result {
     if report.clocks.list.is_empty() && report.without_moment == 0 {
@@ -24,28 +24,26 @@ pub(super) fn write_clocks(report: &Report, out: &mut String) -> fmt::Result {
     note(captions::without_moment(report), out)
 }
 
-/// The largest queue of each column, as a bar of eight levels.
+/// The largest and the median queue of each column, as bars of eight levels.
 fn write_chart(clock: &Clock, out: &mut String) -> fmt::Result {
-    let mut columns: [Option<Micros>; COLUMNS] = [None; COLUMNS];
-    for point in clock.points.iter().filter(|point| point.queue.is_some()) {
-        let place = (point.at_s / clock.length_s.max(1e-9) * COLUMNS as f64) as usize;
-        let column = &mut columns[place.min(COLUMNS - 1)];
-        *column = (*column).max(point.queue);
-    }
-    let Some(most) = columns.iter().flatten().max() else { return Ok(()) };
-    let level = |queue: Micros| {
-        LEVELS[(queue.0 as f64 / most.0.max(1) as f64 * (LEVELS.len() - 1) as f64).round() as usize]
+    let spreads = || clock.columns.iter().filter_map(|column| Some((column.place, column.queue?)));
+    let Some(most) = spreads().map(|(_, spread)| spread.max).reduce(f64::max) else {
+        return Ok(());
     };
-    let drawn: String = columns.iter().map(|queue| queue.map_or(' ', level)).collect();
+    writeln!(out, "```text")?;
+    for (name, of) in ROWS {
+        let mut bars = [' '; COLUMNS];
+        for (place, spread) in spreads() {
+            let share = if most > 0.0 { of(&spread) / most } else { 0.0 };
+            bars[place] = LEVELS[(share * (LEVELS.len() - 1) as f64).round() as usize];
+        }
+        writeln!(out, "{name:<8}{}|", bars.iter().collect::<String>())?;
+    }
+    writeln!(out, "{:8}0 s{:>width$.1} s\n```\n", "", clock.length_s, width = COLUMNS - 4)?;
     writeln!(
         out,
-        "```text\n{drawn}|\n0 s{:>width$.1} s\n```\n",
-        clock.length_s,
-        width = COLUMNS - 4
-    )?;
-    writeln!(
-        out,
-        "The largest queue of each sixtieth of {:.1} s; the highest bar is {most} ms, a blank has no call.\n",
+        "The largest and the median queue of the calls of each hundredth of {:.1} s; the highest bar is {most:.1} ms, a blank \
+         has no call.\n",
         clock.length_s
     )
 }
