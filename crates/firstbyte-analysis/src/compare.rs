@@ -1,11 +1,17 @@
 //! Before and after: what changed, by how much, and whether that can be said at all.
 
+mod differences;
+mod failures;
+mod operation;
+
 use firstbyte_core::Micros;
 
-use crate::{
-    correlate::Log,
-    measure::{Metric, Summary, Z95, thinned, two_sided},
+use self::differences::Differences;
+pub use self::{
+    failures::{Failures, Proportion},
+    operation::{Compared, Operation, compare},
 };
+use crate::measure::{Metric, Summary, Z95, two_sided};
 
 /// With fewer on either side nothing is said.
 const FEWEST: usize = 4;
@@ -28,13 +34,13 @@ impl Default for Margin {
     }
 }
 
-/// What is said of one metric.
+/// What is said of one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {
-    /// It takes less time.
+    /// It is smaller: less time, fewer failures.
     Better,
-    /// It takes more time.
+    /// It is larger.
     Worse,
     /// Any change is within the margin.
     Same,
@@ -71,47 +77,42 @@ pub struct Comparison {
     pub change: Change,
 }
 
-/// Compares every metric that both logs tell, over calls that ended well.
-#[must_use]
-pub fn compare(before: &Log, after: &Log, margin: Margin) -> Vec<Comparison> {
-    let metrics = Metric::all().into_iter();
-    metrics
-        .filter_map(|metric| {
-            of_values(metric, &values(before, metric), &values(after, metric), margin)
-        })
-        .collect()
+impl Comparison {
+    /// Whether it decides about the whole: the other times only explain.
+    #[must_use]
+    pub const fn decides(&self) -> bool {
+        is_decisive(self.metric)
+    }
 }
 
-fn values(log: &Log, metric: Metric) -> Vec<Micros> {
-    let done = log.calls().filter(|call| call.ended_well());
-    done.filter_map(|call| metric.of(&call)).collect()
+const fn is_decisive(metric: Metric) -> bool {
+    matches!(metric, Metric::Wall | Metric::Queue | Metric::Rpc)
 }
 
-/// Compares two samples of durations; `None` if one is empty.
+/// Compares two samples of durations; `None` if one is empty. Better and worse are said where the interval that
+/// reaches `z` standard errors to either side does not have 0 in it.
 pub(crate) fn of_values(
     metric: Metric,
     before: &[Micros],
     after: &[Micros],
     margin: Margin,
+    z: f64,
 ) -> Option<Comparison> {
     let (old, new) = (Summary::of(before.to_vec())?, Summary::of(after.to_vec())?);
-    let (a, b) = (millis(before), millis(after));
-    let differences = differences(&a, &b);
-    let more = differences.iter().filter(|difference| **difference > 0.0).count() as f64;
-    let ties = differences.iter().filter(|difference| **difference == 0.0).count() as f64;
-    let u = more + ties / 2.0;
+    let millis = |values: &[Micros]| values.iter().map(|value| value.as_millis_f64()).collect();
+    let differences = Differences::of(millis(before), millis(after));
+    let u = differences.above_zero() as f64 + differences.zero() as f64 / 2.0;
     let margin_ms = margin.ms.max(margin.share * old.p50.value.as_millis_f64());
-    let interval_ms = interval(&differences, a.len(), b.len(), Z95);
     Some(Comparison {
         metric,
         before: old,
         after: new,
-        shift_ms: middle(&differences),
-        interval_ms,
-        p: p_value(u, &a, &b),
-        effect: u / differences.len() as f64,
+        shift_ms: differences.median(),
+        interval_ms: differences.interval(Z95),
+        p: p_value(u, &differences),
+        effect: u / differences.count() as f64,
         margin_ms,
-        change: change(&differences, a.len(), b.len(), margin_ms),
+        change: change(&differences, margin_ms, z),
     })
 }
 
@@ -122,67 +123,61 @@ pub(crate) fn shift(
     after: &[f64],
     margin: f64,
 ) -> (f64, Option<(f64, f64)>, Change) {
-    let (a, b) = (thinned(before), thinned(after));
-    let differences = differences(&a, &b);
-    let interval = interval(&differences, a.len(), b.len(), Z95);
-    (middle(&differences), interval, change(&differences, a.len(), b.len(), margin))
+    let differences = Differences::of(before.to_vec(), after.to_vec());
+    (differences.median(), differences.interval(Z95), change(&differences, margin, Z95))
 }
 
-/// After minus before of every pair, sorted.
-fn differences(before: &[f64], after: &[f64]) -> Vec<f64> {
-    let mut differences: Vec<f64> =
-        after.iter().flat_map(|after| before.iter().map(move |before| after - before)).collect();
-    differences.sort_by(f64::total_cmp);
-    differences
-}
-
-fn middle(sorted: &[f64]) -> f64 {
-    (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0
-}
-
-/// Evenly chosen values, in milliseconds: every pair of both samples is looked at.
-fn millis(values: &[Micros]) -> Vec<f64> {
-    thinned(values).into_iter().map(Micros::as_millis_f64).collect()
-}
-
-/// The interval of the shift: two of the sorted differences (Moses; Hollander, Wolfe and Chicken,
-/// Nonparametric Statistical Methods, 3rd edition, section 4.3).
-fn interval(sorted: &[f64], n: usize, m: usize, z: f64) -> Option<(f64, f64)> {
-    let (n, m) = (n as f64, m as f64);
-    let rank = n * m / 2.0 - z * (n * m * (n + m + 1.0) / 12.0).sqrt();
-    let rank = rank.floor();
-    (rank >= 1.0).then(|| (sorted[rank as usize - 1], sorted[sorted.len() - rank as usize]))
-}
-
-fn change(sorted: &[f64], n: usize, m: usize, margin: f64) -> Change {
-    let fewest = n.min(m);
-    let intervals = interval(sorted, n, m, Z95).zip(interval(sorted, n, m, Z90));
+fn change(differences: &Differences, margin: f64, z: f64) -> Change {
+    let fewest = differences.fewest();
+    let intervals = differences.interval(Z95).zip(differences.interval(Z90));
     let Some(((low, high), (low90, high90))) = intervals.filter(|_| fewest >= FEWEST) else {
         return Change::Undecided { more: FEWEST.saturating_sub(fewest).max(1) };
     };
     if low90 >= -margin && high90 <= margin {
         return Change::Same;
     }
-    if high < 0.0 {
-        return Change::Better;
+    match differences.interval(z) {
+        Some((_, high)) if high < 0.0 => return Change::Better,
+        Some((low, _)) if low > 0.0 => return Change::Worse,
+        _ => {}
     }
-    if low > 0.0 {
-        return Change::Worse;
-    }
-    // It is settled once the interval ends before 0, or its narrower one before the margin, if the shift stays where it
-    // is; the width of an interval goes with the root of the number of values.
-    let n = fewest as f64;
-    let shift = middle(sorted);
+    let shift = differences.median();
     let reach = (high - shift).max(shift - low);
-    let enough = shift.abs().max((margin - shift.abs()) * Z95 / Z90);
-    let needed = n * (reach / enough).powi(2);
-    Change::Undecided { more: (needed - n).ceil().max(1.0) as usize }
+    let possible = (fewest..).find(|n| differences::rank(*n, *n, z).is_some()).unwrap_or(fewest);
+    Change::Undecided { more: more(fewest, shift, reach, margin, z).max(possible - fewest) }
 }
 
-fn p_value(u: f64, a: &[f64], b: &[f64]) -> f64 {
-    let (n, m) = (a.len() as f64, b.len() as f64);
+/// How many more values on either side would probably settle it, of which there are `n`: that is so once the interval
+/// ends before 0, or its narrower one before the margin, if the shift stays where it is; the width of an interval goes
+/// with the root of the number of values. `reach` is how far the interval of 95 % goes from the shift.
+fn more(n: usize, shift: f64, reach: f64, margin: f64, z: f64) -> usize {
+    let enough = (shift.abs() * Z95 / z).max((margin - shift.abs()) * Z95 / Z90);
+    let needed = n as f64 * (reach / enough).powi(2);
+    (needed - n as f64).ceil().max(1.0) as usize
+}
+
+/// How many standard errors an interval has to reach so that all of so many have what they are of in them, with 95 %
+/// (Bonferroni).
+fn reach_of(tests: usize) -> f64 {
+    if tests < 2 {
+        return Z95;
+    }
+    let (mut low, mut high) = (Z95, 10.0);
+    for _ in 0..60 {
+        let middle = (low + high) / 2.0;
+        if two_sided(middle) > 0.05 / tests as f64 {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    high
+}
+
+fn p_value(u: f64, differences: &Differences) -> f64 {
+    let (n, m) = (differences.before.len() as f64, differences.after.len() as f64);
     let total = n + m;
-    let mut all = [a, b].concat();
+    let mut all = [differences.before.as_slice(), &differences.after].concat();
     all.sort_by(f64::total_cmp);
     let ties: f64 =
         all.chunk_by(|x, y| x == y).map(|tie| (tie.len() as f64).powi(3) - tie.len() as f64).sum();
@@ -192,82 +187,4 @@ fn p_value(u: f64, a: &[f64], b: &[f64]) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fmt::Write as _;
-
-    use super::*;
-
-    fn log(walls: impl IntoIterator<Item = f64>) -> Log {
-        let mut lines = String::new();
-        for (n, wall) in walls.into_iter().enumerate() {
-            writeln!(
-                lines,
-                "[weights][{n:016x}] client.done wall_ms={wall:.1} rpc_ms=1.0 queue_ms={:.1}",
-                wall - 1.0
-            )
-            .unwrap();
-        }
-        Log::from_bytes(lines.as_bytes())
-    }
-
-    fn wall(
-        before: impl IntoIterator<Item = f64>,
-        after: impl IntoIterator<Item = f64>,
-    ) -> Comparison {
-        let all = compare(&log(before), &log(after), Margin::default());
-        all.into_iter().find(|comparison| comparison.metric == Metric::Wall).unwrap()
-    }
-
-    #[test]
-    fn it_agrees_with_a_calculation_by_hand() {
-        // Every difference: 9 10 11 12 | 8 9 10 11 | 7 8 9 10, sorted 7 8 8 9 9 9 10 10 10 11 11 12: median 9.5.
-        let found = wall([1.0, 2.0, 3.0], [10.0, 11.0, 12.0, 13.0]);
-        assert!((found.shift_ms - 9.5).abs() < 1e-9, "{found:?}");
-        assert!((found.effect - 1.0).abs() < 1e-9);
-        // U = 12, mean 6, variance 12 / 12 * 8 = 8: z = 5.5 / 2.828 = 1.945.
-        assert!((found.p - 0.0518).abs() < 1e-3, "{found:?}");
-    }
-
-    #[test]
-    fn a_fix_is_better_and_its_reverse_is_worse() {
-        let slow = || (0..10).map(|n| 3000.0 + f64::from(n * 37 % 11));
-        let fast = || (0..10).map(|n| 50.0 + f64::from(n * 37 % 11));
-        let fixed = wall(slow(), fast());
-        assert_eq!(fixed.change, Change::Better);
-        assert!(fixed.p < 0.001 && fixed.effect < 0.01, "{fixed:?}");
-        let (low, high) = fixed.interval_ms.unwrap();
-        assert!(low <= fixed.shift_ms && fixed.shift_ms <= high && high < -2900.0);
-        assert_eq!(wall(fast(), slow()).change, Change::Worse);
-    }
-
-    #[test]
-    fn a_change_within_the_margin_is_none() {
-        let before = (0..30).map(|n| 100.0 + f64::from(n * 7 % 10));
-        let after = (0..30).map(|n| 102.0 + f64::from(n * 7 % 10));
-        let found = wall(before, after);
-        assert_eq!(found.change, Change::Same);
-        assert!((found.margin_ms - 10.4).abs() < 0.2);
-    }
-
-    #[test]
-    fn too_few_or_too_wide_samples_say_how_many_more() {
-        assert_eq!(wall([1.0, 2.0], [100.0, 200.0]).change, Change::Undecided { more: 2 });
-        let wide = |shift: f64| (0..8).map(move |n| shift + 100.0 * f64::from(n * 5 % 8));
-        let Change::Undecided { more } = wall(wide(100.0), wide(120.0)).change else { panic!() };
-        assert!((20..2000).contains(&more), "{more}");
-    }
-
-    #[test]
-    fn equal_values_are_no_difference() {
-        let found = wall([5.0; 20], [5.0; 20]);
-        assert_eq!((found.change, found.p, found.shift_ms), (Change::Same, 1.0, 0.0));
-        assert!((found.effect - 0.5).abs() < 1e-9);
-    }
-
-    #[test]
-    fn many_values_are_thinned_evenly() {
-        let many: Vec<Micros> = (0..5000).map(Micros).collect();
-        let few = millis(&many);
-        assert_eq!((few.len(), few[0], few[999]), (1000, 0.0, 4.995));
-    }
-}
+mod tests;

@@ -18,7 +18,7 @@ pub use self::{
     summary::{Interval, Percentile, Summary},
 };
 pub(crate) use self::{
-    relation::{thinned, two_sided},
+    relation::two_sided,
     stats::{Column, UNKNOWN},
     summary::Z95,
 };

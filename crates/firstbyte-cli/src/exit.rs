@@ -17,7 +17,7 @@ pub(crate) const HELP: &str = "Exit codes:
   2    wrong usage
   3    demo: a verdict did not name the phase at fault
   4    the answer is no: something got worse (compare), a criterion is not met (check), a claim is wrong (claims)
-  5    check: no criterion is not met, but one cannot be told
+  5    it cannot be told: no criterion is not met, but one is open (check), or nothing can be compared (compare)
   130  interrupted; what was measured until then is printed";
 
 /// A way to end that is not an error of the program.

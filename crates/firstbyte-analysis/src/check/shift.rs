@@ -8,7 +8,7 @@ use super::Verdict;
 use crate::{
     compare::{Change, Comparison, Margin, of_values, shift},
     correlate::Call,
-    measure::{Amounts, Metric},
+    measure::{Amounts, Metric, Z95},
 };
 
 /// A sample before and after; what is judged is whether it got worse.
@@ -65,7 +65,7 @@ impl Shift {
         let before: Vec<_> =
             before.filter(Call::ended_well).filter_map(|c| metric.of(&c)).collect();
         let after: Vec<_> = after.filter(Call::ended_well).filter_map(|c| metric.of(&c)).collect();
-        let found = of_values(metric, &before, &after, margin);
+        let found = of_values(metric, &before, &after, margin, Z95);
         let judge = |found: Comparison| Judged {
             shift: found.shift_ms,
             interval: found.interval_ms,

@@ -32,10 +32,16 @@ impl<'a> Call<'a> {
     }
 
     /// Whether its times are those of a call: that of a failure is how long the failure took. A call whose
-    /// client's half is missing did not fail as far as these lines say.
+    /// client's half is missing ended well as far as these lines say, unless its server's half says that it failed.
     #[must_use]
     pub fn ended_well(&self) -> bool {
-        self.client.is_none_or(|half| half.end == ClientEnd::Done)
+        !self.failed() && self.client.is_none_or(|half| half.end == ClientEnd::Done)
+    }
+
+    /// Whether its end is known: that of the client's half, or of the server's where there is no other.
+    pub(crate) fn has_ended(&self) -> bool {
+        let of_server = || self.server.is_some_and(|half| half.outcome.is_some());
+        self.failed() || self.client.map_or_else(of_server, ClientHalf::has_ended)
     }
 
     /// Whether it failed, as far as these lines say: its client says so, or it was answered with a status from 400 on,

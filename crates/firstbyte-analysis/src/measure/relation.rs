@@ -1,6 +1,7 @@
 //! Whether a number goes along with time, or with another number.
 
-/// How a number changes with time; of more than 1,000 values, 1,000 evenly chosen ones are looked at.
+/// How a number changes with time; of more than 1,000 values, 1,000 are looked at that are chosen at random, with a
+/// fixed seed: every k-th could be of one server alone, where several are called in turn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Trend {
@@ -27,7 +28,7 @@ pub struct Correlation {
 
 /// Below it nothing is said.
 const FEWEST: usize = 8;
-/// All pairs of so many values are looked at; of more, evenly chosen ones.
+/// All pairs of so many values are looked at; of more, those of so many that are chosen.
 const MOST: usize = 1000;
 
 impl Trend {
@@ -37,7 +38,7 @@ impl Trend {
         if points.len() < FEWEST {
             return None;
         }
-        let mut points = thinned(points);
+        let mut points = chosen(points);
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
         let n = points.len();
         let mut slopes = Vec::with_capacity(n * (n - 1) / 2);
@@ -92,10 +93,19 @@ impl Correlation {
     }
 }
 
-/// At most 1,000 of many values, evenly chosen.
-pub(crate) fn thinned<T: Copy>(values: &[T]) -> Vec<T> {
-    let n = values.len().min(MOST);
-    (0..n).map(|i| values[i * values.len() / n]).collect()
+/// At most 1,000 of many values, in their order: each with the same probability, and the same ones each time (Knuth,
+/// The Art of Computer Programming, volume 2, section 3.4.2, algorithm S).
+fn chosen<T: Copy>(values: &[T]) -> Vec<T> {
+    let mut random = fastrand::Rng::with_seed(0);
+    let mut needed = values.len().min(MOST);
+    let mut left = values.len();
+    let is_chosen = |_: &&T| {
+        let is_chosen = random.usize(..left) < needed;
+        left -= 1;
+        needed -= usize::from(is_chosen);
+        is_chosen
+    };
+    values.iter().filter(is_chosen).copied().collect()
 }
 
 /// The rank of each value, from 1; equal ones share the mean of theirs.
@@ -158,6 +168,33 @@ mod tests {
         assert_eq!(Trend::of(&still).map(|trend| (trend.slope_per_s, trend.p)), Some((0.0, 1.0)));
         assert_eq!(Trend::of(&rising[..7]), None);
         assert_eq!(Trend::of(&[(1.0, 2.0); 20]), None);
+    }
+
+    #[test]
+    fn a_trend_of_one_server_is_not_that_of_all_that_are_called_in_turn() {
+        // Of eight, the first gets slower; of 8,000 calls every eighth one is its.
+        let points: Vec<_> = (0..8000_u32)
+            .map(|i| {
+                let slower = if i % 8 == 0 { f64::from(i) } else { 0.0 };
+                (f64::from(i), f64::from(i * 7919 % 101) + slower)
+            })
+            .collect();
+        let trend = Trend::of(&points).unwrap();
+        assert!(trend.n == 1000 && trend.slope_per_s < 0.1, "{trend:?}");
+    }
+
+    #[test]
+    fn values_are_chosen_in_their_order_from_all_of_them() {
+        let values: Vec<usize> = (0..5000).collect();
+        let few = chosen(&values);
+        assert_eq!((few.len(), few.is_sorted()), (1000, true));
+        assert_eq!(few, chosen(&values));
+        // As many of each remainder as of the others, but for chance: 125, with a standard error of 10.
+        for rest in 0..8 {
+            let n = few.iter().filter(|value| *value % 8 == rest).count();
+            assert!((80..170).contains(&n), "{rest}: {n}");
+        }
+        assert_eq!(chosen(&values[..1000]), values[..1000]);
     }
 
     #[test]

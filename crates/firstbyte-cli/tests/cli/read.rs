@@ -116,8 +116,8 @@ fn json_is_printable_ascii_in_every_command() {
         assert!(out.chars().all(|c| c == '\n' || (' '..='~').contains(&c)), "{args:?}: {out}");
         escaped += u32::from(out.contains("\\u009b"));
     }
-    // All but the two that print no text of others.
-    assert_eq!(escaped, 6);
+    // All but the one that prints no text of others.
+    assert_eq!(escaped, 7);
 }
 
 #[test]
@@ -209,8 +209,49 @@ fn compare_says_better_worse_same_or_how_many_more() {
     assert_eq!(broken.status.code(), Some(4));
     assert!(stdout(&broken).contains("WORSE"));
     let unknown = compare("slow.log", "few.log");
-    assert_eq!(unknown.status.code(), Some(0));
+    // Nothing can be compared: that is no pass.
+    assert_eq!(unknown.status.code(), Some(5));
     assert!(stdout(&unknown).contains("not enough calls: about 2 more"), "{}", stdout(&unknown));
+}
+
+#[test]
+fn compare_tells_operations_failures_and_what_is_in_one_log_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = |name: &str, load_ms: usize, status: u16, other: &str| {
+        let mut lines = String::new();
+        for n in 0..30 {
+            let (op, wall, status) = match n % 3 {
+                0 => ("pause", 2, 200),
+                1 => ("update_weights", load_ms + n, status),
+                _ => (other, 2, 200),
+            };
+            lines += &format!(
+                "[weights][{n:016x}] client.done wall_ms={wall}.0 rpc_ms={wall}.0 queue_ms=0.0 status={status} op={op}\n"
+            );
+        }
+        fs::write(folder.path().join(name), lines).unwrap();
+    };
+    log("a.log", 200, 200, "resume");
+    log("slow.log", 1900, 200, "resume");
+    log("failing.log", 200, 503, "resume");
+    log("other.log", 200, 200, "sleep");
+    let compare = |after: &str| {
+        let output = firstbyte(&["compare", "a.log", after]).current_dir(&folder).output().unwrap();
+        (output.status.code(), stdout(&output))
+    };
+    let (code, out) = compare("slow.log");
+    assert_eq!(code, Some(4), "{out}");
+    assert!(out.contains("verdict: WORSE: update_weights wall, update_weights rpc\n"), "{out}");
+    assert!(out.contains("\n9 tests decide"), "{out}");
+    let (code, out) = compare("failing.log");
+    assert_eq!(code, Some(4), "{out}");
+    assert!(out.contains("0 = 0.0 %") && out.contains("10 = 100.0 %"), "{out}");
+    assert!(out.contains("verdict: WORSE: update_weights failed\n"), "{out}");
+    let (code, out) = compare("other.log");
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.contains("NOTICE: calls of only the log before: resume (10)\n"), "{out}");
+    assert!(out.contains("NOTICE: calls of only the log after: sleep (10)\n"), "{out}");
+    assert!(out.contains("verdict: not worse: 6 of 8; cannot tell: pause failed"), "{out}");
 }
 
 #[test]
