@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     baselines::observed::{Numbers, units},
-    correlate::{Call, ClientEnd},
+    compare::Proportion,
+    correlate::Call,
     measure::{Column, Metric, Share},
 };
 
@@ -20,7 +21,7 @@ pub enum Quantity {
     Call(Metric, Statistic),
     /// Of what happens beside the calls, by the name that it has in a file of baselines.
     Beside(&'static str, Statistic),
-    /// Failed calls, of those with an end that the client saw; from 0 to 1.
+    /// Failed calls, of those whose end is known; from 0 to 1.
     FailedShare,
     /// How many calls there are, whatever their end.
     Calls,
@@ -128,15 +129,12 @@ fn of_calls<'a>(
 }
 
 fn failed_share<'a>(calls: impl Iterator<Item = Call<'a>>) -> (usize, Told, Option<String>) {
-    let (mut ended, mut failed, mut open) = (0_usize, 0_usize, 0_usize);
-    for half in calls.filter_map(|call| call.client) {
-        match half.end {
-            ClientEnd::Done => ended += 1,
-            ClientEnd::Failed { .. } => (ended, failed) = (ended + 1, failed + 1),
-            ClientEnd::Open => open += 1,
-        }
+    let (mut ends, mut open) = (Proportion::default(), 0_usize);
+    for call in calls {
+        ends.take(&call);
+        open += usize::from(!call.has_ended());
     }
-    let value = (ended > 0).then(|| failed as f64 / ended as f64);
+    let value = (ends.n > 0).then(|| ends.share());
     let note = (open > 0).then(|| format!("calls without an end, which count in neither: {open}"));
-    (ended, (value, None), note)
+    (ends.n, (value, None), note)
 }

@@ -4,7 +4,7 @@ use firstbyte_core::Micros;
 use serde::Deserialize;
 
 use crate::{
-    correlate::{Call, ClientEnd, Log},
+    correlate::{Call, Log},
     measure::Metric,
 };
 
@@ -94,8 +94,9 @@ pub(super) fn extreme<'a>(
 
 /// The first calls that failed.
 pub(super) fn failed<'a>(calls: impl Iterator<Item = Call<'a>>) -> Vec<Shown> {
-    let failed = calls.filter(|call| {
-        call.client.is_some_and(|half| matches!(half.end, ClientEnd::Failed { .. }))
-    });
-    failed.take(SHOWN).map(|call| Shown { id: call.id(), what: call.ending() }).collect()
+    calls
+        .filter(Call::failed)
+        .take(SHOWN)
+        .map(|call| Shown { id: call.id(), what: call.ending() })
+        .collect()
 }

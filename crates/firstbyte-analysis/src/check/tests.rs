@@ -178,6 +178,15 @@ fn failures_are_a_share_of_the_calls_that_ended() {
 }
 
 #[test]
+fn an_error_as_an_answer_is_a_failure() {
+    let lines = calls([10, 20, 30])
+        + "[weights][00000000000000fd] client.done wall_ms=9.0 rpc_ms=1.0 queue_ms=8.0 status=503\n\
+           [weights][00000000000000fe] server.done t=2.0 dur_ms=4.0 status=200 outcome=error\n";
+    let (_, said) = said_of("metric = 'failed_share'\nat_most = 0.2", &lines, "");
+    assert_eq!(said, "failed_share 0.400 (n 5), at most 0.2");
+}
+
+#[test]
 fn the_worst_calls_are_those_beyond_the_limit() {
     let worst = |limit: &str| {
         let text = format!("[[criterion]]\nname='c'\nmetric='queue'\nstatistic='max'\n{limit}");

@@ -53,9 +53,7 @@ impl<'a> Call<'a> {
         let client = self.client.and_then(|half| half.status);
         let status = client.or(self.server.and_then(|half| half.status));
         let outcome = self.server.and_then(|half| half.outcome).map(|word| self.log.name(word));
-        is_fail
-            || status.is_some_and(|status| status >= 400)
-            || matches!(outcome, Some("error" | "panic"))
+        is_fail || status.is_some_and(|status| status >= 400) || outcome.is_some_and(is_fault)
     }
 
     /// The operation: what the client says, or the server; or the end of the path.
@@ -141,6 +139,23 @@ impl<'a> Call<'a> {
     /// How it ended, in words.
     #[must_use]
     pub fn ending(&self) -> String {
+        let told = self.ending_of_client();
+        match self.fault_of_server() {
+            Some(fault) => format!("{told}; the server says {fault}"),
+            None => told,
+        }
+    }
+
+    /// What the server's half tells of a failure that the client's does not.
+    fn fault_of_server(&self) -> Option<String> {
+        let half = self.server?;
+        let outcome = half.outcome.map(|word| self.log.name(word)).filter(|word| is_fault(word));
+        let status = half.status.filter(|status| self.client.is_none() && *status >= 400);
+        let status = || status.map(|status| format!("status {status}"));
+        outcome.map(|word| format!("outcome {word}")).or_else(status)
+    }
+
+    fn ending_of_client(&self) -> String {
         match self.client.map(|half| (half.end, half.status)) {
             None => "the client's half is missing".to_owned(),
             Some((ClientEnd::Done, Some(status))) => format!("status {status}"),
@@ -178,4 +193,9 @@ impl<'a> Call<'a> {
     pub fn name(&self, name: Name) -> &'a str {
         self.log.name(name)
     }
+}
+
+/// Whether the outcome of a server's half is the failure of its service.
+fn is_fault(outcome: &str) -> bool {
+    matches!(outcome, "error" | "panic")
 }

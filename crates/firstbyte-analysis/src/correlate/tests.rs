@@ -3,7 +3,10 @@ use std::collections::BTreeSet;
 use firstbyte_core::Micros;
 
 use super::*;
-use crate::{ingest::Reason, measure::Metric};
+use crate::{
+    ingest::Reason,
+    measure::{GroupBy, Metric, Stats, Window},
+};
 
 const WHOLE: &str = "\
 [weights][00f067aa0ba902b7] client.send url=http://h:1/update_weights?x=*** t=10.000000 op=update_weights target=h:1 attempt=1
@@ -229,6 +232,32 @@ fn a_call_failed_if_either_half_says_so() {
     assert!(!failed(&done(200), &server(502, "ok")));
     assert!(!failed("", &server(200, "early_drop")) && !failed("", &server(200, "cancelled")));
     assert!(!failed("client.send url=http://h/pause t=1.0", ""));
+}
+
+#[test]
+fn a_call_that_failed_has_no_times_and_says_why() {
+    let lines = "\
+[weights][01] client.done wall_ms=900.0 rpc_ms=1.0 queue_ms=899.0 status=500 op=a
+[weights][02] client.done wall_ms=5.0 rpc_ms=1.0 queue_ms=4.0 status=200 op=a
+[weights][03] server.done t=2.0 dur_ms=4.0 status=503 outcome=ok
+[weights][04] server.done t=2.0 dur_ms=4.0 status=200 outcome=panic
+[weights][04] client.done wall_ms=7.0 rpc_ms=1.0 queue_ms=6.0 status=200 op=a
+";
+    let log = Log::from_bytes(lines.as_bytes());
+    let told: Vec<_> = log.calls().map(|call| (call.ended_well(), call.ending())).collect();
+    let told: Vec<_> = told.iter().map(|(is_well, ending)| (*is_well, ending.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            (false, "status 500"),
+            (true, "status 200"),
+            (false, "the client's half is missing; the server says status 503"),
+            (false, "status 200; the server says outcome panic"),
+        ]
+    );
+    let stats = Stats::of(&log, GroupBy::Nothing, Window::default());
+    let (_, wall, _) = stats.groups[0].rows[0];
+    assert_eq!((stats.groups[0].failed, wall.n, wall.max), (3, 1, Micros(5000)));
 }
 
 #[test]

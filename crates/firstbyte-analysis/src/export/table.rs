@@ -195,6 +195,7 @@ pub(super) fn unix_nanos(log: &Log, source: u32, at: Timestamp) -> Option<i128> 
 /// How a call ended, as a word. Without the client's half nobody knows what became of it.
 pub(super) fn outcome<'a>(call: &Call<'a>) -> Option<&'a str> {
     Some(match call.client?.end {
+        ClientEnd::Done if call.failed() => "failed",
         ClientEnd::Done => "ok",
         ClientEnd::Open => "open",
         ClientEnd::Failed { outcome, .. } => outcome.map_or("failed", |word| call.name(word)),
@@ -282,7 +283,7 @@ const CALLS: &[Column] = &[
     Column::call(
         "outcome",
         Kind::Text,
-        "`ok`, `open` (no end in these logs), or the `outcome=` of `client.fail`; null without the client's half.",
+        "`ok`, `open` (no end in these logs), `failed` (a status from 400 on, or the server says so), or the `outcome=` of `client.fail`; null without the client's half.",
         |_, call| Value::word(outcome(call)?),
     ),
     Column::call("failed_in", Kind::Text, "Phase in which it failed.", |_, call| {

@@ -20,7 +20,7 @@ pub struct Finished {
     pub target: Option<String>,
     /// How it ended, in words.
     pub ending: String,
-    /// Whether it was answered; if not, wall is the time until it failed.
+    /// Whether it ended well; if not, wall is the time until it failed.
     pub is_done: bool,
     /// The whole.
     pub wall: Option<Micros>,

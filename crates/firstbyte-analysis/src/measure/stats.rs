@@ -180,9 +180,9 @@ impl Gathered {
         self.client_only += u64::from(call.server.is_none());
         self.server_only += u64::from(call.client.is_none());
         match call.client.map(|half| half.end) {
-            Some(ClientEnd::Done) => self.whole += u64::from(call.server.is_some()),
-            Some(ClientEnd::Failed { .. }) => self.failed += 1,
+            _ if call.failed() => self.failed += 1,
             Some(ClientEnd::Open) => self.open += 1,
+            Some(_) => self.whole += u64::from(call.server.is_some()),
             None => {}
         }
         if let (Some(at), Some(rpc)) = (moment(call), call.rpc()) {

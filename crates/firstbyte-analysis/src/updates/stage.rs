@@ -86,7 +86,7 @@ impl UpdateCall<'_> {
     /// Whether it was answered, and not with an error.
     #[must_use]
     pub fn is_ok(&self) -> bool {
-        self.client.end == ClientEnd::Done
+        self.call.ended_well()
             && self.client.status.is_none_or(|status| (200..300).contains(&status))
     }
 
