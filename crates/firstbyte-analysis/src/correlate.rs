@@ -9,6 +9,7 @@ mod join;
 mod mend;
 mod names;
 mod pairing;
+mod runs;
 mod timeline;
 mod timers;
 
@@ -23,6 +24,7 @@ pub use self::{
     generation::Generation,
     half::{ClientEnd, ClientHalf, EngineHalf, Server, ServerHalf},
     names::{Name, Names},
+    runs::Run,
     timeline::{Moment, Timeline, What},
 };
 pub(crate) use self::{clocks::Offsets, join::Builder};

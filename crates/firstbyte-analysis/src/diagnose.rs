@@ -15,7 +15,7 @@ use std::fmt;
 
 pub use self::{
     calls::Judged,
-    change::{ChangePoint, FEWEST_FOR_A_CHANGE, change_points},
+    change::{ChangePoint, FEWEST_FOR_A_CHANGE, change_points, neighbours},
     rival::Rival,
     rules::{Kind, Rule, RuleError, Rules, Thresholds},
 };

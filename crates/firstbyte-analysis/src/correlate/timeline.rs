@@ -126,18 +126,6 @@ impl Timeline {
         self.over_limit
     }
 
-    /// The training steps and how long each took, by their numbers.
-    #[must_use]
-    pub fn steps(&self) -> Vec<(i64, Micros)> {
-        let step = |moment: &Moment| match moment.what {
-            What::Stepped { step, duration, .. } => Some((step?, duration?)),
-            _ => None,
-        };
-        let mut steps: Vec<_> = self.moments.iter().filter_map(step).collect();
-        steps.sort_by_key(|(step, _)| *step);
-        steps
-    }
-
     pub(super) fn take(&mut self, entry: &Entry<'_>, source: u32) -> Result<(), Reason> {
         let what = what(entry);
         if what == What::Other {

@@ -6,7 +6,7 @@ use firstbyte_core::Micros;
 
 use super::{
     Confidence, Finding, Kind, Rule, Rules, Severity,
-    change::{ChangePoint, change_points},
+    change::{ChangePoint, large_change_points},
 };
 use crate::{
     correlate::{Log, What},
@@ -125,56 +125,41 @@ fn value(log: &Log, rule: &Rule) -> Option<Finding> {
 type Steps = [(i64, Micros)];
 
 fn changes(log: &Log, rule: &Rule) -> Vec<Finding> {
-    let steps = log.timeline().steps();
-    let times: Vec<f64> = steps.iter().map(|(_, time)| time.as_millis_f64()).collect();
-    let changes = change_points(&times);
-    let found: Vec<Finding> = changes
-        .iter()
-        .filter(|change| change.p <= SIGNIFICANT)
-        .filter_map(|ChangePoint { from, at, to, p }| {
-            let at_once = format!("from step {} on", steps[*at].0);
-            changed(log, rule, &steps, (*from..*at, *at..*to), &at_once, *p)
-        })
-        .collect();
-    let drift = match changes[..] {
-        [first, .., last] if found.is_empty() => {
-            let places = (first.from..first.at, last.at..last.to);
-            let (begins, ends) = (steps[first.at].0, steps[last.at].0);
-            let slowly = format!("little by little, from step {begins} to step {ends}");
-            changed(log, rule, &steps, places, &slowly, first.p.max(last.p))
-        }
-        _ => None,
-    };
-    found.into_iter().chain(drift).collect()
+    log.runs().iter().flat_map(|run| changes_of(log, &run.steps, rule)).collect()
 }
 
-/// The finding that one stretch of steps took another time than an earlier one, if it did.
+fn changes_of(log: &Log, steps: &Steps, rule: &Rule) -> Vec<Finding> {
+    let times: Vec<f64> = steps.iter().map(|(_, time)| time.as_millis_f64()).collect();
+    let changes = large_change_points(&times, rule.over).into_iter();
+    let found = changes
+        .filter(|change| change.p <= SIGNIFICANT)
+        .filter_map(|change| changed(log, rule, steps, change));
+    found.collect()
+}
+
+/// The finding that steps take another time from one on, and what else changed there.
 fn changed(
     log: &Log,
     rule: &Rule,
     steps: &Steps,
-    (before, after): (Range<usize>, Range<usize>),
-    when: &str,
-    p: f64,
+    ChangePoint { from, at, to, p }: ChangePoint,
 ) -> Option<Finding> {
+    let (before, after) = (from..at, at..to);
     let mean = |stretch: &Range<usize>| -> Option<f64> {
         let times = steps[stretch.clone()].iter().map(|(_, time)| *time).collect();
         Summary::of(times).map(|summary| summary.mean_ms)
     };
-    let (slow, fast) = (mean(&after)?, mean(&before)?);
-    let ratio = (slow / fast).max(fast / slow);
-    if ratio.is_nan() || ratio <= rule.over {
-        return None;
-    }
+    let (later, earlier) = (mean(&after)?, mean(&before)?);
     let mut numbers = vec![format!(
-        "{when}: mean {:.1} s instead of {:.1} s (n {} and {}, p {p:.3}; threshold {} times)",
-        slow / 1e3,
-        fast / 1e3,
+        "from step {} on: mean {:.1} s instead of {:.1} s (n {} and {}, p {p:.3}; threshold {} times)",
+        steps[at].0,
+        later / 1e3,
+        earlier / 1e3,
         after.len(),
         before.len(),
         rule.over
     )];
-    let mut unchanged = if slow > fast { vec!["slower"] } else { Vec::new() };
+    let mut unchanged = if later > earlier { vec!["slower"] } else { Vec::new() };
     for signal in rule.rivals.iter().flat_map(|rival| &rival.unless) {
         let values = values(log, signal);
         let within = |stretch: &Range<usize>| {
@@ -201,6 +186,6 @@ fn changed(
         confidence: Confidence::Inferred,
         numbers,
         evidence: Vec::new(),
-        weight: (slow - fast).abs(),
+        weight: (later - earlier).abs(),
     })
 }

@@ -149,7 +149,7 @@ fn a_truncated_file_counts_as_far_as_it_goes() {
 fn a_step_that_two_files_tell_is_one() {
     let lines = "[step] step.done step=1 dur_ms=5.0\n[step] step.done step=1 dur_ms=7.0\n";
     let log = Log::from_bytes(lines.repeat(2).as_bytes());
-    assert_eq!((log.timeline().steps().len(), log.tally().skipped_by(Reason::Duplicate)), (2, 2));
+    assert_eq!((log.timeline().moments().len(), log.tally().skipped_by(Reason::Duplicate)), (2, 2));
 }
 
 #[test]

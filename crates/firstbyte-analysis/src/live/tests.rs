@@ -88,7 +88,7 @@ fn a_boot_that_is_known_makes_no_line_the_start_of_a_process() {
     for boots in [&["one"][..], &["one", "two", "three"]] {
         let steps: Vec<String> =
             (0..50).map(|n| step(n, boots[n as usize % boots.len()])).collect();
-        assert_eq!(live(1000, &steps).log().timeline().steps().len(), 50, "{boots:?}");
+        assert_eq!(live(1000, &steps).log().timeline().moments().len(), 50, "{boots:?}");
     }
 }
 
@@ -103,7 +103,7 @@ fn who_writes_a_file_is_kept_when_its_lines_are_forgotten() {
     let log = live(1, &lines(&["one", "one", "one"])).log();
     assert_eq!(log.sources()[0].boot.map(|boot| log.name(boot)), Some("one"));
     assert_eq!(log.sources()[0].unix_offset, Some(6_000_000_000));
-    assert_eq!(log.timeline().steps().len(), 4);
+    assert_eq!(log.timeline().moments().len(), 4);
     assert!(live(1, &lines(&["one", "two"])).log().sources()[0].is_mixed);
     // A JSON line tells another boot, and is forgotten as a start is: when there are two later ones.
     let mut lines = lines(&["one"]);

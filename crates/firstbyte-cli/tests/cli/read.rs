@@ -268,8 +268,45 @@ fn changepoint_finds_the_step() {
     fs::write(folder.path().join("trainer.log"), steps).unwrap();
     let output = firstbyte(&["changepoint", "trainer.log"]).current_dir(&folder).output().unwrap();
     assert!(
-        stdout(&output).contains("from step 3 on: mean 300.2 s (n 9) instead of 150.2 s (n 3)"),
+        stdout(&output).contains(
+            "from step 3 on: mean 300.2 s (steps 3 to 11, n 9) instead of mean 150.2 s (steps 0 to 2, n 3), p 0.0"
+        ),
         "{}",
         stdout(&output)
     );
+}
+
+#[test]
+fn changepoint_keeps_runs_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let step = |step: usize, ms: usize| {
+        format!("[step] step.done step={step} dur_ms={}.0\n", ms + step * 7 % 5 * 100)
+    };
+    let steps: String = (0..10)
+        .map(|n| step(n, 300_000))
+        .chain((0..10).map(|n| step(n, if n < 5 { 100_000 } else { 200_000 })))
+        .chain((0..3).map(|n| step(n, 400_000)))
+        .collect();
+    fs::write(folder.path().join("trainer.log"), steps).unwrap();
+    let changepoint = |args: &[&str]| {
+        let args = [&["changepoint", "trainer.log"], args].concat();
+        stdout(&firstbyte(&args).current_dir(&folder).output().unwrap())
+    };
+    let out = changepoint(&[]);
+    assert!(out.contains("\nrun of trainer.log, steps 0 to 9:\nno change in 10 steps\n"), "{out}");
+    assert!(
+        out.contains("\nrun of trainer.log, steps 0 to 9:\nfrom step 5 on: mean 200.2 s"),
+        "{out}"
+    );
+    assert!(
+        out.contains(
+            "\nruns of less than the 8 steps that a change takes to be told from chance: 1\n"
+        ),
+        "{out}"
+    );
+    let json: serde_json::Value = serde_json::from_str(&changepoint(&["--json"])).unwrap();
+    assert_eq!(json["runs"].as_array().unwrap().len(), 3);
+    assert_eq!(json["runs"][1]["changes"][0]["step"], 5);
+    assert_eq!(json["runs"][1]["changes"][0]["before"]["n"], 5);
+    assert_eq!(json["runs"][2]["is_long_enough"], false);
 }
