@@ -115,14 +115,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
 /// `None` if the reader went away.
 fn write(log: &Log, args: &Args, table: export::Table) -> Result<Option<Report>, Error> {
     let inputs: Vec<_> = log.sources().iter().map(|source| source.name.clone()).collect();
-    let written = output::write(&args.output, &inputs, |out| args.to.write(log, table, out));
-    match written {
-        // The reader has seen enough, as `head` does.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(None),
-        result => result.map(Some).map_err(|error| {
-            Error::new(format!("{}: cannot be written: {error}", args.output.display()))
-        }),
-    }
+    output::write(&args.output, &inputs, |out| args.to.write(log, table, out))
 }
 
 /// On the standard error stream, as the other one may be the export's.

@@ -1,22 +1,47 @@
 //! A file that is there whole or not at all.
 
+mod beside;
+mod refused;
+
 use std::{
     fs::{self, File},
     io::{self, BufWriter, IsTerminal as _, Write},
     path::{Path, PathBuf},
 };
 
-use tempfile::NamedTempFile;
+use self::beside::Beside;
+use crate::{bars::plain, exit::Error};
 
-use crate::bars::plain;
-
-/// Runs `write` on a buffered writer of this path; `-` is the standard output.
+/// Runs `write` on a buffered writer of this path; `-` is the standard output. `None` if its reader went away, who has
+/// seen enough, as `head` does.
 ///
-/// A file is written under another name beside it, and takes its place once it is whole. What is no file, such as
-/// a pipe, is written to as it is. `inputs` are refused.
+/// A file is written without a name, or under another one, and takes its place once it is whole. What is no file, such
+/// as a pipe, is written to as it is.
+///
+/// # Errors
+///
+/// For `inputs`, for what looks like a log, for what must not or cannot be written; with the path.
 pub(super) fn write<R>(
     path: &Path,
     inputs: &[String],
+    write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<R>,
+) -> Result<Option<R>, Error> {
+    let name = path.display();
+    if path != Path::new("-")
+        && let Some(why) = refused::why(path, inputs)
+    {
+        return Err(Error::new(format!("{name} {why}")));
+    }
+    match written(path, write) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(None),
+        result => result
+            .map(Some)
+            .map_err(|error| Error::new(format!("{name}: cannot be written: {error}"))),
+    }
+}
+
+fn written<R>(
+    path: &Path,
     write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<R>,
 ) -> io::Result<R> {
     if path == Path::new("-") {
@@ -27,15 +52,12 @@ pub(super) fn write<R>(
         };
     }
     let path = target(path)?;
-    if inputs.iter().any(|input| fs::canonicalize(input).is_ok_and(|input| input == path)) {
-        return Err(io::Error::other("is one of the logs; name another file"));
-    }
-    if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+    if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
         return buffered(File::options().write(true).open(path)?, write);
     }
-    let mut file = beside(&path)?;
+    let mut file = Beside::new(&path)?;
     let result = buffered(file.as_file_mut(), write)?;
-    file.persist(path).map_err(|error| error.error)?;
+    file.take_place_of(&path)?;
     Ok(result)
 }
 
@@ -55,16 +77,6 @@ fn target(path: &Path) -> io::Result<PathBuf> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path.to_owned()),
         result => result,
     }
-}
-
-/// A file in the same folder, with the permissions of any new file.
-fn beside(path: &Path) -> io::Result<NamedTempFile> {
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".firstbyte-");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder.unwrap_or(Path::new(".")))
 }
 
 fn buffered<R>(

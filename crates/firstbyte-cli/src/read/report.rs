@@ -88,14 +88,9 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
         exit::print(text)?;
         return Ok(Exit::Ok);
     }
-    let path = args.output.display();
     let inputs: Vec<_> = log.sources().iter().map(|source| source.name.clone()).collect();
-    output::write(&args.output, &inputs, |out| out.write_all(text.as_bytes())).map_err(
-        |error| {
-            Error::new(format!("{path}: cannot be written: {error}; name another file with -o"))
-        },
-    )?;
-    let path = plain(&path.to_string());
+    output::write(&args.output, &inputs, |out| out.write_all(text.as_bytes()))?;
+    let path = plain(&args.output.display().to_string());
     exit::print(format!("{path}: {}\n", plain(&report.verdict.sentence())))?;
     Ok(Exit::Ok)
 }

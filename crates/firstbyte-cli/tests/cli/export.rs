@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use crate::{
     read::corpus,
-    support::{firstbyte, stderr, stdout},
+    support::{firstbyte, signal, stderr, stdout, wait_until},
 };
 
 /// Exports both sides of the demo's logs.
@@ -47,10 +47,43 @@ fn a_file_is_written_whole_and_its_old_self_is_replaced() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
-        let any = folder.path().join("any");
-        fs::write(&any, "").unwrap();
-        assert_eq!(mode(&file), mode(&any), "the permissions of any new file");
+        let mode = || fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        // An old file keeps its permissions, a new one is its owner's.
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o664)).unwrap();
+        export(&["--to", "csv", "-o", file.to_str().unwrap()]);
+        assert_eq!(mode(), 0o664);
+        fs::remove_file(&file).unwrap();
+        export(&["--to", "csv", "-o", file.to_str().unwrap()]);
+        assert_eq!(mode(), 0o600);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o400)).unwrap();
+        let output = export(&["--to", "jsonl", "-o", file.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains("calls.csv is read-only; choose another path, or remove"));
+        assert!(fs::read_to_string(&file).unwrap().starts_with("trace_id,"));
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_export_that_is_interrupted_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = "client.done wall_ms=5.0 rpc_ms=2.0 queue_ms=3.0\n";
+    let lines: String = (1..=99_999).map(|n| format!("[weights][{n:016x}] {line}")).collect();
+    fs::write(folder.path().join("run.log"), lines).unwrap();
+    for name in ["INT", "TERM", "HUP", "KILL"] {
+        let mut command = firstbyte(&["export", "run.log", "--to", "csv", "-o", "calls.csv"]);
+        command.current_dir(&folder).stderr(std::process::Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let open = format!("/proc/{}/fd", child.id());
+        wait_until("the file that is written", || {
+            let mut files = fs::read_dir(&open).unwrap().filter_map(|file| {
+                fs::read_link(file.unwrap().path()).ok().filter(|path| path.starts_with(&folder))
+            });
+            files.any(|path| !path.ends_with("run.log"))
+        });
+        assert!(signal(name, child.id()));
+        assert_eq!(child.wait().unwrap().code(), None, "{name}");
+        assert_eq!(names(folder.path()), ["run.log"], "{name}");
     }
 }
 
@@ -105,19 +138,34 @@ fn what_is_left_out_is_said() {
 #[test]
 fn a_log_is_never_written_over() {
     let folder = tempfile::tempdir().unwrap();
-    let log = folder.path().join("run.log");
+    let path = |name: &str| folder.path().join(name);
     let line = "[weights][00f067aa0ba902b7] client.done wall_ms=5.0 rpc_ms=2.0 queue_ms=3.0\n";
-    fs::write(&log, line).unwrap();
-    let link = folder.path().join("link");
-    std::os::unix::fs::symlink(&log, &link).unwrap();
-    for file in ["run.log", "./run.log", "link"] {
-        let output = firstbyte(&["export", "run.log", "--to", "csv", "-o", file])
-            .current_dir(&folder)
-            .output()
-            .unwrap();
-        assert_eq!(output.status.code(), Some(1));
-        assert!(stderr(&output).contains("is one of the logs"), "{}", stderr(&output));
-        assert_eq!(fs::read_to_string(&log).unwrap(), line);
+    let others = "a line of somebody else\n".repeat(999);
+    let packed = b"\x1f\x8b\x08\x00";
+    fs::write(path("run.log"), line).unwrap();
+    fs::write(path("server.log"), others + line).unwrap();
+    fs::write(path("packed.log.gz"), packed).unwrap();
+    fs::hard_link(path("run.log"), path("hard")).unwrap();
+    std::os::unix::fs::symlink(path("run.log"), path("link")).unwrap();
+    let input = "is one of the logs that are read; choose another path";
+    let other = "is a log itself, and is not written over; choose another path, or remove it first";
+    for (file, why) in [
+        ("run.log", input),
+        ("./run.log", input),
+        ("link", input),
+        ("hard", input),
+        ("server.log", other),
+        ("packed.log.gz", other),
+    ] {
+        let before = fs::read(path(file)).unwrap();
+        for log in ["run.log", "-"] {
+            let mut command = firstbyte(&["export", log, "--to", "csv", "-o", file]);
+            command.stdin(fs::File::open(path("run.log")).unwrap());
+            let output = command.current_dir(&folder).output().unwrap();
+            assert_eq!(output.status.code(), Some(1));
+            assert_eq!(stderr(&output), format!("firstbyte: {file} {why}\n"));
+            assert_eq!(fs::read(path(file)).unwrap(), before);
+        }
     }
 }
 
@@ -128,8 +176,10 @@ fn what_cannot_be_written_is_named_and_leaves_nothing() {
     let output = export(&["--to", "csv", "-o", missing.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("no/such/calls.csv: cannot be written: "));
+    assert!(!stderr(&output).contains(".firstbyte"), "{}", stderr(&output));
     let output = export(&["--to", "csv", "-o", folder.path().to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains(" is a directory; name a file in it"), "{}", stderr(&output));
     assert_eq!(names(folder.path()), [""; 0]);
     // A device is written to as it is, and stays one.
     let output = export(&["--to", "csv", "-o", "/dev/full"]);
