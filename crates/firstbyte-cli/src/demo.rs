@@ -24,7 +24,7 @@ them; anybody else's files of these names are left alone, and the demo does not 
 /// completions: through the streams' own client, through a client with a connection of its own, and
 /// with a new connection per call. Then injects one fault after the other.
 #[derive(Debug, clap::Args)]
-#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
+#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP_PRINTED))]
 pub(crate) struct Args {
     /// Folder of the logs; made if need be
     #[arg(long, value_name = "DIR", default_value = "demo-out")]

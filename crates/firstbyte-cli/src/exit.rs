@@ -10,15 +10,33 @@ use firstbyte_core::Recorder;
 
 use crate::bars::plain;
 
-/// The exit codes, as every `--help` shows them.
-pub(crate) const HELP: &str = "Exit codes:
+/// The exit codes, with what is said of being interrupted.
+macro_rules! codes {
+    ($interrupted:literal) => {
+        concat!(
+            "Exit codes:
   0    ok
   1    it failed: no answer, a bad answer, no such call, a file that cannot be read or written
   2    wrong usage
   3    demo: a verdict did not name the phase at fault
   4    the answer is no: something got worse (compare), a criterion is not met (check), a claim is wrong (claims)
   5    it cannot be told: no criterion is not met, but one is open (check), or nothing can be compared (compare)
-  130  interrupted; what was measured until then is printed";
+",
+            $interrupted
+        )
+    };
+}
+
+/// The exit codes, as the `--help` of commands shows them that a signal ends.
+pub(crate) const HELP: &str = codes!("  130  interrupted by Ctrl-C, as a shell shows it");
+
+/// Those of commands that print what they have when they are told to stop.
+pub(crate) const HELP_PRINTED: &str =
+    codes!("  130  interrupted by Ctrl-C or SIGTERM; what was measured until then is printed");
+
+/// Those of a command that runs until it is told to stop.
+pub(crate) const HELP_ENDLESS: &str =
+    codes!("Ctrl-C and SIGTERM end it as they should: 0, not 130.");
 
 /// A way to end that is not an error of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,7 +30,7 @@ const EXAMPLES: &str = "Examples:
 /// GET /mock/faults shows the faults in force; POST changes the keys that are in the body, which are
 /// those of the options below with _ for -.
 #[derive(Debug, clap::Args)]
-#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
+#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP_ENDLESS))]
 pub(crate) struct Args {
     /// Address to listen on
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]

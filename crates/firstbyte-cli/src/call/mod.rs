@@ -30,7 +30,7 @@ Any HTTP server will do. What a server doesn't say is shown as unattributed, wit
 
 /// Makes one traced control call and shows where its time went
 #[derive(Debug, clap::Args)]
-#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
+#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP_PRINTED))]
 pub(crate) struct Args {
     /// URL of the control route
     url: String,

@@ -38,7 +38,7 @@ for each call, an interval after its end, so that the server's lines can be ther
 
 /// Follows logs that are being written: calls in progress, the last calls, and what is wrong now
 #[derive(Debug, clap::Args)]
-#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
+#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP_PRINTED))]
 pub(crate) struct Args {
     /// Logs: text and JSON lines in any mix and with any prefix; a pattern is what it matches at the start
     #[arg(required = true, value_name = "LOG")]

@@ -1,4 +1,6 @@
-use crate::support::{run, stderr, stdout};
+use std::{fs, process::Stdio};
+
+use crate::support::{firstbyte, run, signal, stderr, stdout, wait_until};
 
 const COMMANDS: [&str; 15] = [
     "demo",
@@ -25,12 +27,33 @@ fn every_help_has_examples_and_the_exit_codes() {
         let help = stdout(&output);
         assert_eq!(output.status.code(), Some(0), "{command}");
         assert!(help.contains(&format!("Examples:\n  firstbyte {command}")), "{help}");
-        assert!(help.contains("Exit codes:") && help.contains("130"), "{help}");
+        let interrupted = match command {
+            "demo" | "call" | "watch" => {
+                "  130  interrupted by Ctrl-C or SIGTERM; what was measured"
+            }
+            "mock" => "Ctrl-C and SIGTERM end it as they should: 0, not 130.",
+            _ => "  130  interrupted by Ctrl-C, as a shell shows it\n",
+        };
+        assert!(help.contains("Exit codes:") && help.contains(interrupted), "{help}");
     }
     let help = stdout(&run(&["--help"]));
     for command in COMMANDS {
         assert!(help.contains(&format!("\n  {command}")), "{help}");
     }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_command_that_reads_is_ended_by_ctrl_c_itself() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let mut child = firstbyte(&["stats", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    wait_until("the command", || {
+        let name = fs::read_to_string(format!("/proc/{}/comm", child.id()));
+        name.is_ok_and(|name| name == "firstbyte\n")
+    });
+    assert!(signal("INT", child.id()));
+    // A shell shows 128 and the number of the signal.
+    assert_eq!(child.wait().unwrap().signal(), Some(2));
 }
 
 #[test]
@@ -61,7 +84,7 @@ fn a_name_cannot_command_the_terminal() {
 fn what_a_message_quotes_keeps_its_lines() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.toml");
-    std::fs::write(&path, "[[criterion]\nname = 1\n").unwrap();
+    fs::write(&path, "[[criterion]\nname = 1\n").unwrap();
     let output = run(&["check", path.to_str().unwrap(), "x.log"]);
     assert!(stderr(&output).lines().count() > 1, "{}", stderr(&output));
     assert!(!stderr(&output).contains('\u{fffd}'), "{}", stderr(&output));
