@@ -28,7 +28,7 @@ use std::collections::{BTreeSet, VecDeque};
 pub use self::{
     finished::Finished,
     follow::{Follow, FollowError},
-    view::{InProgress, ServerNow, View},
+    view::{InProgress, RECENT_S, ServerNow, View},
 };
 use self::{finished::Key, kept::Kept};
 use crate::{
@@ -41,7 +41,10 @@ use crate::{
 #[derive(Debug)]
 pub struct Live {
     kept: Kept,
+    /// A line that repeats another counts as parsed.
     tally: Tally,
+    /// Lines that repeat others, of traces that are no longer kept.
+    repeated: u64,
     /// Traces with an end that was not there when [`Live::finished`] was called last.
     fresh: BTreeSet<String>,
     /// Those that had one then.
@@ -61,6 +64,7 @@ impl Live {
         Self {
             kept: Kept::new(sources, most),
             tally: Tally::default(),
+            repeated: 0,
             fresh: BTreeSet::new(),
             due: BTreeSet::new(),
             ready: Vec::new(),
@@ -100,7 +104,7 @@ impl Live {
                 let told = self.tell(&BTreeSet::from([id.clone()]));
                 self.ready.extend(told);
             }
-            self.kept.forget(&id);
+            self.repeated += self.kept.forget(&id);
         }
     }
 
@@ -115,10 +119,10 @@ impl Live {
         finished
     }
 
-    /// What became of the lines. A line that repeats another counts as parsed.
+    /// How many lines were taken.
     #[must_use]
-    pub const fn tally(&self) -> &Tally {
-        &self.tally
+    pub fn lines(&self) -> u64 {
+        self.tally.total()
     }
 
     /// The lines that are kept, joined.

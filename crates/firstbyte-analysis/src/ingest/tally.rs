@@ -87,6 +87,12 @@ impl Tally {
         self.skipped[reason as usize] += 1;
     }
 
+    /// So many of the lines that were parsed repeat others.
+    pub(crate) fn repeat(&mut self, lines: u64) {
+        self.parsed -= lines;
+        self.skipped[Reason::Duplicate as usize] += lines;
+    }
+
     pub(super) fn unknown(&mut self) {
         self.parsed += 1;
         self.unknown += 1;

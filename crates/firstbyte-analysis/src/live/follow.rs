@@ -51,6 +51,8 @@ struct Open {
     identity: Identity,
     position: u64,
     split: Split,
+    /// It has been said that its last line has no end.
+    is_torn: bool,
 }
 
 /// What stays the same when a file is renamed.
@@ -94,7 +96,8 @@ impl Follow {
 
     /// Reads what is new: calls `take` with the number of a file and a line of it, or `None` for one that is too
     /// long; of one that a rotation or a cut leaves without a line feed, what is sure of it. Returns a sentence for each
-    /// change: a file that came, went, was rotated, or was cut. Names stand in them as they are.
+    /// change: a file that came, went, was rotated, or was cut, or ends in the middle of a line. Names stand in them as
+    /// they are.
     pub fn poll(&mut self, mut take: impl FnMut(usize, Option<&[u8]>)) -> Vec<String> {
         let mut said = Vec::new();
         for (number, file) in self.files.iter_mut().enumerate() {
@@ -130,6 +133,7 @@ impl Followed {
             self.look(say);
         }
         let Some(open) = &mut self.open else { return };
+        let position = open.position;
         match open.read(take) {
             Ok(true) => {}
             Ok(false) => return,
@@ -144,17 +148,20 @@ impl Followed {
                 if let Ok(false) = open.read(take) {
                     return;
                 }
-                open.split.finish(&mut *take);
+                open.finish(take, say);
                 self.open = None;
                 self.reopen(take, say);
             }
             Ok(now) if now.len() < open.position => {
-                open.split.finish(take);
+                open.finish(take, say);
                 open.position = 0;
                 self.said = None;
                 say("was cut; it is read from its begin, and what was not read before is lost");
             }
-            Ok(_) => self.said = None,
+            Ok(_) => {
+                open.say_if_torn(position, say);
+                self.said = None;
+            }
             // Whoever has it open may still write to it.
             Err(error) => self.say(gone(&error, "is gone; it is waited for"), say),
         }
@@ -217,7 +224,25 @@ impl Open {
         let metadata = file.metadata()?;
         let position = if from_near_its_end { metadata.len().saturating_sub(LAST) } else { 0 };
         let split = if position > 0 { Split::within_a_line() } else { Split::default() };
-        Ok((Self { file, identity: identity(&metadata), position, split }, position))
+        let identity = identity(&metadata);
+        Ok((Self { file, identity, position, split, is_torn: false }, position))
+    }
+
+    /// Says once that the end of a line is waited for, which had not come at the look before either.
+    fn say_if_torn(&mut self, position: u64, say: Say<'_>) {
+        if self.split.is_within_a_line() && self.position == position && !self.is_torn {
+            say("ends without a line feed: the end of its last line is waited for");
+            self.is_torn = true;
+        }
+    }
+
+    /// No more will come of what was read.
+    fn finish(&mut self, take: Take<'_>, say: Say<'_>) {
+        if self.split.is_within_a_line() {
+            say("ended without a line feed: of its last line is taken what is sure");
+        }
+        self.split.finish(take);
+        self.is_torn = false;
     }
 
     /// Reads on; whether its end is reached.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use super::finished::Key;
 use crate::{
     correlate::{Builder, Log},
-    ingest::{Options, take_line},
+    ingest::{Options, Reason, take_line},
 };
 
 /// The most bytes of lines that are kept.
@@ -125,11 +125,14 @@ impl Kept {
         self.full.take().or_else(oldest)
     }
 
-    pub(super) fn forget(&mut self, id: &str) {
-        let Some(trace) = self.traces.remove(id) else { return };
+    /// Returns how many of its lines repeat others.
+    pub(super) fn forget(&mut self, id: &str) -> u64 {
+        let log = self.log_of(&BTreeSet::from([id.to_owned()]));
+        let Some(trace) = self.traces.remove(id) else { return 0 };
         self.by_age.remove(&trace.last);
         trace.lines.into_iter().for_each(|place| self.remove(Some(place)));
         self.forgotten += 1;
+        log.tally().skipped_by(Reason::Duplicate)
     }
 
     /// Whether this attempt of a trace has not been told; from now on it has.
@@ -155,6 +158,14 @@ impl Kept {
         let mut places: Vec<u64> = traces.flat_map(|trace| &trace.lines).copied().collect();
         places.sort_unstable();
         self.joined(places.iter().filter_map(|place| self.lines.get(place)))
+    }
+
+    /// All lines but those of these traces, joined.
+    pub(super) fn log_without(&self, ids: &BTreeSet<String>) -> Log {
+        let traces = ids.iter().filter_map(|id| self.traces.get(id));
+        let left_out: HashSet<u64> = traces.flat_map(|trace| &trace.lines).copied().collect();
+        let lines = self.lines.iter().filter(|(place, _)| !left_out.contains(place));
+        self.joined(lines.map(|(_, line)| line))
     }
 
     fn joined<'a>(&self, lines: impl Iterator<Item = &'a Line>) -> Log {

@@ -47,6 +47,11 @@ impl Split {
         }
     }
 
+    /// Whether the end of a line has not come.
+    pub(super) fn is_within_a_line(&self) -> bool {
+        self.is_skipping || !self.torn.is_empty()
+    }
+
     /// No more will come: what is sure of the last line is one.
     pub(super) fn finish(&mut self, mut take: impl FnMut(Option<&[u8]>)) {
         if std::mem::take(&mut self.is_skipping) {

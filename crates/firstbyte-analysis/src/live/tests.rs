@@ -5,7 +5,7 @@ use std::{
 };
 
 use super::*;
-use crate::diagnose::Rules;
+use crate::diagnose::{Finding, Rules};
 
 fn send(id: u64, at: f64) -> String {
     format!("[weights][{id:016x}] client.send url=http://h/pause t={at:.6} op=pause target=h:80")
@@ -80,7 +80,7 @@ fn old_traces_are_forgotten_and_no_call_is_lost() {
     assert_eq!(told, (0..100).collect::<Vec<_>>());
     assert_eq!(view(&live).traces, (7, 93));
     assert_eq!((live.log().calls().count(), live.recent().count()), (7, 7));
-    assert_eq!(live.tally().parsed, 200);
+    assert_eq!(view(&live).tally.parsed, 200);
 }
 
 #[test]
@@ -153,7 +153,8 @@ fn what_is_in_progress_is_told_by_the_clock_of_the_log() {
     assert_eq!(told[0].1, Some(60_000_000));
     assert_eq!(told[0].2.as_deref(), Some("in_server_kernel_or_later"));
     assert_eq!((&told[1].1, &told[2].1), (&Some(5_500_000), &Some(0)));
-    assert_eq!((live.tally().parsed, live.tally().skipped()), (4, 2));
+    let tally = view(&live).tally;
+    assert_eq!((tally.parsed, tally.skipped(), live.lines()), (4, 2, 6));
 }
 
 #[test]
@@ -168,6 +169,44 @@ fn the_last_minute_is_that_of_the_log() {
     assert_eq!(view.findings[0].rule.id, "unknown-queue");
 }
 
+#[test]
+fn what_is_wrong_now_is_of_calls_that_ended_within_ten_minutes() {
+    let slow = |id| [send(id, id as f64), done(id, 9000)];
+    let well = |id| [send(id, 2000.0 + id as f64), done(id, 10)];
+    let rules = |findings: &[Finding]| -> Vec<String> {
+        findings.iter().map(|finding| finding.rule.id.clone()).collect()
+    };
+    let mut lines: Vec<String> = (0..30).flat_map(slow).collect();
+    let now = view(&live(1000, &lines));
+    assert_eq!((now.recent_calls, rules(&now.findings)), (30, vec!["unknown-queue".to_owned()]));
+    assert_eq!((now.older.len(), now.older_s), (0, None));
+    // Without an end, and without a moment: nobody knows that it is over.
+    lines.extend([send(90, 0.5), done(91, 10)]);
+    lines.extend((30..60).flat_map(well));
+    let now = view(&live(1000, &lines));
+    assert_eq!((now.recent_calls, rules(&now.findings)), (32, vec!["no-end".to_owned()]));
+    assert_eq!(rules(&now.older)[0], "unknown-queue");
+    // From 29 s and 9 s on to 2059 s and 10 ms.
+    assert!((now.older_s.unwrap() - 2021.01).abs() < 1e-9, "{:?}", now.older_s);
+    lines.extend([send(92, 2060.0), done(92, 9000)]);
+    let now = view(&live(1000, &lines));
+    assert_eq!(rules(&now.findings)[0], "unknown-queue");
+    assert!(!rules(&now.older).contains(&"unknown-queue".to_owned()));
+}
+
+#[test]
+fn a_file_that_is_copied_again_counts_as_when_finished_logs_are_read() {
+    let call = |n: u64| [send(n, n as f64), done(n, 10 + n)];
+    let lines: Vec<String> = (0..20).flat_map(|n| [call(n), call(n)].concat()).collect();
+    let read = Log::from_bytes((lines.join("\n") + "\n").as_bytes());
+    // Also if most of them are forgotten.
+    for most in [1000, 3] {
+        assert_eq!(view(&live(most, &lines)).tally, *read.tally());
+    }
+}
+
+const TORN: &str = "ends without a line feed: the end of its last line is waited for";
+const FINISHED: &str = "ended without a line feed: of its last line is taken what is sure";
 const ROTATED: &str = "was rotated; the new file is read from its begin";
 
 /// What the follower says and reads at each look.
@@ -196,6 +235,7 @@ impl Files {
         file.write_all(text.as_bytes()).unwrap();
     }
 
+    /// What is read at this look, and what is said of it.
     fn poll(&mut self) -> (Vec<String>, Vec<String>) {
         let mut lines = Vec::new();
         let said = self.follow.poll(|_, line| {
@@ -219,6 +259,8 @@ fn a_file_grows_and_a_torn_line_waits_for_its_end() {
     assert_eq!(files.lines(), ["one"]);
     files.append("o\nthree");
     assert_eq!(files.lines(), ["two"]);
+    // It is said once that an end does not come.
+    assert_eq!(files.poll(), (Vec::new(), vec![TORN.to_owned()]));
     assert_eq!(files.lines(), Vec::<String>::new());
     files.append("\n\nfour\n");
     assert_eq!(files.lines(), ["three", "", "four"]);
@@ -245,7 +287,7 @@ fn a_rotated_file_is_read_to_its_end_and_the_new_one_from_its_begin() {
     files.append("three\n");
     let (lines, said) = files.poll();
     assert_eq!(lines, ["two", "torn", "three"]);
-    assert_eq!(said, [ROTATED]);
+    assert_eq!(said, [FINISHED, ROTATED]);
     files.append("four\n");
     assert_eq!(files.lines(), ["four"]);
     // Between two looks: it was never gone.
@@ -290,8 +332,8 @@ fn a_file_that_is_cut_is_read_from_its_begin() {
     files.lines();
     fs::write(files.path(), "3\n").unwrap();
     let (lines, said) = files.poll();
-    assert_eq!(lines, ["tor"]);
-    assert!(said[0].starts_with("was cut; "), "{said:?}");
+    assert_eq!((lines, said[0].as_str()), (vec!["tor".to_owned()], FINISHED));
+    assert!(said[1].starts_with("was cut; "), "{said:?}");
     assert_eq!(files.lines(), ["3"]);
 }
 

@@ -1,6 +1,9 @@
 //! What is going on now.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use firstbyte_core::{Micros, Timestamp};
 
@@ -9,16 +12,24 @@ use crate::{
     correlate::{Call, ClientEnd, Log},
     diagnose::{Finding, Rules, Thresholds, diagnose},
     entry::parse,
+    ingest::{Reason, Tally},
     measure::{Metric, Summary},
 };
 
 /// The time that is called a minute.
 const MINUTE: u128 = 60_000_000_000;
 
+/// A call is recent for so many seconds after its end, by the last moment that is known of its log's own clock: two or
+/// three updates of a large model are within it.
+pub const RECENT_S: u64 = 600;
+
 /// What is going on, of the traces that are kept.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct View {
+    /// What became of all lines. One that repeats another is skipped, as when a finished log is read; one that repeats a
+    /// line that is no longer kept is not known to.
+    pub tally: Tally,
     /// How many traces are kept, and how many are no longer.
     pub traces: (usize, u64),
     /// How many calls these have.
@@ -33,8 +44,14 @@ pub struct View {
     pub span_s: Option<f64>,
     /// The servers, by their names.
     pub servers: Vec<ServerNow>,
-    /// What is wrong with the calls that are kept, the worst first.
+    /// How many calls are recent: those that ended within [`RECENT_S`], that have not ended, or that tell no moment.
+    pub recent_calls: usize,
+    /// What is wrong with the recent calls, and beside the calls, the worst first.
     pub findings: Vec<Finding>,
+    /// What else is wrong with all calls that are kept.
+    pub older: Vec<Finding>,
+    /// How many seconds ago the last call ended that is not recent, if there is one.
+    pub older_s: Option<f64>,
 }
 
 /// A call without an end.
@@ -84,7 +101,22 @@ impl Live {
         let mut in_progress: Vec<InProgress> =
             log.calls().filter_map(|call| self.in_progress(&call, &latest)).collect();
         in_progress.sort_by_key(|call| Reverse(call.at_least));
+        let mut tally = self.tally;
+        tally.repeat(self.repeated + log.tally().skipped_by(Reason::Duplicate));
+        let all = diagnose(&log, rules, thresholds).findings;
+        let Old { ids, ended_s } = Old::of(&log, &latest);
+        let (recent_calls, findings, older) = if ids.is_empty() {
+            (log.calls().count(), all, Vec::new())
+        } else {
+            let recent = self.kept.log_without(&ids);
+            let findings = diagnose(&recent, rules, thresholds).findings;
+            let is_older =
+                |one: &Finding| findings.iter().all(|finding| finding.rule.id != one.rule.id);
+            let older = all.into_iter().filter(is_older).collect();
+            (recent.calls().count(), findings, older)
+        };
         View {
+            tally,
             traces: (self.kept.traces(), self.kept.forgotten),
             calls: log.calls().count(),
             in_progress,
@@ -92,7 +124,10 @@ impl Live {
             all: summaries(&recent),
             span_s: span(&log, &recent),
             servers: servers(&log),
-            findings: diagnose(&log, rules, thresholds).findings,
+            recent_calls,
+            findings,
+            older,
+            older_s: ended_s,
         }
     }
 
@@ -123,6 +158,48 @@ impl Live {
     }
 }
 
+/// Traces of which no call is recent.
+#[derive(Default)]
+struct Old {
+    ids: BTreeSet<String>,
+    /// How many seconds ago the last of their calls ended.
+    ended_s: Option<f64>,
+}
+
+impl Old {
+    fn of(log: &Log, latest: &[Option<Timestamp>]) -> Self {
+        let mut ages: BTreeMap<String, f64> = BTreeMap::new();
+        for call in log.calls() {
+            let is_open = call.client.is_some_and(|half| half.end == ClientEnd::Open);
+            let since_its_end = moments(&call).filter_map(|(source, moment)| {
+                Some(latest[source as usize]?.since(moment?).as_secs_f64())
+            });
+            let age = since_its_end.min_by(f64::total_cmp).filter(|_| !is_open).unwrap_or(0.0);
+            let youngest = ages.entry(call.id()).or_insert(age);
+            *youngest = youngest.min(age);
+        }
+        ages.retain(|_, age| *age > RECENT_S as f64);
+        Self {
+            ended_s: ages.values().copied().min_by(f64::total_cmp),
+            ids: ages.into_keys().collect(),
+        }
+    }
+}
+
+/// The last moment that each half of a call tells, with the number of its file.
+fn moments(call: &Call<'_>) -> impl Iterator<Item = (u32, Option<Timestamp>)> {
+    let client = call.client.map(|half| {
+        let ended = half.sent_at.zip(half.wall()).map(|(at, wall)| at + wall.into());
+        (half.source, half.sent_at.max(ended))
+    });
+    let server = call.server.map(|half| {
+        let moments = [half.recv_at, half.rpc_started_at(), half.rpc_done_at()];
+        let moments = moments.into_iter().chain([half.first_byte_at, half.done_at]);
+        (half.source, moments.max().flatten())
+    });
+    client.into_iter().chain(server)
+}
+
 /// The last moment that is known of each file's clock.
 fn latest(log: &Log) -> Vec<Option<Timestamp>> {
     let mut latest: Vec<Option<Timestamp>> = vec![None; log.sources().len()];
@@ -131,15 +208,7 @@ fn latest(log: &Log) -> Vec<Option<Timestamp>> {
         *known = (*known).max(moment);
     };
     for call in log.calls() {
-        if let Some(half) = call.client {
-            let ended = half.sent_at.zip(half.wall()).map(|(at, wall)| at + wall.into());
-            at(half.source, half.sent_at.max(ended));
-        }
-        if let Some(half) = call.server {
-            let moments = [half.recv_at, half.rpc_started_at(), half.rpc_done_at()];
-            let moments = moments.into_iter().chain([half.first_byte_at, half.done_at]);
-            at(half.source, moments.max().flatten());
-        }
+        moments(&call).for_each(|(source, moment)| at(source, moment));
     }
     for moment in log.timeline().moments() {
         at(moment.source, moment.at);

@@ -34,7 +34,8 @@ const EXAMPLES: &str = "Examples:
 
 Files are followed by their names: one that is rotated, cut or not there yet is read on. Of one that is there, the last
 4 MiB are read first. On a terminal there is a view that is drawn anew, and q quits; elsewhere, and with --json, a line
-for each call, an interval after its end, so that the server's lines can be there; notices go to the standard error.";
+for each call, an interval after its end, so that the server's lines can be there; notices go to the standard error.
+What is wrong now is of the calls that ended within the last 10 minutes of the log; what was wrong before has its age.";
 
 /// Follows logs that are being written: calls in progress, the last calls, and what is wrong now
 #[derive(Debug, clap::Args)]
@@ -77,7 +78,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
         terminal: None,
         clock: Clock::system(),
         rate: Rate::default(),
-        notice: None,
+        notices: Vec::new(),
+        earlier: 0,
     };
     runtime.block_on(watch.run(is_screen, args.interval, args.length))
 }
@@ -91,8 +93,9 @@ struct Watch {
     terminal: Option<Terminal>,
     clock: Clock,
     rate: Rate,
-    /// The last one.
-    notice: Option<String>,
+    /// The last ones, the last of all last, and how many were before these.
+    notices: Vec<String>,
+    earlier: usize,
 }
 
 /// Lines per second since the last look.
@@ -110,7 +113,10 @@ impl Watch {
         length: Option<Duration>,
     ) -> Result<Exit, Error> {
         // Before the terminal is another one: what ended the process now would leave it so.
-        let mut stops = signal::stops();
+        let (mut stops, mut suspensions) = match is_screen {
+            true => (signal::stops_at_a_terminal(), signal::suspensions()),
+            false => (signal::stops(), signal::Signals::default()),
+        };
         if is_screen {
             self.terminal = Some(Terminal::enter()?);
         }
@@ -134,7 +140,8 @@ impl Watch {
                     () = stops.told() => break Some(Exit::Interrupted),
                     () = &mut end => break Some(Exit::Ok),
                     Some(()) = keys.recv() => break Some(Exit::Ok),
-                    () = sizes.changed() => self.draw()?,
+                    () = sizes.told() => self.draw()?,
+                    () = suspensions.told() => self.suspend()?,
                     () = &mut next => break None,
                 }
             };
@@ -149,19 +156,26 @@ impl Watch {
         Ok(exit)
     }
 
+    /// Stops until somebody makes this process go on, and draws what there was then.
+    fn suspend(&self) -> Result<(), Error> {
+        self.terminal.as_ref().map_or(Ok(()), Terminal::suspend)?;
+        self.draw()
+    }
+
     /// Reads what is new and shows it.
     fn look(&mut self) -> Result<Shown, Error> {
         let live = &mut self.live;
         let said = self.follow.poll(|source, line| live.take(source, line));
         let finished = self.live.finished();
-        self.rate.take(self.clock.now(), self.live.tally().total());
+        self.rate.take(self.clock.now(), self.live.lines());
         if self.terminal.is_none() {
             for sentence in &said {
                 lines::notice(&plain(sentence));
             }
             return lines::print(&finished, self.json);
         }
-        self.notice = said.last().map(|sentence| plain(sentence)).or(self.notice.take());
+        self.notices.extend(said.iter().map(|sentence| plain(sentence)));
+        self.earlier += self.notices.drain(..self.notices.len().saturating_sub(screen::MOST)).len();
         self.draw()?;
         Ok(Shown::default())
     }
@@ -172,9 +186,9 @@ impl Watch {
         let recent: Vec<&Finished> = self.live.recent().collect();
         let head = screen::Head {
             files: self.follow.names().len(),
-            tally: self.live.tally(),
             per_second: self.rate.per_second,
-            notice: self.notice.as_deref(),
+            notices: &self.notices,
+            earlier: self.earlier,
         };
         terminal.draw(|size| screen::lines(&head, &view, &recent, size))
     }

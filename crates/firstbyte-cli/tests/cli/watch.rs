@@ -247,12 +247,53 @@ fn the_screen_shows_what_is_going_on_and_is_restored() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn the_screen_is_restored_when_it_is_terminated() {
+fn the_screen_is_restored_when_a_signal_ends_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.log");
     append(&path, &call(1, 2000));
-    let screen = in_a_terminal(&path, BARS, "", |screen| assert!(signal("TERM", pid(screen))));
-    assert!(parted(&screen).1.contains("code=130"), "{screen}");
+    for name in ["TERM", "HUP", "QUIT"] {
+        let screen = in_a_terminal(&path, BARS, "", |screen| assert!(signal(name, pid(screen))));
+        assert!(parted(&screen).1.contains("code=130"), "{name}: {screen}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_screen_is_restored_while_it_is_stopped_and_drawn_anew_when_it_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.log");
+    append(&path, &call(1, 2000));
+    let written = || fs::read_to_string(path.with_extension("screen")).unwrap();
+    let screen = in_a_terminal(&path, BARS, "", |shown| {
+        let pid = pid(shown);
+        assert!(signal("TSTP", pid));
+        wait_until("it to stop", || {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+            stat.contains(") T ") && written().ends_with("\x1b[?1049l")
+        });
+        assert!(signal("CONT", pid));
+        wait_until("the screen", || {
+            written().split_once("\x1b[?1049l").is_some_and(|(_, after)| after.contains(BARS))
+        });
+        assert!(signal("TERM", pid));
+    });
+    let (_, again) = parted(&screen).1.split_once("\x1b[?1049h").unwrap();
+    assert!(again.contains("\x1b[?1049l"), "{again}");
+}
+
+#[test]
+fn who_is_deaf_to_the_end_of_a_terminal_stays_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.log");
+    let mut command = Command::new("nohup");
+    command.args([BINARY, "watch", path.to_str().unwrap(), "--interval", "0.05"]);
+    let mut child = Ended(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    append(&path, &call(1, 30));
+    let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().starts_with("0000000000000001 "));
+    assert!(signal("HUP", child.0.id()));
+    append(&path, &call(2, 30));
+    assert!(lines.next().unwrap().unwrap().starts_with("0000000000000002 "));
 }
 
 #[test]
@@ -272,17 +313,41 @@ fn the_screen_is_restored_when_it_ends_before_the_first_look_does() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn the_screen_tells_that_a_file_was_rotated() {
+fn the_screen_tells_what_became_of_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.log");
-    append(&path, &call(1, 2000));
-    let screen = path.with_extension("screen");
+    append(&path, &(call(1, 2000) + "torn"));
+    // The terminal adds carriage returns.
+    let written = || fs::read_to_string(path.with_extension("screen")).unwrap().replace('\r', "");
+    let is_told = |what: &str| wait_until(what, || written().contains(what));
     in_a_terminal(&path, BARS, "", |shown| {
-        fs::rename(&path, folder.path().join("a.log.1")).unwrap();
-        append(&path, &call(2, 30));
-        wait_until("the notice", || {
-            fs::read_to_string(&screen).is_ok_and(|screen| screen.contains("a.log: was rotated"))
-        });
+        is_told("a.log: ends without a line feed: ");
+        for number in 2..=8 {
+            fs::rename(&path, folder.path().join("a.log.1")).unwrap();
+            append(&path, &call(number, 30));
+            is_told(&format!("{} lines = ", 2 * number + 1));
+        }
+        // All of them, the last one last, until there are more than five.
+        let name = path.display();
+        let told = format!(
+            "NOTICE: {name}: ends without a line feed: the end of its last line is waited for\x1b[K\n\
+             NOTICE: {name}: ended without a line feed: of its last line is taken what is sure\x1b[K\n\
+             NOTICE: {name}: was rotated; the new file is read from its begin\x1b[K\n"
+        );
+        assert!(written().contains(&told), "{}", written());
+        is_told(&format!("4 notices before these\x1b[K\nNOTICE: {name}: was rotated"));
         assert!(signal("TERM", pid(shown)));
     });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_screen_tells_what_is_wrong_now_before_what_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.log");
+    append(&path, &(call(1, 2000) + &call(3600, 30)));
+    let screen = in_a_terminal(&path, BARS, "q", |_| {});
+    let told = "no finding in 1 call that ended within the last 10 min\x1b[K\n\
+                older, 60 min ago: CRITICAL client-pool: The client";
+    assert!(screen.replace('\r', "").contains(told), "{screen}");
 }

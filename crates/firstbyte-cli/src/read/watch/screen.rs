@@ -1,8 +1,8 @@
 //! What is going on, as the lines of a screen.
 
 use firstbyte_analysis::{
-    Tally,
-    live::{Finished, View},
+    diagnose::Finding,
+    live::{Finished, RECENT_S, View},
     measure::Summary,
     waterfall::Side,
 };
@@ -11,8 +11,8 @@ use firstbyte_core::Micros;
 use super::terminal::Size;
 use crate::bars::{self, Style, plain};
 
-/// More calls in progress, and more servers, are told by their number.
-const MOST: usize = 5;
+/// More calls in progress, servers and notices are told by their number.
+pub(super) const MOST: usize = 5;
 /// Columns of a call's numbers, and what is in front of its bar at most; a bar has at least so many.
 const NUMBERS: usize = 50;
 const LABEL: usize = 94;
@@ -21,9 +21,10 @@ const BAR: usize = 26;
 /// What is above the calls.
 pub(super) struct Head<'a> {
     pub(super) files: usize,
-    pub(super) tally: &'a Tally,
     pub(super) per_second: Option<f64>,
-    pub(super) notice: Option<&'a str>,
+    pub(super) notices: &'a [String],
+    /// How many notices were before these.
+    pub(super) earlier: usize,
 }
 
 pub(super) fn lines(head: &Head<'_>, view: &View, recent: &[&Finished], size: Size) -> Vec<String> {
@@ -47,29 +48,47 @@ fn top(head: &Head<'_>, view: &View) -> Vec<String> {
     let (kept, forgotten) = view.traces;
     let mut lines = vec![
         format!("firstbyte watch: {}; q quits", counted(head.files, "file")),
-        format!("{}{rate}", head.tally),
+        format!("{}{rate}", view.tally),
         format!("numbers are of the last {}; {forgotten} older forgotten", counted(kept, "trace")),
     ];
-    lines.extend(head.notice.map(|notice| format!("NOTICE: {notice}")));
-    lines.push(match view.findings.first() {
-        None => format!("no finding in {}", counted(view.calls, "call")),
-        Some(worst) => {
-            let severity = worst.severity.as_str().to_uppercase();
-            let numbers = worst.numbers.last().map_or("", String::as_str);
-            let more = match view.findings.len() - 1 {
-                0 => String::new(),
-                more => format!(" ({more} more)"),
-            };
-            let rule = &worst.rule;
-            format!(
-                "{severity} {}{more}: {}: {}",
-                plain(&rule.id),
-                plain(&rule.title),
-                plain(numbers)
-            )
-        }
-    });
+    if head.earlier > 0 {
+        lines.push(format!("{} before these", counted(head.earlier, "notice")));
+    }
+    lines.extend(head.notices.iter().map(|notice| format!("NOTICE: {notice}")));
+    lines.extend(findings(view));
     lines
+}
+
+/// What is wrong now, and what was before.
+fn findings(view: &View) -> Vec<String> {
+    let recent = counted(view.recent_calls, "call");
+    let within = format!("within the last {} min", RECENT_S / 60);
+    let mut lines = vec![match worst(&view.findings) {
+        None => format!("no finding in {recent} that ended {within}"),
+        Some(worst) => worst,
+    }];
+    if let Some((worst, age)) = worst(&view.older).zip(view.older_s) {
+        lines.push(format!("older, {:.0} min ago: {worst}", age / 60.0));
+    }
+    lines
+}
+
+/// The first one with its last number, and how many others there are.
+fn worst(findings: &[Finding]) -> Option<String> {
+    let worst = findings.first()?;
+    let severity = worst.severity.as_str().to_uppercase();
+    let numbers = worst.numbers.last().map_or("", String::as_str);
+    let more = match findings.len() - 1 {
+        0 => String::new(),
+        more => format!(" ({more} more)"),
+    };
+    let rule = &worst.rule;
+    Some(format!(
+        "{severity} {}{more}: {}: {}",
+        plain(&rule.id),
+        plain(&rule.title),
+        plain(numbers)
+    ))
 }
 
 fn times(view: &View, ended: usize) -> Vec<String> {

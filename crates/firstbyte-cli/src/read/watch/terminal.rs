@@ -35,7 +35,6 @@ pub(super) struct Size {
 
 impl Terminal {
     pub(super) fn enter() -> Result<Self, Error> {
-        *lock() = Some(quiet_keys());
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             // So that the message is on the screen that stays.
@@ -43,8 +42,26 @@ impl Terminal {
             before(info);
         }));
         let terminal = Self(());
-        write(ENTER)?;
+        enter()?;
         Ok(terminal)
+    }
+
+    /// Stops this process, as Ctrl-Z does with others, with the terminal as it was. Returns once it goes on.
+    ///
+    /// Without a shell around it nobody could make it go on, as in a container: then nothing is done.
+    pub(super) fn suspend(&self) -> Result<(), Error> {
+        #[cfg(unix)]
+        {
+            use rustix::process::{Signal, getpid, getppid, getsid, kill_process};
+            let session = |pid| getsid(pid).ok();
+            if getppid().is_some_and(|parent| session(Some(parent)) == session(None)) {
+                leave();
+                // It cannot fail for this process itself.
+                _ = kill_process(getpid(), Signal::STOP);
+                enter()?;
+            }
+        }
+        Ok(())
     }
 
     /// Draws lines over what is there.
@@ -68,6 +85,11 @@ impl Drop for Terminal {
 
 fn lock() -> std::sync::MutexGuard<'static, Option<Before>> {
     BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn enter() -> Result<(), Error> {
+    *lock() = Some(quiet_keys());
+    write(ENTER)
 }
 
 fn leave() {
