@@ -117,7 +117,7 @@ class Event:
 
 @dataclass(slots=True)
 class Finding:
-    """Something that is wrong: docs/runbook.md has a section for each `id`."""
+    """Something that is wrong: `firstbyte runbook ID` says what to do about it."""
 
     id: str
     title: str

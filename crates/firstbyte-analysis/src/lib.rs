@@ -39,9 +39,11 @@ mod parallel;
 pub mod report;
 pub mod updates;
 pub mod waterfall;
+mod words;
 
 pub use self::{
     correlate::{Call, Log},
     ingest::{Options, Tally},
     notices::{cut_short, notices, torn},
+    words::counted,
 };

@@ -15,7 +15,7 @@ const EXAMPLES: &str = "Examples:
   firstbyte demo --quick              the same in small, some ten seconds
   firstbyte demo --out logs --streams 400 --pool 100 --rounds 10
 
-The files client.log, server.log and events.jsonl in --out are replaced if an earlier run wrote
+The files client.log, server.log and events.jsonl in --out are replaced if an earlier run wrote \
 them; anybody else's files of these names are left alone, and the demo does not start.";
 
 /// Shows the stall of control calls behind streams, its cure, and that every fault gets its name

@@ -19,8 +19,8 @@ macro_rules! codes {
   1    it failed: no answer, a bad answer, no such call, a file that cannot be read or written
   2    wrong usage
   3    demo: a verdict did not name the phase at fault
-  4    the answer is no: something got worse (compare), a criterion is not met (check), a claim is wrong (claims)
-  5    it cannot be told: no criterion is not met, but one is open (check), or nothing can be compared (compare)
+  4    the answer is no: worse (compare), a criterion not met (check), a wrong claim (claims)
+  5    it cannot be told: a criterion is open (check), nothing can be compared (compare)
 ",
             $interrupted
         )
@@ -36,7 +36,7 @@ pub(crate) const HELP_PRINTED: &str =
 
 /// Those of a command that runs until it is told to stop.
 pub(crate) const HELP_ENDLESS: &str =
-    codes!("Ctrl-C and SIGTERM end it as they should: 0, not 130.");
+    codes!("\nCtrl-C and SIGTERM end it as they should: 0, not 130.");
 
 /// A way to end that is not an error of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ pub(crate) fn close(recorder: &Recorder, result: Result<Exit, Error>) -> Result<
     let lost = recorder.shutdown(Duration::from_secs(1)).dropped();
     match result {
         Ok(_) if lost > 0 => Err(Error::new(format!(
-            "{lost} events were not written to the log; is its disk full, or its pipe unread?"
+            "events that were not written to the log: {lost}; is its disk full, or its pipe unread?"
         ))),
         result => result,
     }

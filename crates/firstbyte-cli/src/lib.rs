@@ -10,6 +10,7 @@ mod exit;
 mod mock;
 mod progress;
 mod read;
+mod runbook;
 mod signal;
 
 use std::ffi::OsString;
@@ -41,6 +42,7 @@ enum Command {
     Report(read::report::Args),
     Export(read::export::Args),
     Claims(read::claims::Args),
+    Runbook(runbook::Args),
 }
 
 /// Runs a command to its end, on this process's standard streams, and returns its exit code.
@@ -74,5 +76,6 @@ pub fn run(program: Vec<OsString>, arguments: impl IntoIterator<Item = OsString>
         Command::Report(args) => read::report::run(&args),
         Command::Export(args) => read::export::run(&args),
         Command::Claims(args) => read::claims::run(&args),
+        Command::Runbook(args) => runbook::run(&args),
     })
 }

@@ -46,7 +46,8 @@ pub(crate) fn suspensions() -> Signals {
     Signals {
         #[cfg(unix)]
         signals: of(&[SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw())]),
-        ..Signals::default()
+        #[cfg(windows)]
+        interrupt: None,
     }
 }
 
@@ -55,7 +56,8 @@ pub(crate) fn resizes() -> Signals {
     Signals {
         #[cfg(unix)]
         signals: of(&[SignalKind::window_change()]),
-        ..Signals::default()
+        #[cfg(windows)]
+        interrupt: None,
     }
 }
 

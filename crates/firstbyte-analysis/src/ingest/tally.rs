@@ -2,6 +2,8 @@
 
 use std::{fmt, ops::AddAssign};
 
+use crate::counted;
+
 /// Why a line is no part of the analysis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -114,7 +116,8 @@ impl AddAssign for Tally {
 /// One sentence with the reasons that there are.
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} lines = {} parsed + {} skipped", self.total(), self.parsed, self.skipped())?;
+        let (total, skipped) = (counted(self.total(), "line"), self.skipped());
+        write!(f, "{total} = {} parsed + {skipped} skipped", self.parsed)?;
         let reasons = Reason::ALL.map(|reason| (reason.as_str(), self.skipped_by(reason)));
         let there = reasons.iter().filter(|(_, count)| *count > 0);
         for (n, (reason, count)) in there.enumerate() {

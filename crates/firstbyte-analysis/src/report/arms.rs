@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use firstbyte_core::{Micros, Phase};
 use foldhash::fast::RandomState;
 
-use super::{Distribution, Shown, captions::counted, cut_name, distribution};
+use super::{Distribution, Shown, cut_name, distribution};
 use crate::{
     correlate::{Call, Log, Server},
+    counted,
     measure::{Group, GroupBy, Metric, UNKNOWN},
     waterfall::{Side, pieces},
 };

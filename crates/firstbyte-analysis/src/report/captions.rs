@@ -4,6 +4,7 @@ use firstbyte_core::Micros;
 
 use super::{Clock, Distribution, Report, SlowUpdate, UpdateRow, Updates};
 use crate::{
+    counted,
     measure::{GroupBy, Percentile},
     updates::Split,
     waterfall::Side,
@@ -98,7 +99,7 @@ pub(super) fn update(row: &UpdateRow) -> [String; 11] {
 pub(super) fn updates(updates: &Updates) -> String {
     let states = updates.states.iter().map(|(state, count)| format!("{count} {}", state.as_str()));
     let states = states.collect::<Vec<_>>().join(", ");
-    format!("{}: {states}.", counted(updates.n as u64, "update"))
+    format!("{}: {states}.", counted(updates.n, "update"))
 }
 
 pub(super) fn path(slowest: &SlowUpdate) -> String {
@@ -120,20 +121,15 @@ pub(super) fn split(split: Split) -> impl Iterator<Item = (&'static str, Micros)
     parts.into_iter().filter(|(_, time)| time.0 > 0)
 }
 
-/// A number of things.
-pub(super) fn counted(n: u64, thing: &str) -> String {
-    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
-}
-
 /// What is left out of a list, if anything is.
 pub(super) fn left_out(left_out: usize, what: &str) -> Option<String> {
-    (left_out > 0).then(|| format!("{left_out} more {what} are not shown."))
+    (left_out > 0).then(|| format!("Not shown: {left_out} more of these {what}."))
 }
 
 pub(super) fn queue(clock: &Clock) -> String {
     format!(
-        "Queue (wall - rpc) in milliseconds at the moment the call was sent, in seconds since t = {:.3} s of {}. {} of {} \
-         calls tell their queue.",
+        "Queue (wall - rpc) in milliseconds at the moment the call was sent, in seconds since t = {:.3} s of {}. Calls that tell \
+         their queue: {} of {}.",
         clock.start_s,
         on(clock),
         clock.with_queue,
@@ -143,8 +139,8 @@ pub(super) fn queue(clock: &Clock) -> String {
 
 pub(super) fn in_flight(clock: &Clock) -> String {
     format!(
-        "Requests in progress on the server when the call arrived, at the moment the call was sent; {} of {} calls tell \
-         it.",
+        "Requests in progress on the server when the call arrived, at the moment the call was sent; calls that tell it: \
+         {} of {}.",
         clock.with_in_flight, clock.calls
     )
 }
@@ -153,7 +149,7 @@ pub(super) fn bands(clock: &Clock) -> Option<String> {
     (clock.updates > 0).then(|| {
         format!(
             "Shaded: one of {} was in progress, from its first client.send to the last end that is known.",
-            counted(clock.updates as u64, "weight update")
+            counted(clock.updates, "weight update")
         )
     })
 }
@@ -186,7 +182,7 @@ fn on(clock: &Clock) -> String {
 pub(super) fn without_moment(report: &Report) -> Option<String> {
     (report.without_moment > 0).then(|| {
         format!(
-            "{} calls are on no axis of time: their moment is unknown, or their file is of several boots.",
+            "Calls that are on no axis of time: {}. Their moment is unknown, or their file is of several boots.",
             report.without_moment
         )
     })

@@ -47,7 +47,7 @@ pub fn html(report: &Report) -> String {
     tables::write(report, &mut page);
     page.ours("</main>\n<footer><p>firstbyte ");
     page.text(env!("CARGO_PKG_VERSION"));
-    page.ours(": where did each millisecond of a control-plane call go? Definitions: docs/reader.md; what to do about a finding: docs/runbook.md.</p></footer>");
+    page.ours(": where did each millisecond of a control-plane call go? Definitions: docs/reader.md; what to do about a finding: firstbyte runbook.</p></footer>");
     page.file("script", SCRIPT);
     page.ours("</body></html>\n");
     page.finish()

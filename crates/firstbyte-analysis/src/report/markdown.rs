@@ -7,6 +7,7 @@ use std::fmt::{self, Write as _};
 
 use super::{Report, captions, visible};
 use crate::{
+    counted,
     diagnose::Finding,
     measure::{Percentile, Share, Summary},
 };
@@ -22,12 +23,7 @@ pub fn markdown(report: &Report) -> String {
 
 fn write_all(report: &Report, out: &mut String) -> fmt::Result {
     writeln!(out, "# {}\n\n**{}**\n", escape(&report.title), escape(&report.verdict.sentence()))?;
-    writeln!(
-        out,
-        "{} in {}\n",
-        captions::counted(report.calls as u64, "call"),
-        escape(&report.lines.to_string())
-    )?;
+    writeln!(out, "{} in {}\n", counted(report.calls, "call"), escape(&report.lines.to_string()))?;
     for file in &report.files.list {
         writeln!(out, "- {}", escape(file))?;
     }

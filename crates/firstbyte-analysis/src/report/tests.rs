@@ -187,12 +187,12 @@ fn what_is_unknown_is_said_to_be() {
                 [weights][00000000000000aa] server.recv path=/a t=1.100000\n";
     assert!(
         verdict("[weights][00000000000000aa] server.recv path=/a t=1.100000\n")
-            .starts_with("Nothing can be said: none of 1 calls")
+            .starts_with("Nothing can be said: none of 1 call ")
     );
     assert!(verdict(open).starts_with("Calls have no end"), "{}", verdict(open));
     assert_eq!(
         verdict(&call(1, 1.0, 5, "a")),
-        "No fault found: of 1 calls none is over its threshold (queue 100 ms, rpc 500 ms; without rpc, wall 1000 ms)."
+        "No fault found: of 1 call none is over its threshold (queue 100 ms, rpc 500 ms; without rpc, wall 1000 ms)."
     );
     let pool = verdict(&call(1, 1.0, 2000, "a"));
     assert!(
@@ -238,7 +238,7 @@ fn of_many_calls_the_picture_is_of_all() {
     // Every 50th call is slow, and one is slower than all.
     let queue = |n: usize| match n {
         3333 => 9000,
-        _ if n % 50 == 0 => 600,
+        _ if n.is_multiple_of(50) => 600,
         _ => 10 + n % 7,
     };
     let mut lines = String::new();
@@ -285,8 +285,8 @@ fn an_arm_too_many_is_counted() {
     let lines: String = (0..30).map(|n| call(n, n as f64, 5, &format!("op{n}"))).collect();
     let report = report(&lines);
     assert_eq!((report.arms.list.len(), report.arms.left_out), (12, 18));
-    assert!(html(&report).contains("18 more arms are not shown."));
-    assert!(markdown(&report).contains("18 more arms are not shown."));
+    assert!(html(&report).contains("Not shown: 18 more of these arms."));
+    assert!(markdown(&report).contains("Not shown: 18 more of these arms."));
 }
 
 /// An update of this number that begins at this second: pause and load of each server, and a resume if it ends.

@@ -1,6 +1,9 @@
 //! The first sentence: what is at fault, how sure that is, and by which n.
 
-use crate::diagnose::{Diagnosis, Severity, Thresholds};
+use crate::{
+    counted,
+    diagnose::{Diagnosis, Severity, Thresholds},
+};
 
 use super::cut_sentence;
 
@@ -42,19 +45,21 @@ impl Verdict {
     fn without(calls: usize, judged: usize, limits: Thresholds) -> Self {
         let (fault, grounds) = match (calls, judged) {
             (0, _) => ("Nothing can be said", "there is no call in these lines".to_owned()),
-            (_, 0) => {
-                ("Nothing can be said", format!("none of {calls} calls tells enough to be judged"))
-            }
+            (_, 0) => (
+                "Nothing can be said",
+                format!("none of {} tells enough to be judged", counted(calls, "call")),
+            ),
             _ => (
                 "No fault found",
                 format!(
-                    "of {judged} calls none is over its threshold (queue {} ms, rpc {} ms; without rpc, wall {} ms){}",
+                    "of {} none is over its threshold (queue {} ms, rpc {} ms; without rpc, wall {} ms){}",
+                    counted(judged, "call"),
                     limits.queue,
                     limits.rpc,
                     limits.wall,
                     match calls - judged {
                         0 => String::new(),
-                        others => format!("; {others} more do not tell enough to be judged"),
+                        others => format!("; calls that do not tell enough to be judged: {others}"),
                     }
                 ),
             ),

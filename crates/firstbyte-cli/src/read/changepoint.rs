@@ -20,8 +20,8 @@ const EXAMPLES: &str = "Examples:
   firstbyte changepoint trainer.log
   firstbyte changepoint trainer.log --json
 
-Reads '[step] step.done step= dur_ms=' lines. E-divisive with 999 permutations, p <= 0.05, at least two steps on either
-side and eight in all; of more than 5,000 steps, means of neighbours, and each step for the place. A run whose numbers
+Reads '[step] step.done step= dur_ms=' lines. E-divisive with 999 permutations, p <= 0.05, at least two steps on either \
+side and eight in all; of more than 5,000 steps, means of neighbours, and each step for the place. A run whose numbers \
 begin anew is looked at by itself.";
 
 /// Finds the training steps from which on step times are others

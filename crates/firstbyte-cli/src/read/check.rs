@@ -24,8 +24,8 @@ const EXAMPLES: &str = "Examples:
   firstbyte check ours.toml 'after/*.log' --baseline 'before/*.log'
   firstbyte check ours.toml run.log --json > check.json || echo \"not all met: exit code $?\"
 
-A criterion is a limit of a number (queue p95, failed_share, ...), that a time did not get worse
-since --baseline, or that a fix of a queue shortened it and cost nothing. What the lines do not
+A criterion is a limit of a number (queue p95, failed_share, ...), that a time did not get worse \
+since --baseline, or that a fix of a queue shortened it and cost nothing. What the lines do not \
 tell is no pass: 'cannot tell'.";
 
 /// Tests logs against criteria in TOML: for CI, and to validate a fix

@@ -23,7 +23,7 @@ const EXAMPLES: &str = "Examples:
   firstbyte claims findings.md result.json || echo 'a number is wrong'
   firstbyte claims --json REPORT.md
 
-Sums, shares, ratios, the order of statistics, queue = wall - rpc, times for a volume: what does not hold beyond half a
+Sums, shares, ratios, the order of statistics, queue = wall - rpc, times for a volume: what does not hold beyond half a \
 unit of the last printed digit is wrong. Code blocks are skipped, and numbers whose meaning is not clear not checked.";
 
 /// The most that a document may have; it takes up to 60 times that in memory.

@@ -25,8 +25,8 @@ const EXAMPLES: &str = "Examples:
   firstbyte compare 'before/*.log' 'after/*.log' --margin-ms 20
   firstbyte compare monday.log today.log --margin-share 0.05 || echo 'it got worse'
 
-'same' means that any change is within the margin: two one-sided tests at 5 %. Not to find a difference is not the
-same; then it says how many more calls are needed. The more operations, the surer each verdict has to be: all of them
+'same' means that any change is within the margin: two one-sided tests at 5 %. Not to find a difference is not the \
+same; then it says how many more calls are needed. The more operations, the surer each verdict has to be: all of them \
 together hold with 95 %. Compare the same work: the same model, streams and servers.";
 
 /// Compares the calls of two logs by operation: medians, shift with its interval, failures, and a verdict for each

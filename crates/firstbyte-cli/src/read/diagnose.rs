@@ -23,8 +23,8 @@ const EXAMPLES: &str = "Examples:
   firstbyte diagnose --model small 'logs/*.log'
   firstbyte diagnose --rules ours.toml run.log --json
 
-Give it the logs of both sides if you can: with wall and rpc alone it can only name what could be the cause. Rules and
-thresholds are in TOML; --rules adds yours. docs/runbook.md has a section for each finding.";
+Give it the logs of both sides if you can: with wall and rpc alone it can only name what could be the cause. Rules and \
+thresholds are in TOML; --rules adds yours. 'firstbyte runbook ID' says what to do about a finding.";
 
 /// Names what slow calls wait for, with evidence, rival causes and the next measurement
 #[derive(Debug, clap::Args)]
@@ -147,5 +147,5 @@ fn write_all(findings: &[Finding], out: &mut String) -> fmt::Result {
         }
         writeln!(out, "   next: {}", plain(&rule.next))?;
     }
-    writeln!(out, "\ndocs/runbook.md has a section for each.")
+    writeln!(out, "\n'firstbyte runbook ID' says what to do about each.")
 }

@@ -123,7 +123,8 @@ fn summary(log: &Log, report: &Report, output: &Path) -> String {
     let mut text = preface(log);
     for (why, count) in &report.left_out {
         let why = why.as_str();
-        text += &format!("NOTICE: {count} halves of calls or events are left out: {why}.\n");
+        text +=
+            &format!("NOTICE: halves of calls, or events, that are left out: {count}; {why}.\n");
     }
     let output = plain(&output.display().to_string());
     text + &format!("{output}: {} written\n", report.written)

@@ -16,7 +16,7 @@ pub(crate) mod watch;
 
 use std::{fmt::Write as _, path::PathBuf};
 
-use firstbyte_analysis::{Log, Options, notices};
+use firstbyte_analysis::{Log, Options, counted, notices};
 
 use crate::{bars::plain, exit::Error};
 
@@ -48,9 +48,7 @@ impl Inputs {
 
 /// What a reader has to know before he believes any number.
 fn preface(log: &Log) -> String {
-    let files = log.sources().len();
-    let mut text =
-        format!("{} {}: {}\n", files, if files == 1 { "file" } else { "files" }, log.tally());
+    let mut text = format!("{}: {}\n", counted(log.sources().len(), "file"), log.tally());
     for notice in notices(log) {
         // Writing to a string cannot fail.
         _ = writeln!(text, "NOTICE: {}", plain(&notice));

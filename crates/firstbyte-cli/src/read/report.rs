@@ -19,7 +19,7 @@ const EXAMPLES: &str = "Examples:
   firstbyte report 'logs/*.log.gz' -o report.md --model large --by target
   firstbyte report run.log -o - --format json | jq .verdict.sentence
 
-The HTML is one file without any address in it: it can be mailed, archived, opened from a disk, printed. An existing
+The HTML is one file without any address in it: it can be mailed, archived, opened from a disk, printed. An existing \
 file is replaced at once or not at all. docs/reader.md says what each part shows.";
 
 /// Writes a report of logs: verdict, phases, queue over time, percentiles, slowest calls, findings

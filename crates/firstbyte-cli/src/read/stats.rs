@@ -13,7 +13,7 @@ use clap::ValueEnum;
 use firstbyte_analysis::{
     Log,
     baselines::Finding,
-    json as to,
+    counted, json as to,
     measure::{Group, GroupBy, Interval, Percentile, Share, Stats, Summary, Window},
 };
 
@@ -31,8 +31,8 @@ const EXAMPLES: &str = "Examples:
   kubectl logs vllm-0 | firstbyte stats orchestrator.log -
   firstbyte stats run.log --json | jq '.groups[0].metrics.queue.p50'
 
-A percentile is by nearest rank, and not told where it would be the maximum (p95 from 20 calls, p99 from 100).
-Its interval is one of 95 % confidence, if there are enough calls for one. Failed calls have no place in the
+A percentile is by nearest rank, and not told where it would be the maximum (p95 from 20 calls, p99 from 100). \
+Its interval is one of 95 % confidence, if there are enough calls for one. Failed calls have no place in the \
 times. 'of wall' is the share of a part in the wall time of the calls that tell it.";
 
 /// Summarises the calls of logs: wall, queue, rpc and every phase
@@ -121,10 +121,9 @@ fn write_group(group: &Group, out: &mut String) -> fmt::Result {
         if group.name.is_empty() { String::new() } else { format!("{}: ", plain(&group.name)) };
     writeln!(
         out,
-        "\n{name}{} {}: {} with both halves, {} with the client's only, {} with the server's only; {} failed, {} \
+        "\n{name}{}: {} with both halves, {} with the client's only, {} with the server's only; {} failed, {} \
          without an end\n",
-        group.calls,
-        if group.calls == 1 { "call" } else { "calls" },
+        counted(group.calls, "call"),
         group.whole,
         group.client_only,
         group.server_only,

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use firstbyte_analysis::{Call, Log, measure::Metric, waterfall::rows};
+use firstbyte_analysis::{Call, Log, counted, measure::Metric, waterfall::rows};
 
 use super::{Inputs, preface};
 use crate::{
@@ -98,7 +98,7 @@ fn write_server(call: &Call<'_>, out: &mut String) -> fmt::Result {
         if said.is_empty() { "no time".to_owned() } else { said.join(", ") }
     )?;
     if let Some(in_flight) = server.in_flight() {
-        write!(out, ", {in_flight} requests in progress")?;
+        write!(out, ", {} in progress", counted(in_flight, "request"))?;
     }
     let word = |name| plain(call.name(name));
     if let Some(outcome) = server.outcome.map(word) {

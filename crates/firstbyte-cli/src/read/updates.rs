@@ -9,7 +9,7 @@ use std::{
 };
 
 use firstbyte_analysis::{
-    Log, json as to,
+    Log, counted, json as to,
     updates::{Ledger, Update},
 };
 
@@ -25,7 +25,7 @@ const EXAMPLES: &str = "Examples:
   firstbyte updates --slowest 3 'logs/*.log'
   firstbyte updates run.log --json | jq '.updates[] | select(.state == \"not resumed\")'
 
-Calls are one update if they have a trace id in common (firstbyte.trace()), or else a step, or else follow each other
+Calls are one update if they have a trace id in common (firstbyte.trace()), or else a step, or else follow each other \
 between a pause and its resume; servers overlap in time. Up to five updates are printed whole, more as a table.";
 
 /// So many updates are printed whole.
@@ -146,8 +146,7 @@ fn write_summary(ledger: &Ledger<'_>, out: &mut String) -> fmt::Result {
         .map(|(state, count)| format!("{count} {}", state.as_str()))
         .collect();
     let n = ledger.updates.len();
-    let word = if n == 1 { "update" } else { "updates" };
-    writeln!(out, "\n{n} {word}: {}\n", told.join(", "))?;
+    writeln!(out, "\n{}: {}\n", counted(n, "update"), told.join(", "))?;
     super::stats::write_head("milliseconds", out)?;
     for (name, summary) in ledger.summaries() {
         super::stats::write_row(name, &summary, None, out)?;

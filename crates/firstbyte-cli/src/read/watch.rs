@@ -32,9 +32,9 @@ const EXAMPLES: &str = "Examples:
   firstbyte watch run.log | grep target=vllm-1
   firstbyte watch run.log --json --for 600 | jq 'select(.wall > 1000)'
 
-Files are followed by their names: one that is rotated, cut or not there yet is read on. Of one that is there, the last
-4 MiB are read first. On a terminal there is a view that is drawn anew, and q quits; elsewhere, and with --json, a line
-for each call, an interval after its end, so that the server's lines can be there; notices go to the standard error.
+Files are followed by their names: one that is rotated, cut or not there yet is read on. Of one that is there, the last \
+4 MiB are read first. On a terminal there is a view that is drawn anew, and q quits; elsewhere, and with --json, a line \
+for each call, an interval after its end, so that the server's lines can be there; notices go to the standard error. \
 What is wrong now is of the calls that ended within the last 10 minutes of the log; what was wrong before has its age.";
 
 /// Follows logs that are being written: calls in progress, the last calls, and what is wrong now

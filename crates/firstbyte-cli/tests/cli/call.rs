@@ -168,7 +168,11 @@ fn a_log_that_cannot_be_written_is_an_error_although_the_call_went_well() {
     let script = Script::new().read_request().write(response(200, &[], "done"));
     let (output, _) = call_scripted(script, &["--log", "/dev/full"]);
     assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
-    assert!(stderr(&output).contains("2 events were not written"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("events that were not written to the log: 2; "),
+        "{}",
+        stderr(&output)
+    );
     assert!(stdout(&output).contains("200 OK"), "{}", stdout(&output));
 }
 

@@ -1,8 +1,11 @@
 use std::{fs, process::Stdio};
 
-use crate::support::{firstbyte, run, signal, stderr, stdout, wait_until};
+use crate::{
+    read::corpus,
+    support::{firstbyte, run, signal, stderr, stdout, wait_until},
+};
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "demo",
     "mock",
     "call",
@@ -18,6 +21,7 @@ const COMMANDS: [&str; 15] = [
     "report",
     "export",
     "watch",
+    "runbook",
 ];
 
 #[test]
@@ -35,6 +39,14 @@ fn every_help_has_examples_and_the_exit_codes() {
             _ => "  130  interrupted by Ctrl-C, as a shell shows it\n",
         };
         assert!(help.contains("Exit codes:") && help.contains(interrupted), "{help}");
+        // Wrapped once: a line that is short for no reason has been wrapped twice.
+        let (_, after) = help.split_once("Examples:").unwrap();
+        for (line, next) in after.lines().zip(after.lines().skip(1)) {
+            let word = next.split(' ').next().unwrap_or_default();
+            let is_wrapped = !line.is_empty() && !line.ends_with(['.', ':']) && !word.is_empty();
+            let is_full = line.len() + 1 + word.len() > 100;
+            assert!(!is_wrapped || is_full, "{command}: {line}\n{next}");
+        }
     }
     let help = stdout(&run(&["--help"]));
     for command in COMMANDS {
@@ -54,6 +66,42 @@ fn a_command_that_reads_is_ended_by_ctrl_c_itself() {
     assert!(signal("INT", child.id()));
     // A shell shows 128 and the number of the signal.
     assert_eq!(child.wait().unwrap().signal(), Some(2));
+}
+
+#[test]
+fn the_runbook_is_there_whole_or_by_finding() {
+    let whole = stdout(&run(&["runbook"]));
+    assert_eq!(whole, fs::read_to_string(corpus().join("../../docs/runbook.md")).unwrap());
+    let output = run(&["runbook", "client-pool"]);
+    let section = stdout(&output);
+    assert!(section.starts_with("## client-pool\n\n") && whole.contains(&section), "{section}");
+    assert_eq!(section.matches("## ").count(), 1);
+    let output = run(&["runbook", "pool"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("pool: no such finding; there are client-construction, "));
+}
+
+#[test]
+fn one_thing_is_not_several() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = "[weights][00f067aa0ba902b7] server.recv path=/x t=1.0 inflight=1\n";
+    fs::write(folder.path().join("a.log"), line).unwrap();
+    let out = |args: &[&str]| {
+        let output = firstbyte(args).current_dir(&folder).output().unwrap();
+        stdout(&output) + &stderr(&output)
+    };
+    for (args, told) in [
+        (&["stats", "a.log"][..], "1 file: 1 line = 1 parsed + 0 skipped\n\n1 call: "),
+        (&["stats", "--field", "inflight", "a.log"], "1 line; inflight of each record"),
+        (&["trace", "00f067aa0ba902b7", "a.log"], ", 1 request in progress"),
+        (
+            &["report", "a.log", "--format", "md", "-o", "-"],
+            "none of 1 call tells enough to be judged",
+        ),
+        (&["export", "a.log", "--to", "otlp", "-o", "-"], "or events, that are left out: 1; no "),
+    ] {
+        assert!(out(args).contains(told), "{args:?}: {}", out(args));
+    }
 }
 
 #[test]

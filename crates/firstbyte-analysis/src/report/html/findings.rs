@@ -43,7 +43,7 @@ fn write_finding(finding: &Finding, page: &mut Page) {
         about("Not excluded", finding.rivals.join("; "), page);
     }
     about("Measure next", rule.next.clone(), page);
-    about("Runbook", format!("docs/runbook.md, section {}", rule.id), page);
+    about("Runbook", format!("firstbyte runbook {}", rule.id), page);
     page.ours("</dl>");
     page.close("li");
 }

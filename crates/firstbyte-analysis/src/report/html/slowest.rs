@@ -4,6 +4,7 @@ use firstbyte_core::Micros;
 
 use super::{arms::class, page::Page, plot::percent};
 use crate::{
+    counted,
     report::{Report, SlowCall, captions},
     waterfall::Row,
 };
@@ -16,7 +17,12 @@ pub(super) fn write(report: &Report, page: &mut Page) {
     page.element(
         "p",
         &[("class", &"note")],
-        format_args!("{} {} of {} calls.", captions::SLOWEST, report.slowest.len(), report.calls),
+        format_args!(
+            "{} {} of {}.",
+            captions::SLOWEST,
+            report.slowest.len(),
+            counted(report.calls, "call")
+        ),
     );
     table(report, page);
     page.ours("<div class=\"calls\">");
@@ -107,7 +113,7 @@ fn sum(call: &SlowCall) -> String {
         text += &format!("; {until} ms from client.send to server.recv, on one clock");
     }
     if let Some(in_flight) = call.in_flight {
-        text += &format!("; {in_flight} requests in progress");
+        text += &format!("; {} in progress", counted(in_flight, "request"));
     }
     text
 }

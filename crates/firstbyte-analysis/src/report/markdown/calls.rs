@@ -7,8 +7,10 @@ use crate::report::{Clock, Report, SlowCall, Spread, captions, columns::COLUMNS}
 
 const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// What is drawn of each column, by the name of the row.
-const ROWS: [(&str, fn(&Spread) -> f64); 2] =
+/// What is drawn of a column.
+type Height = fn(&Spread) -> f64;
+
+const ROWS: [(&str, Height); 2] =
     [("largest", |spread| spread.max), ("median", |spread| spread.median)];
 
 pub(super) fn write_clocks(report: &Report, out: &mut String) -> fmt::Result {

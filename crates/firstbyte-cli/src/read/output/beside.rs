@@ -129,9 +129,11 @@ mod tests {
     fn with_a_name_or_without_it_takes_the_place_of_another_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.csv");
-        for file in [unfinished(folder.path()), hidden(folder.path()).map(Unfinished::Named)] {
+        let named = |folder: &Path| hidden(folder).map(Unfinished::Named);
+        for make in [&unfinished as &dyn Fn(&Path) -> _, &named] {
             fs::write(&path, "old").unwrap();
-            let mut beside = Beside { folder: folder.path().to_owned(), file: file.unwrap() };
+            let file = make(folder.path()).unwrap();
+            let mut beside = Beside { folder: folder.path().to_owned(), file };
             beside.as_file_mut().write_all(b"new").unwrap();
             assert_eq!(fs::read(&path).unwrap(), b"old");
             beside.take_place_of(&path).unwrap();

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, path::PathBuf};
 
 use firstbyte_analysis::{
-    cut_short,
+    counted, cut_short,
     field::{FieldStats, Numeric, Values},
     json as to, torn,
 };
@@ -35,7 +35,7 @@ pub(super) fn run(key: &str, logs: &[PathBuf], as_json: bool) -> Result<Exit, Er
 }
 
 fn render(key: &'static str, stats: &FieldStats) -> String {
-    let mut out = format!("{} lines; {key} of each record that has it\n", stats.lines);
+    let mut out = format!("{}; {key} of each record that has it\n", counted(stats.lines, "line"));
     // Writing to a string cannot fail.
     for why in &stats.broken {
         _ = writeln!(out, "NOTICE: {}", plain(&cut_short(why)));
@@ -46,7 +46,7 @@ fn render(key: &'static str, stats: &FieldStats) -> String {
     if stats.others > 0 {
         _ = writeln!(
             out,
-            "NOTICE: {} lines have this word in them and no value of it.",
+            "NOTICE: lines that have this word in them and no value of it: {}.",
             stats.others
         );
     }

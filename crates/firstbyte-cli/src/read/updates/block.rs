@@ -2,7 +2,10 @@
 
 use std::fmt::{self, Write as _};
 
-use firstbyte_analysis::updates::{Bounds, Kind, PathStage, ServerUpdate, Stage, State, Update};
+use firstbyte_analysis::{
+    counted,
+    updates::{Bounds, Kind, PathStage, ServerUpdate, Stage, State, Update},
+};
 use firstbyte_core::{Micros, Timestamp};
 
 use crate::bars::plain;
@@ -13,16 +16,15 @@ const SHOWN: usize = 12;
 pub(super) fn write(number: usize, update: &Update<'_>, out: &mut String) -> fmt::Result {
     let step = update.step.map_or(String::new(), |step| format!(", step {step}"));
     let at = update.begin().map_or(String::new(), |at| format!(", t={}", seconds(at)));
-    let servers = update.servers.len();
+    let servers = counted(update.servers.len(), "server");
     writeln!(
         out,
-        "\nupdate {number}{step}{at}, trace {}: {}, {servers} {}, {}",
+        "\nupdate {number}{step}{at}, trace {}: {}, {servers}, {}",
         plain(&update.id),
         match update.begin() {
             Some(_) => duration(update) + " ms",
             None => "duration unknown".to_owned(),
         },
-        if servers == 1 { "server" } else { "servers" },
         state(update.state())
     )?;
     if update.begin().is_none() {
@@ -54,7 +56,8 @@ fn write_servers(update: &Update<'_>, out: &mut String) -> fmt::Result {
         let not = update.servers.iter().skip(SHOWN).filter(is_not).count();
         writeln!(
             out,
-            "  and {more} servers more, {not} of them not complete; --json has all of them"
+            "  and {} more, {not} of them not complete; --json has all of them",
+            counted(more, "server")
         )?;
     }
     Ok(())

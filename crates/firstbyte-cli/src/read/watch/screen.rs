@@ -1,6 +1,7 @@
 //! What is going on, as the lines of a screen.
 
 use firstbyte_analysis::{
+    counted,
     diagnose::Finding,
     live::{Finished, RECENT_S, View},
     measure::Summary,
@@ -218,10 +219,6 @@ fn text(text: Option<&str>) -> String {
 
 fn or_dash(time: Option<Micros>) -> String {
     time.map_or("-".to_owned(), |time| time.to_string())
-}
-
-fn counted(n: usize, thing: &str) -> String {
-    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
 }
 
 fn cut(text: &str, most: usize) -> String {
