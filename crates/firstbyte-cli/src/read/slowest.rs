@@ -6,8 +6,13 @@ use std::{
 };
 
 use clap::builder::RangedU64ValueParser;
-use firstbyte_analysis::{Call, Log, measure::Metric, waterfall::largest_part};
+use firstbyte_analysis::{
+    Call, Log, json as to,
+    measure::Metric,
+    waterfall::{largest_part, pieces},
+};
 use firstbyte_core::Micros;
+use serde_json::{Map, Value, json};
 
 use super::{Inputs, preface};
 use crate::{
@@ -18,6 +23,7 @@ use crate::{
 const EXAMPLES: &str = "Examples:
   firstbyte slowest orchestrator.log server.log
   firstbyte slowest -n 3 --by queue 'logs/*.log'
+  firstbyte slowest run.log --json | jq -r '.calls[].id'
 
 'firstbyte trace ID LOG...' shows one of them whole.";
 
@@ -33,6 +39,9 @@ pub(crate) struct Args {
     /// By which time: wall, queue, rpc, or a part such as pool, kernel, handler
     #[arg(long, value_name = "TIME", default_value = "wall", value_parser = metric)]
     by: Metric,
+    /// Print one JSON object; durations in milliseconds
+    #[arg(long)]
+    json: bool,
 }
 
 fn metric(name: &str) -> Result<Metric, String> {
@@ -50,8 +59,28 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
         log.calls().filter_map(|call| Some((args.by.of(&call)?, call))).collect();
     calls.sort_by_key(|(time, _)| Reverse(*time));
     calls.truncate(args.count);
-    exit::print(render(log, &calls, args.by))?;
+    if args.json {
+        let calls: Vec<_> = calls.iter().map(|(_, call)| to_json(call)).collect();
+        let by = args.by.as_str();
+        exit::print(to::pretty(&json!({"lines": to::lines(log), "by": by, "calls": calls})))?;
+    } else {
+        exit::print(render(log, &calls, args.by))?;
+    }
     Ok(Exit::Ok)
+}
+
+/// A call, as `firstbyte watch --json` has it.
+fn to_json(call: &Call<'_>) -> Value {
+    let ms = |metric: Metric| metric.of(call).map(Micros::as_millis_f64);
+    let parts: Map<_, _> = pieces(call)
+        .into_iter()
+        .map(|(name, time, _)| (name.to_owned(), time.as_millis_f64().into()))
+        .collect();
+    json!({
+        "id": call.id(), "op": call.operation(), "target": call.target(), "ok": call.ended_well(),
+        "end": call.ending(), "wall": ms(Metric::Wall), "rpc": ms(Metric::Rpc), "queue": ms(Metric::Queue),
+        "largest": largest_part(call).map(|(part, _)| part.as_str()), "parts": parts,
+    })
 }
 
 fn render(log: &Log, calls: &[(Micros, Call<'_>)], by: Metric) -> String {
@@ -76,7 +105,7 @@ fn write_table(calls: &[(Micros, Call<'_>)], by: Metric, out: &mut String) -> fm
             .map_or("-".to_owned(), |(part, time)| format!("{} {time} ms", part.as_str()));
         writeln!(
             out,
-            "{:<18}{:>10}{:>10}{:>10}  {largest:<24}{:<18}{}",
+            "{:<18} {:>9} {:>9} {:>9}  {largest:<23} {:<17} {}",
             plain(&call.id()),
             time(Metric::Wall),
             time(Metric::Queue),

@@ -3,6 +3,7 @@
 mod baselines;
 mod beside;
 mod field;
+mod real;
 
 use std::{
     fmt::{self, Write as _},
@@ -171,17 +172,18 @@ pub(super) fn write_row(
     out: &mut String,
 ) -> fmt::Result {
     let Summary { n, min, max, mean_ms, stddev_ms, p50, p95, p99, .. } = summary;
-    write!(out, "{name:<16}{n:>7}{min:>10}{mean_ms:>10.1}{max:>10}")?;
-    write!(out, "{:>10}", stddev_ms.map_or("-".to_owned(), |ms| format!("{ms:.1}")))?;
+    // Wide values push the others aside, and never touch them.
+    write!(out, "{name:<16} {n:>6} {min:>9} {mean_ms:>9.1} {max:>9}")?;
+    write!(out, " {:>9}", stddev_ms.map_or("-".to_owned(), |ms| format!("{ms:.1}")))?;
     let interval =
         p50.interval.map_or(String::new(), |Interval { low, high, .. }| format!("[{low}, {high}]"));
-    write!(out, "{:>10} {interval:<21}", p50.value)?;
+    write!(out, " {:>9} {interval:<21}", p50.value)?;
     let high = |percentile: &Option<Percentile>| {
         percentile.map_or("-".to_owned(), |p| p.value.to_string())
     };
-    write!(out, "{:>9}{:>10}", high(p95), high(p99))?;
+    write!(out, " {:>8} {:>9}", high(p95), high(p99))?;
     match share {
-        Some(share) => writeln!(out, "{:>7.1} %", share.of_wall * 100.0),
+        Some(share) => writeln!(out, " {:>6.1} %", share.of_wall * 100.0),
         None => writeln!(out),
     }
 }

@@ -125,7 +125,7 @@ fn write_table(chosen: &[(usize, &Update<'_>)], out: &mut String) -> fmt::Result
         });
         writeln!(
             out,
-            "{number:>6}{step:>8}{at:>15}{:>8}{:>12}{:>12}{:>12}  {straggler:<32}{}",
+            "{number:>6} {step:>7} {at:>14} {:>7} {:>11} {:>11} {:>11}  {straggler:<31} {}",
             update.servers.len(),
             block::duration(update),
             block::or_dash(paused),

@@ -60,6 +60,37 @@ fn what_is_wrong_in_the_corpus_is_known() {
 }
 
 #[test]
+fn wide_values_do_not_touch_each_other_and_huge_ones_are_short() {
+    let folder = tempfile::tempdir().unwrap();
+    let widest = "9223372036854775.8";
+    let lines: String = (0..20)
+        .map(|id| {
+            format!(
+                "[weights][{id:016x}] client.done wall_ms={widest} rpc_ms={widest} queue_ms=0.0\n\
+                 [rollout] trunc_pct=1.0 reload_s=1e308\n"
+            )
+        })
+        .collect();
+    fs::write(folder.path().join("a.log"), lines).unwrap();
+    let row = |args: &[&str], name: &str| -> Vec<String> {
+        let output = firstbyte(args).current_dir(&folder).output().unwrap();
+        let out = stdout(&output);
+        let row = out.lines().find(|line| line.starts_with(name)).expect(&out);
+        row.split_whitespace().map(str::to_owned).collect()
+    };
+    let mean = "9223372036854776.0";
+    for args in [&["stats", "a.log"][..], &["stats", "--field", "wall_ms", "a.log"]] {
+        let wall = row(args, "wall");
+        assert_eq!(wall[1..7], ["20", widest, mean, widest, "0.0", widest]);
+        assert_eq!(wall[9..11], [widest, "-"]);
+    }
+    let reload = row(&["stats", "--field", "reload_s", "a.log"], "reload_s");
+    assert_eq!(reload[2..6], ["20", "1.000e308", "inf", "1.000e308"]);
+    let slowest = row(&["slowest", "a.log"], "0000000000000000");
+    assert_eq!(slowest[1..4], [widest, "0.0", widest]);
+}
+
+#[test]
 fn json_has_the_same_numbers() {
     let folder = corpus().join("seed");
     let output = firstbyte(&["stats", "*.log", "--json"]).current_dir(folder).output().unwrap();
@@ -68,6 +99,26 @@ fn json_has_the_same_numbers() {
     assert_eq!(json["groups"][0]["metrics"]["wall"]["p50"]["value"], 3556.1);
     assert_eq!(json["groups"][0]["metrics"]["queue"]["max"], 3322.9);
     assert_eq!(json["timeline"]["ckpt_wait"]["mean"], 5432.1);
+    let folder = corpus().join("demo");
+    let args = ["slowest", "client.log", "server.log", "-n", "4", "--by", "queue", "--json"];
+    let output = firstbyte(&args).current_dir(&folder).output().unwrap();
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!((&json["by"], &json["lines"]["total"]), (&"queue".into(), &136.into()));
+    let table = fs::read_to_string(folder.join("slowest.txt")).unwrap();
+    let calls = json["calls"].as_array().unwrap();
+    let rows = table.lines().skip(3);
+    assert_eq!((calls.len(), rows.clone().count()), (4, 4));
+    for (call, row) in calls.iter().zip(rows) {
+        let cells: Vec<&str> = row.split_whitespace().collect();
+        assert_eq!(call["id"].as_str(), Some(cells[0]));
+        let times = ["wall", "queue", "rpc"].map(|time| call[time].as_f64().unwrap());
+        assert_eq!(times.map(|time| format!("{time:.1}")), cells[1..4]);
+        let parts = call["parts"].as_object().unwrap();
+        let sum: f64 = parts.values().map(|part| part.as_f64().unwrap()).sum();
+        // Each part is rounded alone.
+        assert!((sum - call["wall"].as_f64().unwrap()).abs() < 1.0, "{call}");
+        assert_eq!(call["largest"].as_str(), Some(cells[4]));
+    }
 }
 
 #[test]
@@ -107,6 +158,7 @@ fn json_is_printable_ascii_in_every_command() {
         &["compare", name, name],
         &["check", "a.toml", name],
         &["updates", name],
+        &["slowest", name],
         &["claims", "\u{9b}.md"],
         &["watch", "--for", "0.1", name],
     ] {
@@ -117,7 +169,7 @@ fn json_is_printable_ascii_in_every_command() {
         escaped += u32::from(out.contains("\\u009b"));
     }
     // All but the one that prints no text of others.
-    assert_eq!(escaped, 7);
+    assert_eq!(escaped, 8);
 }
 
 #[test]

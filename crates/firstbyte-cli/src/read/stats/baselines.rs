@@ -9,6 +9,7 @@ use std::{
 use firstbyte_analysis::baselines::{Baselines, Finding};
 use serde_json::{Value, json};
 
+use super::real::real;
 use crate::{bars::plain, exit::Error};
 
 pub(super) fn read(path: &Path) -> Result<Baselines, Error> {
@@ -32,7 +33,11 @@ fn write_one(finding: &Finding<'_>, out: &mut String) -> fmt::Result {
     let (statistic, unit, n) = (baseline.statistic.as_str(), &baseline.unit, finding.n);
     write!(out, "{}: {} {statistic} ", plain(&baseline.name), baseline.metric)?;
     match (finding.observed, finding.gap_percent()) {
-        (Some(value), Some(gap)) => write!(out, "{value:.2} {unit} (n {n}), {gap:+.1} % against ")?,
+        (Some(value), Some(gap)) => {
+            let (value, sign, gap) =
+                (real(value, 2), if gap < 0.0 { "" } else { "+" }, real(gap, 1));
+            write!(out, "{value} {unit} (n {n}), {sign}{gap} % against ")?;
+        }
         _ if n == 0 => write!(out, "unknown, no line tells it; ")?,
         _ => write!(out, "unknown, n {n} is too few for it; ")?,
     }
@@ -56,7 +61,11 @@ fn write_one(finding: &Finding<'_>, out: &mut String) -> fmt::Result {
     for (condition, value, n) in &finding.excluded {
         let (metric, statistic) = (&condition.metric, condition.statistic.as_str());
         let cause = plain(&condition.cause);
-        writeln!(out, "  excluded: {cause}, as {metric} {statistic} is {value:.1} (n {n})")?;
+        writeln!(
+            out,
+            "  excluded: {cause}, as {metric} {statistic} is {} (n {n})",
+            real(*value, 1)
+        )?;
     }
     Ok(())
 }

@@ -4,6 +4,8 @@ use std::fmt::{self, Write as _};
 
 use firstbyte_analysis::measure::{Amounts, Group, Summary, Unit};
 
+use super::real::real;
+
 type Row = (&'static str, Unit, Amounts);
 
 pub(super) fn write(rows: &[Row], out: &mut String) -> fmt::Result {
@@ -17,9 +19,12 @@ pub(super) fn write(rows: &[Row], out: &mut String) -> fmt::Result {
     writeln!(out)?;
     for (name, unit, amounts) in rows {
         let Amounts { n, min, mean, max, stddev, p50, p95, .. } = amounts;
-        write!(out, "{name:<19}{:<9}{n:>7}{min:>11.1}{mean:>11.1}{max:>11.1}", unit.as_str())?;
-        let or_dash = |value: &Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.1}"));
-        writeln!(out, "{:>11}{p50:>11.1}{:>11}", or_dash(stddev), or_dash(p95))?;
+        write!(out, "{name:<18} {:<8} {n:>7}", unit.as_str())?;
+        for value in [Some(*min), Some(*mean), Some(*max), *stddev, Some(*p50), *p95] {
+            let value = value.map_or("-".to_owned(), |value| real(value, 1));
+            write!(out, " {value:>10}")?;
+        }
+        writeln!(out)?;
     }
     Ok(())
 }

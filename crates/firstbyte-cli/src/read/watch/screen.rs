@@ -117,7 +117,7 @@ fn cells(summary: Option<&Summary>) -> String {
     let n = summary.map_or(0, |summary| summary.n);
     let p50 = or_dash(summary.map(|summary| summary.p50.value));
     let p95 = or_dash(summary.and_then(|summary| Some(summary.p95?.value)));
-    format!("{n:>10}{p50:>10}{p95:>10}")
+    format!(" {n:>9} {p50:>9} {p95:>9}")
 }
 
 fn in_progress(view: &View) -> Vec<String> {
@@ -179,7 +179,7 @@ fn calls(recent: &[&Finished], width: usize, room: usize) -> Vec<String> {
         let what = format!("{} {}", text(call.operation.as_deref()), text(call.target.as_deref()));
         let what = if call.is_done { what } else { format!("FAILED {what}") };
         let text = format!(
-            "{:<18}{:>10}{:>10}{:>10}  {what}",
+            "{:<18} {:>9} {:>9} {:>9}  {what}",
             cut(&plain(&call.id), 17),
             or_dash(call.wall),
             or_dash(call.queue),
