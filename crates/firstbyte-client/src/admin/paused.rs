@@ -34,7 +34,8 @@ impl AdminClient {
     ///
     /// # Errors
     ///
-    /// The pause failed, or was answered with a status other than 2xx; the work was not begun.
+    /// The pause failed, or was answered with a status other than 2xx; the work was not begun. A
+    /// [config error](ClientError::is_config) if one of the two can never be sent; then neither was.
     ///
     /// # Panics
     ///
@@ -63,6 +64,9 @@ impl AdminClient {
         F: FnOnce(Self) -> Fut,
         Fut: Future<Output = T>,
     {
+        pause.check()?;
+        // A resume that can never be sent would leave the server paused.
+        resume.check()?;
         let mut resume = Resume::armed(resume);
         let pause = match pause.send().await.and_then(AdminResponse::error_for_status) {
             Ok(pause) => pause,

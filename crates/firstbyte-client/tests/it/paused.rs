@@ -28,6 +28,18 @@ async fn the_work_runs_between_pause_and_resume() {
 }
 
 #[tokio::test]
+async fn a_server_whose_resume_can_never_be_sent_is_not_paused() {
+    let server = ScriptedServer::start(ok()).await;
+    let trace = Trace::new();
+    let client = trace.client(&server.url(""));
+    for (pause, resume) in [("/pause", "resume"), ("pause", "/resume")] {
+        let paused = client.paused(client.post(pause), client.post(resume), async |_| ());
+        assert!(paused.await.unwrap_err().is_config());
+    }
+    assert_eq!(paths(&server), [""; 0]);
+}
+
+#[tokio::test]
 async fn work_that_fails_is_followed_by_the_resume() {
     let lost = Script::new().read_request().reset();
     let server = ScriptedServer::start_each(vec![ok(), lost, ok()]).await;
