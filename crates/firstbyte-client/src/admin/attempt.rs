@@ -51,7 +51,10 @@ pub(super) async fn send(request: AdminRequest) -> Result<AdminResponse> {
                 }
             },
             Err(error) => {
-                call.settle(false);
+                // A body that is too large is an answer all the same.
+                if error.is_body() {
+                    call.settle(false);
+                }
                 error.is_not_sent() && error.is_transient()
             }
         };

@@ -42,6 +42,8 @@ pub(crate) struct Flight {
     trace_id: TraceId,
     overlapping: Overlapping,
     attempt: Option<Arc<Probe>>,
+    /// An attempt before that one may have happened.
+    in_doubt: bool,
     succeeded: bool,
 }
 
@@ -63,7 +65,8 @@ impl Overlap {
         }
         state.in_flight += 1;
         let overlap = Arc::clone(self);
-        Ok(Flight { overlap, trace_id, overlapping, attempt: None, succeeded: false })
+        let (attempt, in_doubt, succeeded) = (None, false, false);
+        Ok(Flight { overlap, trace_id, overlapping, attempt, in_doubt, succeeded })
     }
 
     pub(crate) fn forget(&self) {
@@ -80,15 +83,22 @@ impl Overlap {
 }
 
 impl Flight {
-    /// An attempt begins, whose outcome is in doubt as soon as a byte of it was accepted.
+    /// An attempt begins, whose outcome is in doubt as soon as a byte of it was accepted. The doubt
+    /// about those before it stays.
     pub(crate) fn watch(&mut self, attempt: &Arc<Probe>) {
+        self.in_doubt = self.is_in_doubt();
         self.attempt = Some(Arc::clone(attempt));
     }
 
-    /// What became of the last attempt is known.
+    /// What became of the call is known: it was answered, or a probe has found out.
     pub(crate) fn settle(&mut self, succeeded: bool) {
         self.attempt = None;
+        self.in_doubt = false;
         self.succeeded = succeeded;
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        self.in_doubt || self.attempt.as_ref().is_some_and(|attempt| attempt.sent() > 0)
     }
 }
 
@@ -96,7 +106,7 @@ impl Drop for Flight {
     fn drop(&mut self) {
         let mut state = self.overlap.state();
         state.in_flight -= 1;
-        if self.attempt.as_ref().is_some_and(|attempt| attempt.sent() > 0) {
+        if self.is_in_doubt() {
             state.unknown = Some(self.trace_id);
         } else if self.succeeded && self.overlapping == Overlapping::Allowed {
             state.unknown = None;
@@ -151,6 +161,24 @@ mod tests {
     fn an_attempt_without_an_accepted_byte_leaves_no_doubt() {
         let overlap = Arc::new(Overlap::default());
         overlap.begin(id(1), Forbidden).unwrap().watch(&attempt(0));
+        assert_eq!(overlap.unknown(), None);
+    }
+
+    #[test]
+    fn a_doubt_outlives_attempts_that_were_not_sent_and_ends_with_an_answer() {
+        let overlap = Arc::new(Overlap::default());
+        let mut flight = overlap.begin(id(1), Forbidden).unwrap();
+        flight.watch(&attempt(1));
+        flight.watch(&attempt(0));
+        flight.watch(&attempt(0));
+        drop(flight);
+        assert_eq!(overlap.unknown(), Some(id(1)));
+        overlap.forget();
+        let mut flight = overlap.begin(id(2), Forbidden).unwrap();
+        flight.watch(&attempt(1));
+        flight.watch(&attempt(1));
+        flight.settle(true);
+        drop(flight);
         assert_eq!(overlap.unknown(), None);
     }
 

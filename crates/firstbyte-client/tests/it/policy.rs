@@ -69,6 +69,37 @@ async fn a_doubt_of_the_first_attempt_outlives_a_refusal_of_the_second() {
 }
 
 #[tokio::test]
+async fn a_doubt_is_remembered_whatever_became_of_the_attempts_after_it() {
+    for is_dropped in [false, true] {
+        let mut server = Some(ScriptedServer::start(lost()).await);
+        let url = server.as_ref().unwrap().url("");
+        let trace = Trace::new();
+        let retry = RetryPolicy { first_pause: 200 * MS, ..RetryPolicy::default() };
+        let client = trace.builder(&url).retry(retry).build().unwrap();
+        let update = client.post("/update_weights").operation_class(OperationClass::Idempotent);
+        let refused = async {
+            server.as_ref().unwrap().wait_for_requests(1).await;
+            tokio::time::sleep(50 * MS).await;
+            server.take();
+            while trace.named("client.fail").len() < 2 {
+                tokio::time::sleep(MS).await;
+            }
+        };
+        if is_dropped {
+            tokio::select! {
+                _ = update.send() => panic!("a third attempt is to come"),
+                () = refused => {}
+            }
+        } else {
+            let (result, ()) = tokio::join!(update.send(), refused);
+            assert!(result.unwrap_err().is_outcome_unknown());
+        }
+        assert!(client.unknown().is_some(), "dropped: {is_dropped}");
+        assert!(client.post("/update_weights").send().await.unwrap_err().is_overlap());
+    }
+}
+
+#[tokio::test]
 async fn a_convergent_call_asks_its_probe() {
     let trace = Trace::new();
     let asked = Arc::new(AtomicUsize::new(0));
