@@ -76,12 +76,13 @@ class _Client:
 
     @property
     def target(self) -> str:
-        """Host and port of the server."""
+        """Host and port of the server, and the path of the base URL if it has one."""
         return self._native.target
 
     @property
     def unknown(self) -> str | None:
-        """The call whose outcome is unknown, if there is one: until then no other operation may begin."""
+        """The call whose outcome on this server is unknown, if there is one, be it another client's: no
+        other operation may begin until it is settled."""
         return self._native.unknown
 
     def forget_unknown(self) -> None:

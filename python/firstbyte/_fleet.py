@@ -23,7 +23,7 @@ class TargetResult:
     """What became of the call on one server. Times are in milliseconds."""
 
     target: str
-    """Host and port of the server."""
+    """Host and port of the server, and the path of the base URL if it has one."""
     outcome: Outcome
     """`done`: answered with 2xx. `failed`: answered otherwise, or with a body that is too large. `unknown`:
     request bytes were accepted and no whole answer came back. `not_sent`: no request byte was accepted."""

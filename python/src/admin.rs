@@ -15,5 +15,5 @@ pub(crate) use self::{
     mailbox::Mailbox,
     question::Question,
     response::NativeResponse,
-    runtime::{forget as forget_runtime, stop as stop_runtime},
+    runtime::{forget as forget_runtime, forget_targets, stop as stop_runtime},
 };

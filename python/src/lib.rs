@@ -24,7 +24,10 @@ mod socket;
 mod _firstbyte {
     #[pymodule_export]
     use crate::{
-        admin::{Mailbox, NativeClient, NativeFleet, NativeResponse, PendingCall, Question},
+        admin::{
+            Mailbox, NativeClient, NativeFleet, NativeResponse, PendingCall, Question,
+            forget_targets,
+        },
         asgi::{Leaving, Middleware, ServerCall, ServerSend},
         cli::main,
         client::ClientCall,

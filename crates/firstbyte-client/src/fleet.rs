@@ -65,7 +65,7 @@ pub struct FanOut {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct TargetResult {
-    /// Host and port.
+    /// The server, as [`AdminClient::target`] names it.
     pub target: String,
     /// The result in one word.
     pub outcome: Outcome,

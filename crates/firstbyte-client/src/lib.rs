@@ -43,7 +43,7 @@ pub use self::{
     error::ClientError,
     fleet::{AdminFleet, FanOut, Outcome, TargetResult},
     middleware::{FirstByteMiddleware, RpcReport},
-    policy::{OperationClass, RetryPolicy, Timeouts},
+    policy::{OperationClass, RetryPolicy, SingleFlight, Timeouts},
     transport::{ConnectionMode, HyperTransport, TransportBuilder},
     watch::{CallState, Whereabouts},
 };

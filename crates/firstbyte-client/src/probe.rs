@@ -95,6 +95,17 @@ impl Label {
         }
     }
 
+    /// The target is one of several behind a host and port: the beginning of its paths is part of it.
+    pub(crate) fn behind(mut self, prefix: &str) -> Self {
+        if self.target.start >= self.url_end {
+            self.text.push_str(prefix);
+            self.target.end = self.text.len();
+        } else if self.text[self.target.end..].starts_with(prefix) {
+            self.target.end += prefix.len();
+        }
+        self
+    }
+
     /// Operation and tag of a control route; calls without one are filed under `admin`.
     pub(crate) fn routed(mut self, route: Option<&Route>) -> Self {
         if let Some(route) = route {
@@ -118,7 +129,7 @@ impl Label {
         &self.text[..self.url_end]
     }
 
-    /// Host and port.
+    /// Host and port, and the beginning of the paths where several servers share them.
     pub(crate) fn target(&self) -> &str {
         &self.text[self.target.clone()]
     }

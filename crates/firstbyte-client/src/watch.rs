@@ -50,7 +50,7 @@ pub struct CallState {
     pub trace_id: Option<TraceId>,
     /// The operation, as the route table names it.
     pub operation: Option<String>,
-    /// Host and port of the server.
+    /// The server, as [`AdminClient::target`](crate::AdminClient::target) names it.
     pub target: String,
     /// Number of the attempt, from 1.
     pub attempt: u32,

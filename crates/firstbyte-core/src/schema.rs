@@ -308,7 +308,7 @@ schema! {
         URL: Text = "url", "Request URL without credentials and query values.";
         PATH: Text = "path", "Request path, or the path of a checkpoint.";
         OP: Text = "op", "Operation, as the route table names it.";
-        TARGET: Text = "target", "Server that the call goes to: host and port.";
+        TARGET: Text = "target", "Server that the call goes to: host and port, and the path of the client's base URL if it has one.";
         ATTEMPT: Count = "attempt", "Number of the attempt, from 1.";
         STEP: Count = "step", "Training step.";
         WALL: Millis = "wall_ms" / "wall_us", "From the call of the client to the last byte of the response.";

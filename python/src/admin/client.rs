@@ -138,7 +138,7 @@ impl NativeClient {
         Ok(())
     }
 
-    /// Host and port of the server.
+    /// Host and port of the server, and the path of the base URL if it has one.
     #[getter]
     fn target(&self, py: Python<'_>) -> PyResult<String> {
         Ok(self.client(py)?.target().to_owned())

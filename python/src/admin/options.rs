@@ -6,6 +6,7 @@ use firstbyte_client::{AdminClient, ClientError, ConnectionMode, RetryPolicy, Ti
 use firstbyte_core::{Recorder, RouteTable};
 use pyo3::prelude::*;
 
+use super::runtime;
 use crate::{convert::seconds, routes};
 
 /// The arguments of `NativeClient`.
@@ -71,6 +72,7 @@ impl Options {
             .connection_mode(self.mode)
             .timeouts(self.timeouts)
             .retry(self.retry.clone())
+            .single_flight(runtime::flights())
             .max_body(self.max_body)
             .routes(Arc::clone(&self.routes));
         if let Some(token) = &self.token {

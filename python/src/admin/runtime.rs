@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use firstbyte_client::SingleFlight;
 use pyo3::{exceptions::PyRuntimeError, prelude::*};
 use tokio::{
     runtime::{Builder, Runtime},
@@ -16,6 +17,9 @@ use tokio::{
 };
 
 static CURRENT: Mutex<Option<Arc<Io>>> = Mutex::new(None);
+
+/// What this process remembers of its targets.
+static FLIGHTS: Mutex<Option<SingleFlight>> = Mutex::new(None);
 
 /// The runtime, and the calls on it that nobody waits for.
 pub(super) struct Io {
@@ -31,6 +35,22 @@ struct Detached {
 
 fn current() -> MutexGuard<'static, Option<Arc<Io>>> {
     CURRENT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What all clients of this process remember of their targets. Its own lock may be held by the runtime's
+/// thread at a fork: so a child has another one.
+pub(super) fn flights() -> SingleFlight {
+    made_flights().get_or_insert_with(SingleFlight::new).clone()
+}
+
+/// Clients that are made from now on know nothing of what was before: for tests, whose servers use ports again.
+#[pyfunction]
+pub(crate) fn forget_targets() {
+    *made_flights() = None;
+}
+
+fn made_flights() -> MutexGuard<'static, Option<SingleFlight>> {
+    FLIGHTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The runtime, started if this is its first use in this process.
@@ -84,4 +104,5 @@ pub(crate) fn stop(timeout: Duration) {
 /// The child of a fork: its parent's threads do not exist here.
 pub(crate) fn forget() {
     mem::forget(current().take());
+    mem::forget(made_flights().take());
 }

@@ -100,7 +100,7 @@ impl<'a> Call<'a> {
     fn begin(request: &'a AdminRequest) -> Result<Self> {
         let AdminRequest { client, method, .. } = request;
         let url = url(request)?;
-        let route = client.0.routes.find(method.as_str(), url.path());
+        let route = client.0.routes.find(method.as_str(), client.0.own_path(&url));
         let trace_id = trace_id(&request.headers);
         let flight = match request.class {
             OperationClass::Idempotent if *method == reqwest::Method::GET => None,
@@ -111,7 +111,7 @@ impl<'a> Call<'a> {
                     Overlapping::Forbidden if harmless => Overlapping::Bypassing,
                     as_asked => as_asked,
                 };
-                let flight = client.0.overlap.begin(trace_id, overlapping);
+                let flight = client.0.flights.begin(&client.0.target, trace_id, overlapping);
                 Some(flight.map_err(|refusal| refused(client, &url, request, refusal))?)
             }
         };
@@ -144,7 +144,8 @@ impl<'a> Call<'a> {
     async fn attempt(&mut self, number: u32, started: Option<Timestamp>) -> Result<AdminResponse> {
         let inner = &*self.client.0;
         let clock = inner.recorder.clock();
-        let mut label = Label::new(&self.request.method, &self.url).routed(self.route);
+        let mut label = Label::new(&self.request.method, &self.url);
+        label = label.behind(&inner.prefix).routed(self.route);
         label.trace_id = Some(self.trace_id);
         label.attempt = number;
         let probe = Probe::start(label, clock.clone(), started.unwrap_or_else(|| clock.now()));

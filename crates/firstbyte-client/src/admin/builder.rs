@@ -11,7 +11,7 @@ use super::{AdminClient, Inner};
 use crate::{
     error::ClientError,
     middleware::FirstByteMiddleware,
-    policy::{RetryPolicy, Timeouts},
+    policy::{RetryPolicy, SingleFlight, Timeouts},
     probe,
     transport::{ConnectionMode, HyperTransport, TransportBuilder, unused_client},
 };
@@ -28,6 +28,7 @@ pub struct AdminClientBuilder {
     owned_setting: Option<&'static str>,
     routes: Arc<RouteTable>,
     retry: RetryPolicy,
+    flights: Option<SingleFlight>,
     max_body: usize,
     middlewares: Vec<Arc<dyn Middleware>>,
 }
@@ -43,6 +44,7 @@ impl AdminClientBuilder {
             owned_setting: None,
             routes: Arc::new(RouteTable::builtin()),
             retry: RetryPolicy::default(),
+            flights: None,
             max_body: 1 << 20,
             middlewares: Vec::new(),
         }
@@ -106,6 +108,13 @@ impl AdminClientBuilder {
         self
     }
 
+    /// Shares what is in flight and what is unknown with the clients that have the same one, instead
+    /// of with all [of the process](SingleFlight::of_process): in the child of a fork, and in tests.
+    pub fn single_flight(mut self, flights: SingleFlight) -> Self {
+        self.flights = Some(flights);
+        self
+    }
+
     /// The most bytes of a response body. 1 MiB.
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
@@ -165,8 +174,10 @@ impl AdminClientBuilder {
             .with(tracing)
             .with(transport)
             .build();
+        let prefix = base.path().trim_end_matches('/').to_owned();
         Ok(AdminClient(Arc::new(Inner {
-            target: probe::target(&base),
+            target: (probe::target(&base) + &prefix).into(),
+            prefix,
             base: base.as_str().trim_end_matches('/').to_owned(),
             headers,
             client,
@@ -175,7 +186,7 @@ impl AdminClientBuilder {
             timeouts,
             retry: self.retry,
             max_body: self.max_body,
-            overlap: Arc::default(),
+            flights: self.flights.unwrap_or_else(SingleFlight::of_process),
             calls: std::sync::Mutex::default(),
         })))
     }

@@ -45,6 +45,7 @@ use std::{
 
 use firstbyte_core::{Recorder, RouteTable, TraceId};
 use http::{HeaderMap, Method};
+use reqwest::Url;
 use reqwest_middleware::ClientWithMiddleware;
 
 pub use self::{
@@ -55,15 +56,15 @@ pub use self::{
     response::AdminResponse,
 };
 use crate::{
-    policy::{Overlap, RetryPolicy, Timeouts},
+    policy::{RetryPolicy, SingleFlight, Timeouts},
     probe::Probe,
     watch::CallState,
 };
 
 /// A client for the control calls of one server.
 ///
-/// Build it once and clone it: clones share connections, the TLS configuration and the memory of
-/// calls whose outcome is unknown. It follows no redirect, uses no proxy, decompresses nothing and
+/// Build it once and clone it: clones share connections and the TLS configuration. What is in flight
+/// and what is unknown of its server, it shares with [all clients of the process](SingleFlight). It follows no redirect, uses no proxy, decompresses nothing and
 /// caps response bodies.
 ///
 /// Dropping the future of a call closes its connection and is recorded as `cancelled`; the server
@@ -77,7 +78,10 @@ pub struct AdminClient(Arc<Inner>);
 struct Inner {
     /// Without a trailing slash and without credentials.
     base: String,
-    target: String,
+    /// The path of `base`: what all paths of the server begin with. Mostly empty.
+    prefix: String,
+    /// Host, port and prefix.
+    target: Arc<str>,
     /// Of every request.
     headers: HeaderMap,
     client: ClientWithMiddleware,
@@ -86,7 +90,7 @@ struct Inner {
     timeouts: Timeouts,
     retry: RetryPolicy,
     max_body: usize,
-    overlap: Arc<Overlap>,
+    flights: SingleFlight,
     calls: Mutex<Vec<Weak<Probe>>>,
 }
 
@@ -111,7 +115,8 @@ impl AdminClient {
         AdminRequest::new(self.clone(), method, path.into())
     }
 
-    /// Host and port of the server.
+    /// Host and port of the server, and the path of `base_url` if it has one: two servers behind one
+    /// gateway are two targets.
     #[must_use]
     pub fn target(&self) -> &str {
         &self.0.target
@@ -125,20 +130,26 @@ impl AdminClient {
         calls.iter().filter_map(|call| call.upgrade()?.snapshot()).collect()
     }
 
-    /// The call whose outcome is unknown, if there is one: until it is forgotten, or a call with
-    /// [`allow_overlap`](AdminRequest::allow_overlap) succeeds, no other operation may begin.
+    /// The call whose outcome on this target is unknown, if there is one, be it another client's:
+    /// until it is forgotten, or a call with [`allow_overlap`](AdminRequest::allow_overlap) succeeds,
+    /// no other operation may begin.
     #[must_use]
     pub fn unknown(&self) -> Option<TraceId> {
-        self.0.overlap.unknown()
+        self.0.flights.unknown(&self.0.target)
     }
 
     /// The caller has found out what became of the call whose outcome was unknown.
     pub fn forget_unknown(&self) {
-        self.0.overlap.forget();
+        self.0.flights.forget(&self.0.target);
     }
 }
 
 impl Inner {
+    /// The server's own path of a URL: without what the gateway before it wants to have.
+    fn own_path<'a>(&self, url: &'a Url) -> &'a str {
+        url.path().strip_prefix(&self.prefix).unwrap_or(url.path())
+    }
+
     fn register(&self, call: &Arc<Probe>) {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         calls.retain(|call| call.strong_count() > 0);

@@ -5,8 +5,10 @@ mod overlap;
 mod retry;
 mod timeouts;
 
-pub use self::{class::OperationClass, retry::RetryPolicy, timeouts::Timeouts};
+pub use self::{
+    class::OperationClass, overlap::SingleFlight, retry::RetryPolicy, timeouts::Timeouts,
+};
 pub(crate) use self::{
-    overlap::{Flight, Overlap, Overlapping, Refusal},
+    overlap::{Flight, Overlapping, Refusal},
     timeouts::{LONGEST, PEER_DEAD},
 };

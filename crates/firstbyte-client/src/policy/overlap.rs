@@ -1,16 +1,27 @@
 //! One operation at a time on one target, and none on top of one whose outcome is unknown.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
+};
 
 use firstbyte_core::TraceId;
 
 use crate::probe::Probe;
 
-/// What a client remembers of its target.
-#[derive(Debug, Default)]
-pub(crate) struct Overlap(Mutex<State>);
+/// What its clients remember of their targets: whether an operation is on its way to it, and whose
+/// outcome on it is unknown.
+///
+/// All clients of a process share one, so that two clients of one server protect it from each other,
+/// and an unknown outcome outlives the client that left it. Clones share what they remember. A target
+/// takes room, some hundred bytes, only while there is something to remember of it.
+///
+/// A child of a fork inherits operations in flight that will never end in it: there, clients need
+/// [another one](crate::AdminClientBuilder::single_flight).
+#[derive(Clone, Debug, Default)]
+pub struct SingleFlight(Arc<Mutex<HashMap<Arc<str>, State>>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct State {
     in_flight: usize,
     /// The call whose outcome is unknown.
@@ -38,7 +49,8 @@ pub(crate) enum Refusal {
 /// outcome unknown.
 #[derive(Debug)]
 pub(crate) struct Flight {
-    overlap: Arc<Overlap>,
+    flights: SingleFlight,
+    target: Arc<str>,
     trace_id: TraceId,
     overlapping: Overlapping,
     attempt: Option<Arc<Probe>>,
@@ -47,14 +59,29 @@ pub(crate) struct Flight {
     succeeded: bool,
 }
 
-impl Overlap {
+impl SingleFlight {
+    /// One that remembers nothing yet, and that no client has.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The one that clients share if they are given no other.
+    #[must_use]
+    pub fn of_process() -> Self {
+        static OF_PROCESS: LazyLock<SingleFlight> = LazyLock::new(SingleFlight::new);
+        OF_PROCESS.clone()
+    }
+
     /// Takes the target, or says why not.
     pub(crate) fn begin(
-        self: &Arc<Self>,
+        &self,
+        target: &Arc<str>,
         trace_id: TraceId,
         overlapping: Overlapping,
     ) -> Result<Flight, Refusal> {
-        let mut state = self.state();
+        let mut targets = self.targets();
+        let state = targets.entry(Arc::clone(target)).or_default();
         if overlapping == Overlapping::Forbidden {
             if let Some(unknown) = state.unknown {
                 return Err(Refusal::Unknown(unknown));
@@ -64,20 +91,37 @@ impl Overlap {
             }
         }
         state.in_flight += 1;
-        let overlap = Arc::clone(self);
-        let (attempt, in_doubt, succeeded) = (None, false, false);
-        Ok(Flight { overlap, trace_id, overlapping, attempt, in_doubt, succeeded })
+        Ok(Flight {
+            flights: self.clone(),
+            target: Arc::clone(target),
+            trace_id,
+            overlapping,
+            attempt: None,
+            in_doubt: false,
+            succeeded: false,
+        })
     }
 
-    pub(crate) fn forget(&self) {
-        self.state().unknown = None;
+    pub(crate) fn forget(&self, target: &str) {
+        self.change(target, |state| state.unknown = None);
     }
 
-    pub(crate) fn unknown(&self) -> Option<TraceId> {
-        self.state().unknown
+    pub(crate) fn unknown(&self, target: &str) -> Option<TraceId> {
+        self.targets().get(target)?.unknown
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    /// Changes what is remembered of a target; if that is nothing, it is left out.
+    fn change(&self, target: &str, change: impl FnOnce(&mut State)) {
+        let mut targets = self.targets();
+        if let Some(state) = targets.get_mut(target) {
+            change(state);
+            if *state == State::default() {
+                targets.remove(target);
+            }
+        }
+    }
+
+    fn targets(&self) -> MutexGuard<'_, HashMap<Arc<str>, State>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -104,13 +148,14 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        let mut state = self.overlap.state();
-        state.in_flight -= 1;
-        if self.is_in_doubt() {
-            state.unknown = Some(self.trace_id);
-        } else if self.succeeded && self.overlapping == Overlapping::Allowed {
-            state.unknown = None;
-        }
+        self.flights.change(&self.target, |state| {
+            state.in_flight -= 1;
+            if self.is_in_doubt() {
+                state.unknown = Some(self.trace_id);
+            } else if self.succeeded && self.overlapping == Overlapping::Allowed {
+                state.unknown = None;
+            }
+        });
     }
 }
 
@@ -125,6 +170,10 @@ mod tests {
         TraceId::new(n).unwrap()
     }
 
+    fn target(name: &str) -> Arc<str> {
+        name.into()
+    }
+
     fn attempt(sent: usize) -> Arc<Probe> {
         let url = "http://localhost/update_weights".parse().unwrap();
         let label = Label::new(&reqwest::Method::POST, &url);
@@ -135,58 +184,70 @@ mod tests {
 
     #[test]
     fn a_target_takes_one_call_at_a_time() {
-        let overlap = Arc::new(Overlap::default());
-        let mut first = overlap.begin(id(1), Forbidden).unwrap();
-        assert_eq!(overlap.begin(id(2), Forbidden).unwrap_err(), Refusal::InFlight);
-        drop(overlap.begin(id(3), Allowed).unwrap());
+        let (flights, a) = (SingleFlight::new(), target("a"));
+        let mut first = flights.begin(&a, id(1), Forbidden).unwrap();
+        assert_eq!(flights.begin(&a, id(2), Forbidden).unwrap_err(), Refusal::InFlight);
+        drop(flights.begin(&a, id(3), Allowed).unwrap());
         first.settle(true);
         drop(first);
-        drop(overlap.begin(id(4), Forbidden).unwrap());
+        drop(flights.begin(&a, id(4), Forbidden).unwrap());
+    }
+
+    #[test]
+    fn targets_do_not_know_of_each_other_and_leave_nothing_behind() {
+        let (flights, a, b) = (SingleFlight::new(), target("a"), target("b"));
+        flights.begin(&a, id(1), Forbidden).unwrap().watch(&attempt(1));
+        let on_b = flights.clone().begin(&b, id(2), Forbidden).unwrap();
+        assert_eq!((flights.unknown(&a), flights.unknown(&b)), (Some(id(1)), None));
+        drop(on_b);
+        assert_eq!(flights.targets().len(), 1, "what is unknown stays");
+        flights.forget(&a);
+        assert!(flights.targets().is_empty());
     }
 
     #[test]
     fn an_unknown_outcome_is_remembered_until_an_allowed_call_succeeds() {
-        let overlap = Arc::new(Overlap::default());
-        overlap.begin(id(1), Forbidden).unwrap().watch(&attempt(1));
-        assert_eq!(overlap.begin(id(2), Forbidden).unwrap_err(), Refusal::Unknown(id(1)));
-        overlap.begin(id(3), Allowed).unwrap().settle(false);
-        assert_eq!(overlap.unknown(), Some(id(1)), "it failed, so nothing is settled");
-        overlap.begin(id(4), Bypassing).unwrap().settle(true);
-        assert_eq!(overlap.unknown(), Some(id(1)), "a resume says nothing about an update");
-        overlap.begin(id(5), Allowed).unwrap().settle(true);
-        assert_eq!(overlap.unknown(), None);
+        let (flights, a) = (SingleFlight::new(), target("a"));
+        flights.begin(&a, id(1), Forbidden).unwrap().watch(&attempt(1));
+        assert_eq!(flights.begin(&a, id(2), Forbidden).unwrap_err(), Refusal::Unknown(id(1)));
+        flights.begin(&a, id(3), Allowed).unwrap().settle(false);
+        assert_eq!(flights.unknown(&a), Some(id(1)), "it failed, so nothing is settled");
+        flights.begin(&a, id(4), Bypassing).unwrap().settle(true);
+        assert_eq!(flights.unknown(&a), Some(id(1)), "a resume says nothing about an update");
+        flights.begin(&a, id(5), Allowed).unwrap().settle(true);
+        assert_eq!(flights.unknown(&a), None);
     }
 
     #[test]
     fn an_attempt_without_an_accepted_byte_leaves_no_doubt() {
-        let overlap = Arc::new(Overlap::default());
-        overlap.begin(id(1), Forbidden).unwrap().watch(&attempt(0));
-        assert_eq!(overlap.unknown(), None);
+        let (flights, a) = (SingleFlight::new(), target("a"));
+        flights.begin(&a, id(1), Forbidden).unwrap().watch(&attempt(0));
+        assert_eq!(flights.unknown(&a), None);
     }
 
     #[test]
     fn a_doubt_outlives_attempts_that_were_not_sent_and_ends_with_an_answer() {
-        let overlap = Arc::new(Overlap::default());
-        let mut flight = overlap.begin(id(1), Forbidden).unwrap();
+        let (flights, a) = (SingleFlight::new(), target("a"));
+        let mut flight = flights.begin(&a, id(1), Forbidden).unwrap();
         flight.watch(&attempt(1));
         flight.watch(&attempt(0));
         flight.watch(&attempt(0));
         drop(flight);
-        assert_eq!(overlap.unknown(), Some(id(1)));
-        overlap.forget();
-        let mut flight = overlap.begin(id(2), Forbidden).unwrap();
+        assert_eq!(flights.unknown(&a), Some(id(1)));
+        flights.forget(&a);
+        let mut flight = flights.begin(&a, id(2), Forbidden).unwrap();
         flight.watch(&attempt(1));
         flight.watch(&attempt(1));
         flight.settle(true);
         drop(flight);
-        assert_eq!(overlap.unknown(), None);
+        assert_eq!(flights.unknown(&a), None);
     }
 
     #[test]
     fn an_unknown_outcome_can_be_forgotten() {
-        let overlap = Arc::new(Overlap::default());
-        overlap.begin(id(1), Forbidden).unwrap().watch(&attempt(1));
-        overlap.forget();
-        drop(overlap.begin(id(2), Forbidden).unwrap());
+        let (flights, a) = (SingleFlight::new(), target("a"));
+        flights.begin(&a, id(1), Forbidden).unwrap().watch(&attempt(1));
+        flights.forget(&a);
+        drop(flights.begin(&a, id(2), Forbidden).unwrap());
     }
 }

@@ -13,5 +13,6 @@ mod pool;
 mod rpc;
 mod secrets;
 mod support;
+mod target;
 mod tls;
 mod waiting;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use firstbyte_client::{AdminClient, AdminClientBuilder, RetryPolicy};
+use firstbyte_client::{AdminClient, AdminClientBuilder, RetryPolicy, SingleFlight};
 use firstbyte_core::{
     Event, Phase, Recorder, Value, field,
     recorder::MemorySink,
@@ -14,6 +14,8 @@ use firstbyte_testkit::{Script, response};
 /// event accounted for, one terminal event per attempt, wall the sum of the phases.
 pub(crate) struct Trace {
     pub(crate) recorder: Recorder,
+    /// Ports are used again, by servers of other tests.
+    flights: SingleFlight,
     sink: MemorySink,
 }
 
@@ -21,7 +23,7 @@ impl Trace {
     pub(crate) fn new() -> Self {
         let sink = MemorySink::new();
         let recorder = Recorder::builder().sink(sink.clone()).build().unwrap();
-        Self { recorder, sink }
+        Self { recorder, flights: SingleFlight::new(), sink }
     }
 
     pub(crate) fn client(&self, base_url: &str) -> AdminClient {
@@ -35,7 +37,10 @@ impl Trace {
             longest_pause: Duration::from_millis(2),
             ..RetryPolicy::default()
         };
-        AdminClient::builder(self.recorder.clone()).base_url(base_url).retry(retry)
+        AdminClient::builder(self.recorder.clone())
+            .base_url(base_url)
+            .retry(retry)
+            .single_flight(self.flights.clone())
     }
 
     pub(crate) fn events(&self) -> Vec<Event> {
