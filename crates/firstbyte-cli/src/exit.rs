@@ -99,12 +99,41 @@ pub(crate) fn close(recorder: &Recorder, result: Result<Exit, Error>) -> Result<
     }
 }
 
-/// Writes a result to the standard output.
+/// Who reads the standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    Reads,
+    /// It has seen enough, as `head` does: there is nobody left to work for.
+    Gone,
+}
+
+/// Writes a result to the standard output. That its reader is gone is no error.
 pub(crate) fn print(text: impl fmt::Display) -> Result<(), Error> {
+    print_one_of_many(text).map(drop)
+}
+
+/// Writes one of many results, and tells whether anybody waits for the next one.
+pub(crate) fn print_one_of_many(text: impl fmt::Display) -> Result<Reader, Error> {
     let mut out = io::stdout().lock();
     match write!(out, "{text}").and_then(|()| out.flush()) {
-        // The reader has seen enough, as `head` does.
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(|e| Error::new(format!("cannot write the result: {e}"))),
+        Ok(()) => Ok(Reader::Reads),
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(e) => Err(Error::new(format!("cannot write the result: {e}"))),
     }
+}
+
+/// Asks without writing anything; where it cannot be asked, somebody reads.
+pub(crate) fn reader() -> Reader {
+    #[cfg(unix)]
+    {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let out = io::stdout();
+        let mut asked = [PollFd::new(&out, PollFlags::empty())];
+        let answered = poll(&mut asked, Some(&Timespec::default()));
+        let gone = PollFlags::ERR | PollFlags::HUP;
+        if answered.is_ok() && asked[0].revents().intersects(gone) {
+            return Reader::Gone;
+        }
+    }
+    Reader::Reads
 }

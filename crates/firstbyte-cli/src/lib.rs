@@ -11,6 +11,7 @@ mod mock;
 mod progress;
 mod read;
 mod runbook;
+mod runtime;
 mod signal;
 
 use std::ffi::OsString;

@@ -12,7 +12,7 @@ use tokio::io::AsyncReadExt;
 
 use crate::{
     exit::{self, Error, Exit},
-    signal,
+    runtime, signal,
 };
 
 const EXAMPLES: &str = "Examples:
@@ -118,10 +118,10 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
         recorder: recorder.build().map_err(Error::new)?,
     };
     // One thread, like the event loop of a Python server: what blocks it blocks everything.
-    let runtime =
+    let one_thread =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::new)?;
     let recorder = config.recorder.clone();
-    exit::close(&recorder, runtime.block_on(serve(config, args.until_stdin_closes)))
+    exit::close(&recorder, runtime::run(one_thread, serve(config, args.until_stdin_closes)))
 }
 
 async fn serve(config: Config, until_stdin_closes: bool) -> Result<Exit, Error> {

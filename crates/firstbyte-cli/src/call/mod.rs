@@ -16,8 +16,8 @@ use firstbyte_core::{Recorder, RouteTable, recorder::FileFormat};
 use self::{lines::Lines, request::Request, summary::Running};
 use crate::{
     bars::Style,
-    exit::{self, Error, Exit},
-    signal,
+    exit::{self, Error, Exit, Reader},
+    runtime, signal,
 };
 
 const EXAMPLES: &str = "Examples:
@@ -52,7 +52,7 @@ pub(crate) struct Args {
     /// Give up after this long [default: never]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
-    /// Call again after this long, until Ctrl-C or -n calls
+    /// Call again after this long, until Ctrl-C, -n calls, or nobody reads the output any more
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     watch: Option<Duration>,
     /// How many calls [default: 1, without bound with --watch]
@@ -91,11 +91,11 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     }
     let recorder = recorder.build().map_err(Error::new)?;
     let client = client(args, &request, recorder.clone())?;
-    let runtime =
+    let one_thread =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::new)?;
     let running = Running::default();
     let mut session = Session { args, request, client, recorder, lines, running };
-    let result = runtime.block_on(async {
+    let result = runtime::run(one_thread, async {
         tokio::select! {
             biased;
             () = signal::stop() => session.interrupted(),
@@ -141,23 +141,32 @@ impl Session<'_> {
                 exit = Exit::Failed;
             }
             self.running.add(&answer);
-            self.show(&answer, count > 1)?;
-            if call < count {
-                tokio::time::sleep(self.args.watch.unwrap_or_default()).await;
+            let reader = self.show(&answer, count > 1)?;
+            if call == count || reader == Reader::Gone {
+                break;
+            }
+            tokio::time::sleep(self.args.watch.unwrap_or_default()).await;
+            // No server gets a call that nobody asks for.
+            if exit::reader() == Reader::Gone {
+                break;
             }
         }
         Ok(exit)
     }
 
     /// Shows one call, its lines, and the summary if there are others.
-    fn show(&self, answer: &Result<AdminResponse, ClientError>, more: bool) -> Result<(), Error> {
+    fn show(
+        &self,
+        answer: &Result<AdminResponse, ClientError>,
+        more: bool,
+    ) -> Result<Reader, Error> {
         let lines = self.lines();
         if self.args.json {
-            return exit::print(lines);
+            return exit::print_one_of_many(lines);
         }
-        exit::print(waterfall::render(&self.request.title(), answer, &Style::of_stdout()))?;
-        exit::print(lines)?;
-        if more { exit::print(format!("{}\n\n", self.running)) } else { Ok(()) }
+        let waterfall = waterfall::render(&self.request.title(), answer, &Style::of_stdout());
+        let summary = if more { format!("{}\n\n", self.running) } else { String::new() };
+        exit::print_one_of_many(waterfall + &lines + &summary)
     }
 
     /// The lines since the last time.
