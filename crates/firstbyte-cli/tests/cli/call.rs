@@ -1,14 +1,16 @@
 use std::{
     fs,
-    io::Read,
+    io::{BufRead, BufReader, Read},
     net::TcpListener,
-    process::{Output, Stdio},
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    time::Duration,
 };
 
 use firstbyte_core::json;
-use firstbyte_testkit::{Script, ScriptedServer, response};
+use firstbyte_testkit::{Script, ScriptedServer, TlsFixture, response};
 
-use crate::support::{Mock, firstbyte, run, signal, stderr, stdout, wait_until};
+use crate::support::{Mock, firstbyte, ms, run, signal, stderr, stdout, wait_until};
 
 #[test]
 fn a_call_of_our_server_is_a_waterfall_of_both_halves() {
@@ -109,6 +111,73 @@ fn watching_repeats_the_call_with_a_summary() {
     let out = stdout(&output);
     assert_eq!(out.matches("client.done").count(), 3, "{out}");
     assert!(out.contains("\nn=1 wall_ms min ") && out.contains("\nn=3 wall_ms min "), "{out}");
+}
+
+/// The exit code, or `None` for a command that does not end within some seconds.
+fn code_in_time(mut child: Child) -> Option<i32> {
+    for _ in 0..500 {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    None
+}
+
+#[test]
+fn watching_ends_when_nobody_reads_any_more() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let script = Script::new().read_request().write(response(200, &[], "{}"));
+    let server = runtime.block_on(ScriptedServer::start(script));
+    let url = server.url("/pause");
+    let mut child =
+        firstbyte(&["call", &url, "--watch", "0.5"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().starts_with("n=1 ")));
+    drop(lines);
+    assert_eq!(code_in_time(child), Some(0));
+    assert_eq!(server.posts(), 1, "nobody asked for a second one");
+}
+
+/// A pipe in the place of the system's certificates: reading them takes until somebody writes.
+fn slow_certificates(dir: &tempfile::TempDir) -> PathBuf {
+    let pipe = dir.path().join("certificates.pem");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    pipe
+}
+
+#[test]
+fn a_timeout_ends_the_command_although_a_thread_is_blocked() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = firstbyte(&["call", "https://127.0.0.1:1/pause", "--timeout", "0.2"]);
+    command.env("SSL_CERT_FILE", slow_certificates(&dir)).env_remove("SSL_CERT_DIR");
+    let child = command.stdout(Stdio::null()).spawn().unwrap();
+    assert_eq!(code_in_time(child), Some(1));
+}
+
+#[test]
+fn making_tls_ready_is_setup_and_no_wait_for_a_connection() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let tls = TlsFixture::new();
+    let script = Script::new().read_request().write(response(200, &[], "{}"));
+    let server = runtime.block_on(ScriptedServer::start_tls(script, tls.server_config()));
+    let dir = tempfile::tempdir().unwrap();
+    let certificates = slow_certificates(&dir);
+    let url = server.url("/pause");
+    let mut command = firstbyte(&["call", &url, "--connection", "keep-alive", "--json"]);
+    command.env("SSL_CERT_FILE", &certificates).env_remove("SSL_CERT_DIR");
+    let child = command.stdout(Stdio::piped()).spawn().unwrap();
+    // Ends when the command opens the other side.
+    let mut writer = fs::OpenOptions::new().write(true).open(&certificates).unwrap();
+    std::thread::park_timeout(Duration::from_millis(300));
+    std::io::Write::write_all(&mut writer, tls.ca_pem().as_ref()).unwrap();
+    drop(writer);
+    let out = stdout(&child.wait_with_output().unwrap());
+    let done = json::parse(out.lines().last().unwrap().as_bytes()).unwrap();
+    assert!(ms(&done, "setup_ms") >= 290.0, "{out}");
+    assert!(ms(&done, "pool_ms") < 200.0, "{out}");
 }
 
 #[test]

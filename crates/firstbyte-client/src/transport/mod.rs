@@ -63,6 +63,11 @@ use crate::{
 /// HTTP/1.1 only. No redirect is followed, no proxy is used, nothing is decompressed, nothing is
 /// sent twice. Clones share connections. Needs a tokio runtime with IO and time.
 ///
+/// A look-up of a host name is the system's and cannot be given up: the call ends in time, but a
+/// blocking thread of the runtime stays with the look-up, and dropping the runtime waits for it.
+/// A program that must end in time ends its runtime by
+/// [`shutdown_background`](tokio::runtime::Runtime::shutdown_background) or `shutdown_timeout`.
+///
 /// Its errors are [`ClientError`]s inside [`reqwest_middleware::Error`] and, for bodies,
 /// [`reqwest::Error`]: see [`ClientError::find`]. [`Request::timeout`] is honoured up to the end
 /// of the body.
@@ -116,11 +121,17 @@ impl HyperTransport {
         let total = request.timeout().copied().or(timeouts.total);
         let total = total.map(|total| Instant::now() + total.min(LONGEST));
         let Outgoing { request, url, origin } = Outgoing::new(request, pool.is_one_shot(), probe)?;
+        // Before the slot: making it ready takes tens of milliseconds the first time, which are no wait
+        // for a connection.
+        let tls = if origin.is_https() {
+            Some(within(total, Reason::TotalTimeout, tls.connector()).await?)
+        } else {
+            None
+        };
         let slot = within(total, Reason::TotalTimeout, pool.slot(probe)).await?;
         let connection = match slot.idle(&origin) {
             Some(connection) => connection,
             None => {
-                let tls = if origin.is_https() { Some(tls.connector().await?) } else { None };
                 let clock = Instant::now() + timeouts.connect;
                 let (deadline, reason) = match total {
                     Some(total) if total < clock => (total, Reason::TotalTimeout),

@@ -54,7 +54,7 @@ impl Tls {
         Ok(Self { material: Arc::new(material), own })
     }
 
-    /// The connector; blocks no thread of the runtime.
+    /// The connector, made by the first call; blocks no thread of the runtime.
     pub(super) async fn connector(&self) -> Result<TlsConnector, Failure> {
         let cell = self.own.as_ref().unwrap_or(&COMMON);
         let config = cell.get_or_try_init(|| async {
