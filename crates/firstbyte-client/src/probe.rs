@@ -251,6 +251,13 @@ impl Probe {
         }
     }
 
+    /// What was read was a 1xx: another head will come, and it is waited for.
+    pub(crate) fn interim(&self) {
+        if self.answered.swap(false, Relaxed) {
+            self.state().timer.take_back();
+        }
+    }
+
     /// The response head arrived.
     pub(crate) fn head(&self, status: StatusCode) {
         self.status.store(status.as_u16(), Relaxed);

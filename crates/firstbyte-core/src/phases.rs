@@ -149,6 +149,18 @@ impl PhaseTimer {
         }
     }
 
+    /// Takes the last boundary back: the phase before it goes on as if it had never ended. For an answer
+    /// that turned out to be none yet, such as HTTP's 1xx.
+    pub fn take_back(&mut self) {
+        let before = Phase::ALL[..self.current as usize].iter().rev();
+        let before = before.copied().find_map(|phase| Some((phase, self.phases.get(phase)?)));
+        if let Some((phase, took)) = before {
+            self.entered = self.entered - took;
+            self.phases.0[phase as usize] = None;
+            self.current = phase;
+        }
+    }
+
     /// Ends the attempt.
     #[must_use]
     pub fn finish(mut self, at: Timestamp) -> Phases {

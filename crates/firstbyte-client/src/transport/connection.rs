@@ -55,10 +55,12 @@ impl Connection {
     /// Sends a request and waits for the response head.
     pub(super) async fn send(
         mut self,
-        request: http::Request<RequestBody>,
+        mut request: http::Request<RequestBody>,
         probe: &Arc<Probe>,
         clocks: &Clocks,
     ) -> Result<(http::Response<Incoming>, Self), Failure> {
+        let interim = Arc::clone(probe);
+        hyper::ext::on_informational(&mut request, move |_| interim.interim());
         self.current.set(Arc::clone(probe));
         probe.connected(&self.wire);
         let mut response = pin!(self.sender.send_request(request));
@@ -81,6 +83,8 @@ impl Connection {
             }
         });
         let head = head.await?;
+        // It may have come with the bytes of a 1xx.
+        probe.received();
         Ok((head, self))
     }
 

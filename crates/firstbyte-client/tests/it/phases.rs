@@ -92,6 +92,39 @@ async fn waiting_for_a_slot_is_the_pool_phase() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_only_announces_another_one_is_part_of_the_wait() {
+    const HINTS: &str = "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n";
+    assert_right(async || {
+        let answer = response_head(200, &[("server-timing", "rpc;dur=399")], 2);
+        let alone = Script::new().read_request().pause(100 * MS).write(HINTS).pause(300 * MS);
+        let together = [HINTS.as_bytes(), &answer].concat();
+        let together = Script::new().read_request().pause(400 * MS).write(together);
+        let mut seen = Vec::new();
+        for script in [alone.write(answer), together] {
+            let server = ScriptedServer::start(script.pause(100 * MS).write("{}")).await;
+            let trace = Trace::new();
+            trace.client(&server.url("")).post("/update_weights").send().await.unwrap();
+            let done = trace.only("client.done");
+            assert_eq!(text(&done, field::FLAGS), None);
+            seen.extend([(done.clone(), Phase::Wait, 400.0), (done, Phase::Receive, 100.0)]);
+        }
+        seen
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_asks_for_the_body_does_not_end_the_sending() {
+    let script = Script::new().read_head().write(response_head(100, &[], 0)).pause(200 * MS);
+    let server = ScriptedServer::start(script.read_body().write(response(200, &[], "{}"))).await;
+    let trace = Trace::new();
+    let body = vec![0; 32 << 20];
+    trace.client(&server.url("")).post("/update_weights").body(body).send().await.unwrap();
+    let send = millis(&trace.only("client.done"), field::SEND).unwrap();
+    assert!(send >= 195.0, "{send}");
+}
+
 #[tokio::test]
 async fn a_host_name_adds_the_dns_phase() {
     let server = ScriptedServer::start(ok()).await;

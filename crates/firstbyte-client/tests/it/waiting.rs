@@ -45,9 +45,12 @@ async fn stuck(trace: &Trace, client: &AdminClient, body: usize) -> String {
 
 #[tokio::test]
 async fn in_the_servers_kernel_or_later() {
-    for script in
-        [Script::new().read_request().hold(), Script::new().accept_delay(Duration::from_secs(10))]
-    {
+    let interim = response_head(102, &[], 0);
+    for script in [
+        Script::new().read_request().hold(),
+        Script::new().accept_delay(Duration::from_secs(10)),
+        Script::new().read_request().write(interim).hold(),
+    ] {
         let server = ScriptedServer::start(script).await;
         let trace = Trace::new();
         let client = builder(&trace, &server.url("")).build().unwrap();
