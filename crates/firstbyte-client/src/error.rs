@@ -202,9 +202,10 @@ impl ClientError {
     }
 
     /// The cause as one word, as `error=` of a `client.fail` line has it: `connect_refused`,
-    /// `connect_timeout`, `dns`, `unreachable`, `certificate`, `tls`, `send_timeout`,
-    /// `total_timeout`, `peer_dead`, `reset`, `closed`, `protocol`, `request_body`,
-    /// `body_truncated`, `body_too_large`, `middleware`; `config`, `overlap`, `status` and `decode`
+    /// `connect_timeout`, `dns`, `unreachable`, `local` (out of file descriptors, forbidden by a
+    /// firewall of this host), `certificate`, `tls`, `send_timeout`, `total_timeout`, `peer_dead`,
+    /// `reset`, `closed`, `protocol`, `head_too_large`, `request`, `request_body`, `body_truncated`,
+    /// `body_too_large`, `middleware`; `config`, `overlap`, `status` and `decode`
     /// are on no line.
     #[must_use]
     pub fn reason(&self) -> &'static str {

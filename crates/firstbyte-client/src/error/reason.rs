@@ -15,6 +15,7 @@ pub(crate) enum Reason {
     ConnectRefused,
     ConnectTimeout,
     Unreachable,
+    Local,
     Certificate,
     Tls,
     SendTimeout,
@@ -23,6 +24,8 @@ pub(crate) enum Reason {
     Reset,
     Closed,
     Protocol,
+    HeadTooLarge,
+    Request,
     RequestBody,
     BodyTruncated,
     BodyTooLarge,
@@ -61,6 +64,7 @@ impl Reason {
             Self::ConnectRefused => "connect_refused",
             Self::ConnectTimeout => "connect_timeout",
             Self::Unreachable => "unreachable",
+            Self::Local => "local",
             Self::Certificate => "certificate",
             Self::Tls => "tls",
             Self::SendTimeout => "send_timeout",
@@ -69,6 +73,8 @@ impl Reason {
             Self::Reset => "reset",
             Self::Closed => "closed",
             Self::Protocol => "protocol",
+            Self::HeadTooLarge => "head_too_large",
+            Self::Request => "request",
             Self::RequestBody => "request_body",
             Self::BodyTruncated => "body_truncated",
             Self::BodyTooLarge => "body_too_large",
@@ -82,6 +88,7 @@ impl Reason {
             Self::ConnectRefused => "the connection was refused",
             Self::ConnectTimeout => "no connection within the connect time-out",
             Self::Unreachable => "the host could not be reached",
+            Self::Local => "the system of this host refused or lacked something",
             Self::Certificate => "the server's certificate was not accepted",
             Self::Tls => "the TLS session failed",
             Self::SendTimeout => "the request was not accepted within the send time-out",
@@ -90,6 +97,8 @@ impl Reason {
             Self::Reset => "the connection was reset",
             Self::Closed => "the connection was closed",
             Self::Protocol => "the answer is not HTTP/1.1",
+            Self::HeadTooLarge => "the head of the answer has too many or too large headers",
+            Self::Request => "HTTP/1.1 cannot carry such a request",
             Self::RequestBody => "the request body failed",
             Self::BodyTruncated => "the response was cut off",
             Self::BodyTooLarge => "the response is too large",
@@ -103,6 +112,8 @@ impl Reason {
             self,
             Self::Certificate
                 | Self::Protocol
+                | Self::HeadTooLarge
+                | Self::Request
                 | Self::RequestBody
                 | Self::TotalTimeout
                 | Self::Middleware
@@ -119,9 +130,17 @@ impl Reason {
             io::ErrorKind::TimedOut => Self::PeerDead,
             io::ErrorKind::HostUnreachable
             | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
             | io::ErrorKind::AddrNotAvailable => Self::Unreachable,
             io::ErrorKind::UnexpectedEof => Self::Closed,
-            _ => Self::Reset,
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::NotConnected
+            | io::ErrorKind::BrokenPipe => Self::Reset,
+            // hyper's word for a body whose chunks are none.
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Self::Protocol,
+            // No file descriptors or memory left, a firewall of this host, ...
+            _ => Self::Local,
         }
     }
 
@@ -147,6 +166,8 @@ impl Reason {
         let causes = std::iter::successors(error.source(), |error| (*error).source());
         if let Some(io) = causes.filter_map(|error| error.downcast_ref::<io::Error>()).next() {
             Self::of_io(io)
+        } else if error.is_parse_too_large() {
+            Self::HeadTooLarge
         } else if error.is_parse() {
             Self::Protocol
         } else if error.is_user() {

@@ -42,7 +42,7 @@ impl Outgoing {
         let mut outgoing = http::Request::new(body);
         let url = request.url();
         let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
-        let path = PathAndQuery::try_from(path).map_err(|_| Reason::Protocol)?;
+        let path = PathAndQuery::try_from(path).map_err(|_| Reason::Request)?;
         *outgoing.uri_mut() = path.into();
         *outgoing.method_mut() = request.method().clone();
         *outgoing.headers_mut() = std::mem::take(request.headers_mut());
@@ -52,7 +52,7 @@ impl Outgoing {
         let headers = outgoing.headers_mut();
         if !headers.contains_key(header::HOST) {
             let host = HeaderValue::try_from(origin.authority(&url));
-            headers.insert(header::HOST, host.map_err(|_| Reason::Protocol)?);
+            headers.insert(header::HOST, host.map_err(|_| Reason::Request)?);
         }
         if !headers.contains_key(header::ACCEPT) {
             headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
@@ -72,10 +72,10 @@ impl Origin {
         let https = match url.scheme() {
             "http" => false,
             "https" => true,
-            _ => return Err(Reason::Protocol.into()),
+            _ => return Err(Reason::Request.into()),
         };
-        let host = url.host().ok_or(Reason::Dns)?.to_owned();
-        let port = url.port_or_known_default().ok_or(Reason::Dns)?;
+        let host = url.host().ok_or(Reason::Request)?.to_owned();
+        let port = url.port_or_known_default().ok_or(Reason::Request)?;
         Ok(Self { https, host, port })
     }
 

@@ -218,6 +218,66 @@ async fn an_answer_that_is_not_http_is_told_as_such() {
 }
 
 #[tokio::test]
+async fn an_answer_that_cannot_be_read_is_not_taken_for_a_lost_connection() {
+    let head = |lines: String| format!("HTTP/1.1 200 OK\r\n{lines}content-length: 0\r\n\r\n");
+    let many = (0..300).map(|number| format!("x-{number}: 1\r\n")).collect();
+    let long = format!("x-long: {}\r\n", "x".repeat(2 << 20));
+    let chunks = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nZZ\r\nab\r\n0\r\n\r\n";
+    for (answer, reason, phase) in [
+        (head(many), "head_too_large", Phase::Receive),
+        (head(long), "head_too_large", Phase::Receive),
+        (chunks.to_owned(), "protocol", Phase::Receive),
+    ] {
+        let script = Script::new().read_request().write(answer).hold();
+        let server = ScriptedServer::start(script).await;
+        let trace = Trace::new();
+        let error = trace.client(&server.url("")).get("/is_paused").send().await.unwrap_err();
+        assert!(error.is_outcome_unknown(), "{error}");
+        assert_eq!((error.reason(), error.phase()), (reason, Some(phase)));
+        assert_eq!(server.connections(), 1, "it would be no better the next time");
+    }
+}
+
+#[test]
+fn a_host_without_file_descriptors_is_told_as_such() {
+    const ALONE: &str = "FIRSTBYTE_TEST_ALONE";
+    if std::env::var_os(ALONE).is_none() {
+        // In a process of its own, which nobody else needs file descriptors of.
+        let this = std::env::current_exe().unwrap();
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", "ulimit -n 64; exec \"$0\" \"$@\""]).arg(this).env(ALONE, "1");
+        let test = "faults::a_host_without_file_descriptors_is_told_as_such";
+        let output = command.args(["--exact", test]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let server = ScriptedServer::start(ok()).await;
+        let trace = Trace::new();
+        let client = trace.client(&server.url(""));
+        let all: Vec<_> = std::iter::repeat_with(|| std::fs::File::open("/dev/null"))
+            .map_while(Result::ok)
+            .collect();
+        let error = client.post("/update_weights").send().await.unwrap_err();
+        drop(all);
+        assert!(error.is_not_sent(), "{error}");
+        assert_eq!((error.reason(), error.phase()), ("local", Some(Phase::Connect)));
+        client.post("/update_weights").send().await.unwrap();
+    });
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_carried_is_not_called_a_bad_answer() {
+    let client = firstbyte_client::HyperTransport::builder().build().unwrap().client();
+    let error = client.get("ftp://127.0.0.1/x").send().await.unwrap_err();
+    let error = ClientError::find(&error).unwrap();
+    assert!(error.is_not_sent(), "{error}");
+    assert_eq!(error.reason(), "request");
+}
+
+#[tokio::test]
 async fn a_request_is_plain_and_its_answer_is_not_decompressed() {
     let script = Script::new().read_request().write(response(
         200,
