@@ -7,7 +7,10 @@
 //! # method  path             operation        tag (default: weights)
 //! POST      /update_weights  update_weights
 //! GET       /is_paused       is_paused        admin
+//! GET       /start_profile   start_profile    admin  acts
 //! ```
+//!
+//! `acts` is for a GET of the tag `admin` that changes the server's state all the same.
 
 use std::{fmt, fs, path::Path, sync::Arc};
 
@@ -25,6 +28,9 @@ pub struct Route {
     pub operation: Arc<str>,
     /// [`Tag::Weights`] for the weight-update family, [`Tag::Admin`] for other control routes.
     pub tag: Tag,
+    /// Whether it changes the server's state: all but GET, HEAD and OPTIONS do, of these the tag
+    /// `weights`, and what the table says.
+    pub acts: bool,
     /// Place of the operation in [`RouteTable::operations`]: routes of one operation share it.
     pub operation_index: usize,
 }
@@ -100,6 +106,9 @@ fn digest(path: &str) -> u64 {
 }
 
 impl RouteTable {
+    /// What requests without a route are counted under; no route has an operation of this name.
+    pub const OTHER: &'static str = "other";
+
     /// A table without routes.
     #[must_use]
     pub const fn empty() -> Self {
@@ -117,14 +126,14 @@ impl RouteTable {
         table
     }
 
-    /// The built-in routes, extended by the file that `FIRSTBYTE_ROUTES` names, if it is set.
+    /// The built-in routes, extended by the file that `FIRSTBYTE_ROUTES` names, if it names one.
     ///
     /// # Errors
     ///
     /// If the file cannot be read, or a line of it is not a route.
     pub fn from_env() -> Result<Self, RouteError> {
         let mut table = Self::builtin();
-        if let Some(path) = std::env::var_os("FIRSTBYTE_ROUTES") {
+        if let Some(path) = std::env::var_os("FIRSTBYTE_ROUTES").filter(|path| !path.is_empty()) {
             table.extend_from_file(path.as_ref())?;
         }
         Ok(table)
@@ -141,7 +150,7 @@ impl RouteTable {
         self.extend(&text).map_err(|RouteError(e)| RouteError(format!("{}: {e}", path.display())))
     }
 
-    /// Adds routes, one per line: method, path, operation, and optionally a tag.
+    /// Adds routes, one per line: method, path, operation, and optionally a tag and the word `acts`.
     ///
     /// A route with a method and path that the table already has replaces it.
     ///
@@ -154,9 +163,10 @@ impl RouteTable {
             let words: Vec<_> = line.split_whitespace().collect();
             let route = match words[..] {
                 [] => continue,
-                [method, path, operation] => route(method, path, operation, "weights"),
-                [method, path, operation, tag] => route(method, path, operation, tag),
-                _ => Err("expected METHOD PATH OPERATION [weights|admin]"),
+                [method, path, operation] => route(method, path, operation, "weights", false),
+                [method, path, operation, tag] => route(method, path, operation, tag, false),
+                [method, path, operation, tag, "acts"] => route(method, path, operation, tag, true),
+                _ => Err("expected METHOD PATH OPERATION [weights|admin [acts]]"),
             };
             let route = route.map_err(|e| RouteError(format!("line {}: {e}", number + 1)))?;
             self.insert(route);
@@ -207,15 +217,29 @@ impl RouteTable {
     }
 }
 
-fn route(method: &str, path: &str, operation: &str, tag: &str) -> Result<Route, &'static str> {
+fn route(
+    method: &str,
+    path: &str,
+    operation: &str,
+    tag: &str,
+    acts: bool,
+) -> Result<Route, &'static str> {
     if method.is_empty() || !method.bytes().all(|b| b.is_ascii_uppercase()) {
         return Err("the method must be in capitals, such as POST");
     }
     if !path.starts_with('/') || path.len() > 1024 {
         return Err("the path must start with / and have at most 1,024 bytes");
     }
+    if path.contains('?') {
+        return Err("the path must have no query: routes are found whatever the query is");
+    }
     if !operation.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
         return Err("the operation must be of lower-case letters, digits and _");
+    }
+    if operation == RouteTable::OTHER {
+        return Err(
+            "requests without a route are counted under the operation other: choose another name",
+        );
     }
     let tag = match tag {
         "weights" => Tag::Weights,
@@ -225,11 +249,13 @@ fn route(method: &str, path: &str, operation: &str, tag: &str) -> Result<Route, 
     let path = path.strip_suffix('/').unwrap_or(path);
     // The table gives the operation its place.
     let operation_index = 0;
+    let acts = acts || tag == Tag::Weights || !matches!(method, "GET" | "HEAD" | "OPTIONS");
     Ok(Route {
         method: method.into(),
         path: path.into(),
         operation: operation.into(),
         tag,
+        acts,
         operation_index,
     })
 }

@@ -51,7 +51,7 @@ pub struct LatencySummary {
 
 impl Latency {
     /// The class of requests that are no control calls.
-    pub const OTHER: &'static str = "other";
+    pub const OTHER: &'static str = firstbyte_core::RouteTable::OTHER;
 
     pub(crate) fn new(histograms: &Arc<Histograms>) -> Self {
         Self(Arc::clone(histograms))

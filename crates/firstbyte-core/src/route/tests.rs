@@ -37,6 +37,18 @@ fn control_calls_of_every_dialect_are_found_and_generation_is_not() {
 }
 
 #[test]
+fn a_get_may_act() {
+    let routes = RouteTable::builtin();
+    for path in ["/flush_cache", "/resume_memory_occupation", "/start_profile", "/freeze_gc"] {
+        assert!(routes.find("GET", path).unwrap().acts, "{path}");
+        assert!(routes.find("POST", path).unwrap().acts, "{path}");
+    }
+    for path in ["/is_paused", "/weight_info", "/get_weights_by_name"] {
+        assert!(!routes.find("GET", path).unwrap().acts, "{path}");
+    }
+}
+
+#[test]
 fn a_file_adds_and_replaces_routes() {
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(
@@ -60,6 +72,9 @@ fn a_line_that_is_no_route_is_named() {
         ("POST /x Y", "lower-case"),
         ("POST /x y z", "weights or admin"),
         ("POST /x", "expected METHOD PATH OPERATION"),
+        ("GET /x y admin twice", "expected METHOD PATH OPERATION"),
+        ("POST /x?mode=keep y", "must have no query"),
+        ("POST /x other", "choose another name"),
     ] {
         let error = RouteTable::empty().extend(text).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
