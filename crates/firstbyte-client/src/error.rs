@@ -261,14 +261,18 @@ impl fmt::Display for ClientError {
                 write!(f, "the response of {subject} is not the JSON that was asked for")?;
             }
         }
-        if let Some(status) = self.0.status {
-            write!(f, " with status {status}")?;
+        let status = self.0.status.map(|status| format!(" status {status}")).unwrap_or_default();
+        if *kind == Kind::Status {
+            write!(f, " with{status}")?;
         }
         if let Some(phase) = self.0.phase {
             write!(f, ", in phase {phase}")?;
         }
         if let Some(id) = self.0.trace_id {
             write!(f, ", trace {id}")?;
+        }
+        if *kind != Kind::Status && !status.is_empty() {
+            write!(f, "; the answer had{status}")?;
         }
         Ok(())
     }

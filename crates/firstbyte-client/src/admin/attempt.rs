@@ -30,7 +30,7 @@ pub(super) async fn send(request: AdminRequest) -> Result<AdminResponse> {
         let may_repeat = match &result {
             Ok(response) => {
                 call.settle(response.status.is_success());
-                call.retry().may_repeat_after_status(request.class, response.status.as_u16())
+                call.retry().may_repeat_after_status(call.class, response.status.as_u16())
             }
             Err(error) if error.is_outcome_unknown() => match call.ask_probe().await {
                 Some(Probed::Applied(mut response)) => {
@@ -46,8 +46,8 @@ pub(super) async fn send(request: AdminRequest) -> Result<AdminResponse> {
                 None => {
                     doubt = doubt.or_else(|| Some(error.clone()));
                     error.is_transient()
-                        && request.class != OperationClass::Convergent
-                        && call.retry().may_resend(request.class)
+                        && call.class != OperationClass::Convergent
+                        && call.retry().may_resend(call.class)
                 }
             },
             Err(error) => {
@@ -90,6 +90,7 @@ struct Call<'a> {
     client: &'a AdminClient,
     url: Url,
     route: Option<&'a Route>,
+    class: OperationClass,
     trace_id: TraceId,
     deadline: Option<Instant>,
     /// `None` for calls that may overlap with anything.
@@ -102,7 +103,8 @@ impl<'a> Call<'a> {
         let url = url(request)?;
         let route = client.0.routes.find(method.as_str(), client.0.own_path(&url));
         let trace_id = trace_id(&request.headers);
-        let flight = match request.class {
+        let class = request.class.unwrap_or_else(|| OperationClass::of(method.as_str(), route));
+        let flight = match class {
             OperationClass::Idempotent if *method == reqwest::Method::GET => None,
             class => {
                 let resumes = route.is_some_and(|route| &*route.operation == "resume");
@@ -116,7 +118,7 @@ impl<'a> Call<'a> {
             }
         };
         let deadline = request.timeout.map(|timeout| Instant::now() + timeout.min(LONGEST));
-        Ok(Self { request, client, url, route, trace_id, deadline, flight })
+        Ok(Self { request, client, url, route, class, trace_id, deadline, flight })
     }
 
     fn retry(&self) -> &'a RetryPolicy {
@@ -134,7 +136,7 @@ impl<'a> Call<'a> {
     }
 
     async fn ask_probe(&self) -> Option<Probed> {
-        match (&self.request.probe, self.request.class) {
+        match (&self.request.probe, self.class) {
             (Some(probe), OperationClass::Convergent) => Some(probe(self.client.clone()).await),
             _ => None,
         }

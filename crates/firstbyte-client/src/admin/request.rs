@@ -4,7 +4,10 @@ use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use firstbyte_core::{Timestamp, TraceId, header::X_TRACE_ID, redact_url};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header::CONTENT_TYPE};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method,
+    header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING, UPGRADE},
+};
 use serde::Serialize;
 
 use super::{AdminClient, AdminResponse};
@@ -24,7 +27,8 @@ pub struct AdminRequest {
     pub(super) path: String,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
-    pub(super) class: OperationClass,
+    /// By method and route, unless it was said.
+    pub(super) class: Option<OperationClass>,
     pub(super) probe: Option<ProbeFn>,
     pub(super) overlapping: Overlapping,
     pub(super) step: Option<i64>,
@@ -53,7 +57,6 @@ pub(super) type ProbeFn =
 
 impl AdminRequest {
     pub(super) fn new(client: AdminClient, method: Method, path: String) -> Self {
-        let class = OperationClass::of_method(method.as_str());
         let timeout = client.0.timeouts.total;
         Self {
             client,
@@ -61,7 +64,7 @@ impl AdminRequest {
             path,
             headers: HeaderMap::new(),
             body: Bytes::new(),
-            class,
+            class: None,
             probe: None,
             overlapping: Overlapping::Forbidden,
             step: None,
@@ -88,15 +91,22 @@ impl AdminRequest {
         self
     }
 
-    /// Sets a header. A `traceparent` or `x-trace-id` gives the call its id.
-    pub fn header(mut self, name: &str, value: &str) -> Self {
-        match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-            (Ok(name), Ok(value)) => {
-                self.headers.insert(name, value);
-                self
-            }
-            _ => self.refuse("a header has bytes that no header may have"),
+    /// Sets a header, in the place of those with the same name. A `traceparent` or `x-trace-id` gives
+    /// the call its id.
+    ///
+    /// The headers that say where a message ends and what becomes of its connection (`connection`,
+    /// `content-length`, `transfer-encoding`, `upgrade`) are the transport's: the request is refused.
+    pub fn header(self, name: &str, value: &str) -> Self {
+        self.with_header(name, value, |headers, name, value| _ = headers.insert(name, value))
+    }
+
+    /// Adds a header to those with the same name. A second `host` is refused, and what
+    /// [`header`](Self::header) refuses.
+    pub fn append_header(self, name: &str, value: &str) -> Self {
+        if name.eq_ignore_ascii_case("host") && self.headers.contains_key(HOST) {
+            return self.refuse("a request has one host header");
         }
+        self.with_header(name, value, |headers, name, value| _ = headers.append(name, value))
     }
 
     /// Gives the call this id instead of a random one.
@@ -105,9 +115,9 @@ impl AdminRequest {
         self
     }
 
-    /// What sending it twice would do. By the method, unless it is said here.
+    /// What sending it twice would do. By method and route, unless it is said here.
     pub fn operation_class(mut self, class: OperationClass) -> Self {
-        self.class = class;
+        self.class = Some(class);
         self
     }
 
@@ -121,7 +131,7 @@ impl AdminRequest {
         F: Fn(AdminClient) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Probed> + Send + 'static,
     {
-        self.class = OperationClass::Convergent;
+        self.class = Some(OperationClass::Convergent);
         self.probe = Some(Arc::new(move |client| Box::pin(probe(client))));
         self
     }
@@ -150,6 +160,9 @@ impl AdminRequest {
 
     /// The total clock of this call, all attempts and pauses included.
     pub fn timeout(mut self, timeout: Duration) -> Self {
+        if timeout.is_zero() {
+            return self.refuse("the time-out must be more than zero");
+        }
         self.timeout = Some(timeout);
         self
     }
@@ -184,6 +197,26 @@ impl AdminRequest {
     /// The [config error](ClientError::is_config) that [`send`](Self::send) would return.
     pub fn check(&self) -> Result<(), ClientError> {
         super::attempt::url(self).map(drop)
+    }
+
+    fn with_header(
+        mut self,
+        name: &str,
+        value: &str,
+        put: impl FnOnce(&mut HeaderMap, HeaderName, HeaderValue),
+    ) -> Self {
+        match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            (Ok(name), Ok(_))
+                if [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE].contains(&name) =>
+            {
+                self.refuse(&format!("the header {name} is the transport's"))
+            }
+            (Ok(name), Ok(value)) => {
+                put(&mut self.headers, name, value);
+                self
+            }
+            _ => self.refuse("a header has bytes that no header may have"),
+        }
     }
 
     fn refuse(mut self, why: &str) -> Self {

@@ -141,6 +141,9 @@ impl HyperTransport {
                 within(Some(deadline), reason, connecting).await?
             }
         };
+        if total.is_some_and(|total| total <= Instant::now()) {
+            return Err(Reason::TotalTimeout.into());
+        }
         let clocks = Clocks { send: timeouts.send, total };
         let (head, connection) = connection.send(request, probe, &clocks).await?;
         let (parts, incoming) = head.into_parts();

@@ -205,6 +205,7 @@ async fn a_truncated_body_leaves_the_outcome_unknown() {
     let error = trace.client(&server.url("")).post("/update_weights").send().await.unwrap_err();
     assert!(error.is_outcome_unknown() && error.is_body(), "{error}");
     assert_eq!((error.status().unwrap().as_u16(), error.reason()), (200, "body_truncated"));
+    assert!(error.to_string().ends_with("; the answer had status 200 OK"), "{error}");
 }
 
 #[tokio::test]

@@ -5,7 +5,9 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-use firstbyte_client::{OperationClass, Probed, RetryPolicy, Timeouts};
+use firstbyte_client::{
+    ClientError, ConnectionMode, HyperTransport, OperationClass, Probed, RetryPolicy, Timeouts,
+};
 use firstbyte_core::{Phase, TraceId, field};
 use firstbyte_testkit::{Script, ScriptedServer, response};
 
@@ -26,6 +28,20 @@ async fn an_idempotent_call_is_sent_again_when_its_answer_is_lost() {
     let attempts: Vec<_> =
         trace.named("client.send").iter().map(|send| count(send, field::ATTEMPT)).collect();
     assert_eq!(attempts, [Some(1), Some(2), Some(3)]);
+}
+
+#[tokio::test]
+async fn a_get_that_acts_is_no_read() {
+    for path in ["/release_memory_occupation", "/flush_cache", "/start_profile"] {
+        let server = ScriptedServer::start_each(vec![lost(), ok()]).await;
+        let trace = Trace::new();
+        let client = trace.client(&server.url(""));
+        assert!(client.get(path).send().await.unwrap_err().is_outcome_unknown());
+        assert!(client.get(path).send().await.unwrap_err().is_overlap());
+        assert_eq!(server.connections(), 1, "{path} is not sent twice");
+        let again = client.get(path).operation_class(OperationClass::Idempotent);
+        again.send().await.expect("whoever calls knows better");
+    }
 }
 
 #[tokio::test]
@@ -231,6 +247,47 @@ async fn the_total_clock_covers_all_attempts_and_pauses() {
     let error = client.get("/is_paused").timeout(300 * MS).send().await.unwrap_err();
     assert!(error.is_outcome_unknown());
     assert!(started.elapsed() < 300 * MS, "no time for another attempt after the pause");
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn without_time_nothing_is_sent() {
+    let server = ScriptedServer::start(ok().keep_alive_loop()).await;
+    let trace = Trace::new();
+    let error = trace.client(&server.url("")).post("/update_weights").timeout(0 * MS).send().await;
+    assert!(error.unwrap_err().is_config());
+    // A client whose connection is there already.
+    let mode = ConnectionMode::KeepAlive { max_connections: 1 };
+    let client = HyperTransport::builder().connection_mode(mode).build().unwrap().client();
+    client.get(server.url("/health")).send().await.unwrap().bytes().await.unwrap();
+    let late = client.post(server.url("/update_weights")).timeout(0 * MS).send().await;
+    let late = late.unwrap_err();
+    let error = ClientError::find(&late).unwrap();
+    assert!(error.is_not_sent() && error.is_timeout(), "{error}");
+    assert_eq!(server.posts(), 0);
+}
+
+#[tokio::test]
+async fn a_header_can_be_given_twice_but_not_break_the_message() {
+    let server = ScriptedServer::start(ok()).await;
+    let trace = Trace::new();
+    let client = trace.client(&server.url(""));
+    let request = || client.post("/update_weights");
+    let sent = request().append_header("a", "1").append_header("a", "2").header("b", "1");
+    sent.header("b", "2").header("host", "virtual").send().await.unwrap();
+    let head = server.requests().remove(0);
+    let text = String::from_utf8(head.head.to_vec()).unwrap();
+    assert!(text.contains("a: 1\r\na: 2\r\n"), "{text}");
+    assert_eq!(
+        (head.header("b").as_deref(), head.header("host").as_deref()),
+        (Some("2"), Some("virtual"))
+    );
+    for name in ["Content-Length", "transfer-encoding", "connection", "upgrade"] {
+        for request in [request().header(name, "3"), request().append_header(name, "3")] {
+            assert!(request.send().await.unwrap_err().is_config(), "{name}");
+        }
+    }
+    assert!(request().header("host", "a").append_header("Host", "b").check().is_err());
     assert_eq!(server.connections(), 1);
 }
 
