@@ -1,6 +1,7 @@
 //! Bars on one axis of time, for a terminal.
 
 use std::{
+    ffi::OsStr,
     fmt::{self, Write as _},
     io::{self, IsTerminal},
 };
@@ -31,10 +32,17 @@ const RESIDUAL: &str = "90";
 impl Style {
     /// That of the standard output.
     pub(crate) fn of_stdout() -> Self {
-        let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let variable = |name| std::env::var_os(name).unwrap_or_default();
+        let colour = io::stdout().is_terminal()
+            && may_have_colours(&variable("NO_COLOR"), &variable("TERM"));
         let width = terminal_size::terminal_size().map_or(80, |(width, _)| width.0.into());
         Self { colour, width }
     }
+}
+
+/// An empty `NO_COLOR` says nothing (<https://no-color.org>).
+fn may_have_colours(no_color: &OsStr, term: &OsStr) -> bool {
+    no_color.is_empty() && term != "dumb"
 }
 
 /// Writes the rows on an axis from 0 to `wall`.
@@ -87,6 +95,14 @@ mod tests {
         let mut out = String::new();
         write(&rows[1..], Micros(1000), &Style { colour: false, width: 20 }, &mut out).unwrap();
         assert!(out.trim_end().chars().count() <= LABEL + FEWEST_CELLS, "{out}");
+    }
+
+    #[test]
+    fn colours_can_be_refused() {
+        let colours =
+            |no_color: &str, term: &str| may_have_colours(no_color.as_ref(), term.as_ref());
+        assert!(colours("", "xterm") && colours("", ""));
+        assert!(!colours("1", "xterm") && !colours("", "dumb"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod request;
 mod summary;
 mod waterfall;
 
-use std::{path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf, time::Duration};
 
 use clap::ValueEnum;
 use firstbyte_client::{
@@ -25,6 +25,7 @@ const EXAMPLES: &str = "Examples:
   firstbyte call http://vllm:8000/pause --token-env VLLM_API_KEY --timeout 30
   firstbyte call -X GET http://vllm:8000/is_paused --watch 5 -n 12
   firstbyte call http://vllm:8000/update_weights -d @update.json --log calls.log
+  firstbyte call https://10.0.0.7/pause --cacert our-ca.pem
 
 Any HTTP server will do. What a server doesn't say is shown as unattributed, with the reason.";
 
@@ -46,6 +47,10 @@ pub(crate) struct Args {
     /// Environment variable whose value is sent as a bearer token
     #[arg(long, value_name = "VAR")]
     token_env: Option<String>,
+    /// Trust the certificates in this PEM file, too, next to those of the system, or of SSL_CERT_FILE
+    /// and SSL_CERT_DIR where they are set
+    #[arg(long, value_name = "FILE")]
+    cacert: Option<PathBuf>,
     /// A new connection per call, or one that is kept between the calls of --watch
     #[arg(long, value_enum, default_value_t = Connection::OneShot)]
     connection: Connection,
@@ -91,6 +96,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     }
     let recorder = recorder.build().map_err(Error::new)?;
     let client = client(args, &request, recorder.clone())?;
+    request.of(&client).check().map_err(Error::usage)?;
     let one_thread =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::new)?;
     let running = Running::default();
@@ -110,7 +116,13 @@ fn client(args: &Args, request: &Request, recorder: Recorder) -> Result<AdminCli
         Connection::OneShot => ConnectionMode::OneShot,
         Connection::KeepAlive => ConnectionMode::KeepAlive { max_connections: 1 },
     };
-    AdminClient::builder(recorder)
+    let mut builder = AdminClient::builder(recorder);
+    if let Some(path) = &args.cacert {
+        let pem = fs::read(path)
+            .map_err(|e| Error::usage(format!("cannot read --cacert {}: {e}", path.display())))?;
+        builder = builder.root_certificate(pem);
+    }
+    builder
         .base_url(request.base_url())
         .connection_mode(mode)
         .retry(RetryPolicy::never())
@@ -136,7 +148,7 @@ impl Session<'_> {
         let count = self.args.count.unwrap_or(endless);
         let mut exit = Exit::Ok;
         for call in 1..=count {
-            let answer = self.request.send(&self.client).await;
+            let answer = self.request.of(&self.client).send().await;
             if !answer.as_ref().is_ok_and(|response| response.status.is_success()) {
                 exit = Exit::Failed;
             }
@@ -180,6 +192,9 @@ impl Session<'_> {
     fn interrupted(&self) -> Result<Exit, Error> {
         exit::print(self.lines())?;
         if !self.args.json {
+            if self.client.unknown().is_some() {
+                exit::print(format!("{}\n", waterfall::MAY_HAVE_HAPPENED))?;
+            }
             exit::print(format!("interrupted: {}\n", self.running))?;
         }
         Ok(Exit::Interrupted)

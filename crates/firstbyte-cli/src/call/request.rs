@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use firstbyte_client::{AdminClient, AdminResponse, ClientError};
+use firstbyte_client::{AdminClient, AdminRequest};
 use firstbyte_core::redact_url;
 use http::Method;
 use url::{Position, Url};
@@ -16,37 +16,40 @@ pub(super) struct Request {
     url: Url,
     method: Method,
     headers: Vec<(String, String)>,
+    token: Option<String>,
     body: Option<Vec<u8>>,
 }
 
 impl Request {
     /// Reads files and the environment; sends nothing.
     pub(super) fn new(args: &Args) -> Result<Self, Error> {
-        let url = Url::parse(&args.url)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-            .ok_or_else(|| {
-                let url = redact_url(&args.url);
-                Error::usage(format!("{url:?} is no URL: expected http://HOST:PORT/PATH"))
-            })?;
+        let no_url = |what| {
+            let url = redact_url(&args.url);
+            Error::usage(format!("{url:?} is {what}: expected http://HOST:PORT/PATH"))
+        };
+        let url = Url::parse(&args.url).ok().filter(Url::has_host);
+        let url = url.ok_or_else(|| no_url("no URL"))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(no_url("not http"));
+        }
         let method = args
             .request
             .parse()
             .map_err(|_| Error::usage(format!("{:?} is no HTTP method", args.request)))?;
         let mut headers = args.headers.iter().map(|h| header(h)).collect::<Result<Vec<_>, _>>()?;
-        if let Some(name) = &args.token_env {
-            let token = std::env::var(name).map_err(|_| {
+        let token = args.token_env.as_ref().map(|name| {
+            std::env::var(name).map_err(|_| {
                 Error::usage(format!("--token-env {name}: there is no such environment variable"))
-            })?;
-            headers.push(("authorization".into(), format!("Bearer {token}")));
-        }
+            })
+        });
+        let token = token.transpose()?;
         let body = args.data.as_deref().map(body).transpose()?;
         if body.is_some()
             && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(CONTENT_TYPE))
         {
             headers.push((CONTENT_TYPE.into(), "application/json".into()));
         }
-        Ok(Self { url, method, headers, body })
+        Ok(Self { url, method, headers, token, body })
     }
 
     /// Scheme, credentials, host and port.
@@ -59,14 +62,18 @@ impl Request {
         format!("{} {}", self.method, redact_url(self.url.as_str()))
     }
 
-    pub(super) async fn send(&self, client: &AdminClient) -> Result<AdminResponse, ClientError> {
+    /// One call of it.
+    pub(super) fn of(&self, client: &AdminClient) -> AdminRequest {
         let path = &self.url[Position::BeforePath..Position::AfterQuery];
-        let request = client.request(self.method.clone(), path);
-        let request =
-            self.headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+        let mut request = client.request(self.method.clone(), path);
+        for (name, value) in &self.headers {
+            request = request.append_header(name, value);
+        }
+        if let Some(token) = &self.token {
+            request = request.header("authorization", &format!("Bearer {token}"));
+        }
         // Whoever calls by hand decides by himself whether calls may overlap.
-        let request = request.body(self.body.clone().unwrap_or_default()).allow_overlap();
-        request.send().await
+        request.body(self.body.clone().unwrap_or_default()).allow_overlap()
     }
 }
 

@@ -1,15 +1,23 @@
 //! One call as bars on one axis of time.
 
-use std::fmt::{self, Write as _};
+use std::{
+    borrow::Cow,
+    error::Error as _,
+    fmt::{self, Write as _},
+};
 
 use firstbyte_analysis::waterfall::rows_of_split;
 use firstbyte_client::{AdminResponse, ClientError};
 use firstbyte_core::Split;
 
-use crate::bars::{self, Style};
+use crate::bars::{self, Style, plain};
 
 /// Characters of an error's body that are shown.
 const MOST_OF_A_BODY: usize = 300;
+
+/// What one has to know before one tries again.
+pub(super) const MAY_HAVE_HAPPENED: &str =
+    "The server may or may not have done it: find out before you send it again.";
 
 /// The answer or the error, with all that is known about its time.
 pub(super) fn render(
@@ -45,7 +53,7 @@ fn write_answer(
     if !response.status.is_success() && !response.body.is_empty() {
         writeln!(out, "\nanswer: {}", excerpt(&response.body))?;
     }
-    let reasons = reasons(split);
+    let reasons = reasons(split, encoding(response));
     if !reasons.is_empty() {
         writeln!(out)?;
     }
@@ -59,14 +67,23 @@ fn write_answer(
 fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let cut = if text.chars().count() > MOST_OF_A_BODY { "..." } else { "" };
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    text.chars().take(MOST_OF_A_BODY).map(plain).collect::<String>() + cut
+    let on_one_line = |c: char| if c.is_whitespace() { ' ' } else { c };
+    plain(&text.chars().take(MOST_OF_A_BODY).map(on_one_line).collect::<String>()) + cut
 }
 
 fn write_error(error: &ClientError, out: &mut String) -> fmt::Result {
     writeln!(out, "{error}")?;
+    let mut told = error.to_string();
+    for cause in std::iter::successors(error.source(), |cause| (*cause).source()) {
+        // An error that only wraps another one has the same text.
+        let text = cause.to_string();
+        if text != told {
+            writeln!(out, "  because: {}", plain(&text))?;
+        }
+        told = text;
+    }
     let advice = if error.is_outcome_unknown() {
-        "The server may or may not have done it: find out before you send it again."
+        MAY_HAVE_HAPPENED
     } else if error.is_not_sent() {
         "The server can't have seen it: it may be sent again."
     } else {
@@ -75,8 +92,14 @@ fn write_error(error: &ClientError, out: &mut String) -> fmt::Result {
     writeln!(out, "{advice}\n")
 }
 
+/// How the body is encoded, if it is.
+fn encoding(response: &AdminResponse) -> Option<&str> {
+    let encoding = response.headers.get("content-encoding")?.to_str().ok()?;
+    (!encoding.eq_ignore_ascii_case("identity")).then_some(encoding)
+}
+
 /// What is not known, and why.
-fn reasons(split: &Split) -> Vec<&'static str> {
+fn reasons(split: &Split, encoding: Option<&str>) -> Vec<Cow<'static, str>> {
     let flags = split.flags;
     let unattributed = match (split.rpc, split.network) {
         (None, None) => {
@@ -90,9 +113,13 @@ fn reasons(split: &Split) -> Vec<&'static str> {
         }
         (Some(_), Some(_)) => "unattributed: the server's time before and after the engine's.",
     };
+    let packed = encoding.map(|encoding| {
+        let encoding = plain(encoding);
+        format!("rpc is unknown: no server-timing entry rpc, and a body that is not unpacked (content-encoding: {encoding}).")
+    });
     let reasons = [
         (
-            flags.rpc_missing,
+            flags.rpc_missing && packed.is_none(),
             "rpc is unknown: the server sent neither a server-timing entry rpc nor a JSON field rpc_ms.",
         ),
         (flags.rpc_invalid, "rpc is unknown: what the server reported of it is no duration."),
@@ -111,7 +138,9 @@ fn reasons(split: &Split) -> Vec<&'static str> {
         ),
         (split.network.is_some(), "network: what remains of the wait, there and back."),
     ];
-    reasons.into_iter().filter(|(applies, _)| *applies).map(|(_, reason)| reason).collect()
+    let reasons = reasons.into_iter().filter(|(applies, _)| *applies);
+    let packed = packed.filter(|_| flags.rpc_missing).map(Cow::from);
+    packed.into_iter().chain(reasons.map(|(_, reason)| reason.into())).collect()
 }
 
 #[cfg(test)]
@@ -159,18 +188,20 @@ mod tests {
 
     #[test]
     fn the_body_of_an_error_cannot_command_the_terminal() {
-        assert_eq!(excerpt(b"no\x1b[2Jsuch\r\nroute \xc2\x9b"), "no [2Jsuch  route  ");
+        let hostile = "no\x1b[2Jsuch\r\nroute \u{9b}\u{202e}\u{2028}\u{200b}";
+        let shown = "no\u{fffd}[2Jsuch  route \u{fffd}\u{fffd} \u{fffd}";
+        assert_eq!(excerpt(hostile.as_bytes()), shown);
         assert_eq!(excerpt(&[b'x'; 400]).len(), 303);
     }
 
     #[test]
     fn what_is_unknown_is_said_with_its_reason() {
-        let reasons = reasons(&split(ServerTiming::default())).join("\n");
+        let reasons = reasons(&split(ServerTiming::default()), None).join("\n");
         assert!(reasons.contains("neither a server-timing entry"), "{reasons}");
         assert!(reasons.contains("unattributed: network, server and engine"), "{reasons}");
         let ms = |ms: u64| Some(Micros(ms * 1000));
         let timed =
-            super::reasons(&split(ServerTiming::new(ms(1), None, None, ms(200)))).join("\n");
+            super::reasons(&split(ServerTiming::new(ms(1), None, None, ms(200))), None).join("\n");
         assert!(timed.contains("unattributed: the server's own time"), "{timed}");
     }
 }

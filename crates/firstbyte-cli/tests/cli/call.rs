@@ -92,6 +92,57 @@ fn the_request_is_what_the_arguments_say_and_no_secret_is_shown() {
 }
 
 #[test]
+fn a_header_can_be_given_again_and_a_token_must_be_one_line() {
+    let script = Script::new().read_request().write(response(200, &[], "{}"));
+    let args = ["-H", "a: 1", "-H", "A: 2", "-H", "authorization: x", "--token-env", "FB_TOKEN"];
+    let (_, requests) = call_scripted(script, &args);
+    let head = String::from_utf8(requests[0].head.to_vec()).unwrap();
+    assert!(head.contains("a: 1\r\na: 2\r\n"), "{head}");
+    assert_eq!(head.matches("authorization: ").count(), 1, "{head}");
+
+    let mut command = firstbyte(&["call", "http://h/", "--token-env", "FB_TOKEN", "--watch", "1"]);
+    let output = command.env("FB_TOKEN", "canary\ncanary").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!stderr(&output).contains("canary"), "{}", stderr(&output));
+}
+
+#[test]
+fn an_environment_variable_without_a_value_is_as_none() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut command = firstbyte(&["call", &format!("http://{closed}/pause")]);
+    let output = command.env("FIRSTBYTE_ROUTES", "").output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+}
+
+#[test]
+fn why_a_certificate_is_not_trusted_is_said_and_another_authority_can_be() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let tls = TlsFixture::new();
+    let script = Script::new().read_request().write(response(200, &[], "{}"));
+    let server = runtime.block_on(ScriptedServer::start_tls(script, tls.server_config()));
+    let url = server.url("/pause");
+    let out = stdout(&run(&["call", &url]));
+    assert!(out.contains("\n  because: invalid peer certificate: UnknownIssuer\n"), "{out}");
+
+    let dir = tempfile::tempdir().unwrap();
+    let ca = dir.path().join("ca.pem");
+    fs::write(&ca, tls.ca_pem()).unwrap();
+    let wrong_name = url.replace("127.0.0.1", "0.0.0.0");
+    let out = stdout(&run(&["call", &wrong_name, "--cacert", ca.to_str().unwrap()]));
+    assert!(out.contains("because: ") && out.contains("not valid for name"), "{out}");
+    let output = run(&["call", &url, "--cacert", ca.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+}
+
+#[test]
+fn of_a_packed_answer_it_says_that_it_was_not_unpacked() {
+    let headers = [("content-type", "application/json"), ("content-encoding", "gzip")];
+    let script = Script::new().read_request().write(response(200, &headers, "\x1f\u{8b}"));
+    let out = stdout(&call_scripted(script, &[]).0);
+    assert!(out.contains("(content-encoding: gzip)") && !out.contains("sent neither"), "{out}");
+}
+
+#[test]
 fn the_body_can_come_from_a_file_and_the_lines_go_to_one() {
     let dir = tempfile::tempdir().unwrap();
     let (body, log) = (dir.path().join("body.json"), dir.path().join("calls.log"));
@@ -229,6 +280,7 @@ fn ctrl_c_ends_a_stuck_call_and_says_where_it_was() {
     assert_eq!(child.wait().unwrap().code(), Some(130), "{out}");
     assert!(out.contains("client.fail") && out.contains("phase=wait"), "{out}");
     assert!(out.contains("interrupted: n=0"), "{out}");
+    assert!(out.contains("may or may not have done it"), "{out}");
 }
 
 #[test]
