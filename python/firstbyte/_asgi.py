@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import weakref
 from contextlib import suppress
@@ -10,12 +9,15 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from . import _firstbyte, _looplag
+from ._errors import ConfigError
 from ._process import check_path, flush
-from ._rpc import current_call
+from ._rpc import current_call, is_cancellation
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
     from os import PathLike
+
+    from typing_extensions import Self
 
     Scope = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -32,8 +34,8 @@ LAST_FLUSH = 0.25
 class FirstByteMiddleware(_firstbyte.Middleware):
     """Trace the control calls of an ASGI application; let everything else pass untouched.
 
-        app = FirstByteMiddleware(app)              # any ASGI 3 application
-        app.add_middleware(FirstByteMiddleware)     # Starlette, FastAPI: add it last, to be outermost
+        app = FirstByteMiddleware(app)              # any ASGI 3 application: outermost, once it is whole
+        app.add_middleware(FirstByteMiddleware)     # Starlette, FastAPI: inside of their answers to errors
         vllm serve MODEL --middleware firstbyte.FirstByteMiddleware
 
     A control call is a request that the route table knows: those of vLLM, SGLang and prime-rl, and of
@@ -41,8 +43,8 @@ class FirstByteMiddleware(_firstbyte.Middleware):
     exactly one `server.done`, and its response `server-timing` and `x-trace-id`. All other requests are
     counted while they run, and nothing more: application, `receive` and `send` are handed on as they are.
 
-    `loop_lag=False` or `FIRSTBYTE_LOOP_LAG=0` leaves out the heartbeat that measures the event loop's delay.
-    Twice around one application, the outer one traces.
+    `loop_lag` says whether a heartbeat measures the event loop's delay. Where it is not given, it does, but
+    for `FIRSTBYTE_LOOP_LAG=0`. Twice around one application, the outer one traces.
 
     Raises `ConfigError` when it is made, if a setting cannot work; never afterwards.
     """
@@ -50,11 +52,14 @@ class FirstByteMiddleware(_firstbyte.Middleware):
     def __new__(
         cls,
         app: ASGIApp,
-        *,
+        *args: Any,
         routes: str | PathLike[str] | None = None,
-        loop_lag: bool = True,
-    ) -> FirstByteMiddleware:
+        **kwargs: Any,
+    ) -> Self:
+        # What else there is, is for the `__init__` of a class that is made of this one.
         check_path("routes", routes)
+        if not callable(app):
+            raise ConfigError(f"app={app!r}: an ASGI application is needed")
         return super().__new__(cls, app, routes=routes)
 
     def __init__(
@@ -62,10 +67,13 @@ class FirstByteMiddleware(_firstbyte.Middleware):
         app: ASGIApp,
         *,
         routes: str | PathLike[str] | None = None,
-        loop_lag: bool = True,
+        loop_lag: bool | None = None,
     ) -> None:
-        self._measures_loop_lag = loop_lag and os.environ.get("FIRSTBYTE_LOOP_LAG") != "0"
-        self._loop_lag: _looplag.LoopLag | None = None
+        if loop_lag is None:
+            loop_lag = os.environ.get("FIRSTBYTE_LOOP_LAG") != "0"
+        self._measures_loop_lag = loop_lag
+        #: Weak: a heartbeat knows its loop, which may go.
+        self._loop_lag: weakref.ReferenceType[_looplag.LoopLag] | None = None
         # Servers tell ASGI 3 from ASGI 2 by whether `app.__call__` is a coroutine function, which a
         # method in Rust is not. They look at the instance; what they call is the type's.
         self.__call__ = self._asgi3  # type: ignore[method-assign]
@@ -84,11 +92,11 @@ class FirstByteMiddleware(_firstbyte.Middleware):
 
     def _start_loop_lag(self) -> _looplag.LoopLag | None:
         """The heartbeat of the running loop: a look at the last one, which is nearly always right."""
-        lag = self._loop_lag
+        lag = self._loop_lag() if self._loop_lag is not None else None
         if lag is not None and lag.is_of_running_loop():
             return lag
-        if self._measures_loop_lag:
-            self._loop_lag = lag = _looplag.of_running_loop()
+        lag = _looplag.of_running_loop() if self._measures_loop_lag else None
+        self._loop_lag = weakref.ref(lag) if lag is not None else None
         return lag
 
     def _loop_lag_ms(self) -> float | None:
@@ -110,11 +118,8 @@ class FirstByteMiddleware(_firstbyte.Middleware):
         outcome = "ok"
         try:
             await self.app(scope, receive, _firstbyte.ServerSend(call, send, self._fuse).send)
-        except (asyncio.CancelledError, GeneratorExit):
-            outcome = "cancelled"
-            raise
-        except BaseException:
-            outcome = "error"
+        except BaseException as error:
+            outcome = "cancelled" if is_cancellation(type(error)) else "error"
             raise
         finally:
             call.end(outcome, receive)

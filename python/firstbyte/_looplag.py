@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from weakref import WeakKeyDictionary
+from contextvars import Context
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 #: From one beat to the next, in seconds: what shorter delays hide in.
 INTERVAL = 0.05
@@ -12,14 +13,16 @@ INTERVAL = 0.05
 class LoopLag:
     """A heartbeat on one loop: each beat is as late as the loop is.
 
-    20 timers per second; it ends with the loop.
+    20 timers per second; it ends with the loop, whose timer alone holds it.
     """
 
-    __slots__ = ("__weakref__", "_due", "_late", "loop")
+    __slots__ = ("__weakref__", "_context", "_due", "_late", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self._late = 0.0
+        # Empty: that of the first request would keep what its variables hold as long as the loop lives.
+        self._context = Context()
         self._schedule()
 
     def ms(self) -> float:
@@ -35,23 +38,26 @@ class LoopLag:
 
     def _schedule(self) -> None:
         self._due = self.loop.time() + INTERVAL
-        self.loop.call_at(self._due, self._beat)
+        self.loop.call_at(self._due, self._beat, context=self._context)
 
     def _beat(self) -> None:
         self._late = max(self.loop.time() - self._due, 0.0)
         self._schedule()
 
 
-_lags: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopLag] = WeakKeyDictionary()
+#: The loops themselves keep their heartbeats, which know them: held here, no loop would ever go.
+_lags: WeakKeyDictionary[asyncio.AbstractEventLoop, ReferenceType[LoopLag]] = WeakKeyDictionary()
 
 
 def of_running_loop() -> LoopLag | None:
     """The heartbeat of the running loop, begun now if need be; `None` where there is no asyncio."""
     try:
         loop = asyncio.get_running_loop()
-        lag = _lags.get(loop)
+        known = _lags.get(loop)
+        lag = known() if known is not None else None
         if lag is None:
-            lag = _lags[loop] = LoopLag(loop)
+            lag = LoopLag(loop)
+            _lags[loop] = ref(lag)
     except (RuntimeError, TypeError):
         # No asyncio loop, or one that is closing or cannot be remembered.
         return None

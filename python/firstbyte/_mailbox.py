@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import Context
 from itertools import count
 from typing import TYPE_CHECKING, overload
 from weakref import ReferenceType, WeakKeyDictionary, ref
@@ -28,7 +29,8 @@ class _Loop:
         self.numbers = count()
         self.waiting: dict[int, Future[_News]] = {}
         self.mailbox = _firstbyte.Mailbox()
-        loop.add_reader(self.mailbox.fileno(), self.deliver)
+        # In an empty context: that of the first call would be kept as long as the loop lives.
+        Context().run(loop.add_reader, self.mailbox.fileno(), self.deliver)
 
     def expect(self, number: int) -> Future[_News]:
         """What comes next of this call."""
@@ -59,7 +61,11 @@ _loops: WeakKeyDictionary[AbstractEventLoop, ReferenceType[_Loop]] = WeakKeyDict
 
 
 def _of_running_loop() -> _Loop:
-    loop = asyncio.get_running_loop()
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        needs = "a running asyncio loop is needed; elsewhere, as under trio, use AdminClient in a thread"
+        raise RuntimeError(needs) from None
     known = _loops.get(loop)
     here = known() if known is not None else None
     if here is None or here.generation != _firstbyte.generation():

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import re
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +13,7 @@ from . import _firstbyte
 from ._errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from types import TracebackType
 
     from typing_extensions import Self
@@ -36,25 +35,55 @@ def current_trace_id() -> str | None:
     return call.trace_id if call is not None else current_id.get()
 
 
-@contextmanager
-def trace(trace_id: str | None = None) -> Iterator[str]:
+class trace:  # noqa: N801 - used like a function
     """Give everything within one trace id: calls of instrumented and native clients, and timers.
 
-    A new id unless one is given; anything but 16 hexadecimal digits is a `ConfigError`. For the calls of one
-    logical update:
+    A new id each time unless one is given; anything but 16 hexadecimal digits is a `ConfigError`. For the
+    calls of one logical update:
 
-        with firstbyte.trace():
+        with firstbyte.trace() as trace_id:
             client.post("/pause"); client.post("/update_weights"); client.post("/resume")
+
+    Also `async with`, and a decorator of functions and coroutine functions.
     """
-    if trace_id is None:
-        trace_id = _firstbyte.new_trace_id()
-    elif not isinstance(trace_id, str) or not TRACE_ID.fullmatch(trace_id):
-        raise ConfigError(f"trace_id {trace_id!r}: 16 hexadecimal digits are needed, and not all of them 0")
-    token = current_id.set(trace_id)
-    try:
-        yield trace_id
-    finally:
-        current_id.reset(token)
+
+    __slots__ = ("_given", "_tokens")
+
+    def __init__(self, trace_id: str | None = None) -> None:
+        if trace_id is not None and not (isinstance(trace_id, str) and TRACE_ID.fullmatch(trace_id)):
+            raise ConfigError(
+                f"trace_id {trace_id!r}: 16 hexadecimal digits are needed, and not all of them 0"
+            )
+        self._given = trace_id
+        #: One for each time that it was entered and not left yet.
+        self._tokens: list[Token[str | None]] = []
+
+    def __enter__(self) -> str:
+        trace_id = self._given or _firstbyte.new_trace_id()
+        self._tokens.append(current_id.set(trace_id))
+        return trace_id
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        current_id.reset(self._tokens.pop())
+
+    async def __aenter__(self) -> str:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+    def __call__(self, function: _F) -> _F:
+        return _within(lambda: trace(self._given), function)
 
 
 class rpc:  # noqa: N801 - used like a function
@@ -108,22 +137,26 @@ class rpc:  # noqa: N801 - used like a function
         self.__exit__(kind, error, traceback)
 
     def __call__(self, function: _F) -> _F:
-        operation = self._operation
-        if inspect.iscoroutinefunction(function):
+        return _within(lambda: rpc(self._operation), function)
 
-            @wraps(function)
-            async def timed(*args: Any, **kwargs: Any) -> Any:
-                with rpc(operation):
-                    return await function(*args, **kwargs)
 
-        else:
+def _within(context: Callable[[], trace | rpc], function: _F) -> _F:
+    """The function, or coroutine function, within a context of its own for each call."""
+    if inspect.iscoroutinefunction(function):
 
-            @wraps(function)
-            def timed(*args: Any, **kwargs: Any) -> Any:
-                with rpc(operation):
-                    return function(*args, **kwargs)
+        @wraps(function)
+        async def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with context():
+                return await function(*args, **kwargs)
 
-        return timed  # type: ignore[return-value]
+    else:
+
+        @wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with context():
+                return function(*args, **kwargs)
+
+    return wrapped  # type: ignore[return-value]
 
 
 def word(value: object) -> str | None:
@@ -138,6 +171,12 @@ def error_name(kind: type[BaseException] | None) -> str | None:
     """The class of an error, as lines name it: a word that can be counted, no free text."""
     if kind is None:
         return None
+    return "cancelled" if is_cancellation(kind) else kind.__name__
+
+
+def is_cancellation(kind: type[BaseException]) -> bool:
+    """Whether this is how code is told to stop: by asyncio, by trio, or by the collector."""
     if issubclass(kind, (asyncio.CancelledError, GeneratorExit)):
-        return "cancelled"
-    return kind.__name__
+        return True
+    # By its name: trio is not imported for it.
+    return not issubclass(kind, Exception) and (kind.__module__, kind.__name__) == ("trio", "Cancelled")

@@ -7,7 +7,9 @@ import gc
 import os
 import threading
 import time
+import weakref
 from contextlib import suppress
+from contextvars import ContextVar
 
 import pytest
 import uvloop
@@ -482,6 +484,35 @@ def test_loops_leave_no_descriptors_behind(trace, loops):
 
 
 def test_an_exception_elsewhere_is_none_of_ours(trace, loops):
+def test_a_loop_keeps_nothing_of_its_first_call(trace, loops):
+    class Session:
+        """What a caller may have in a context variable."""
+
+    session = ContextVar("session")
+
+    async def first(url):
+        session.set(Session())
+        await AsyncAdminClient(url).get("/health")
+        return weakref.ref(session.get())
+
+    async def main():
+        with ScriptedServer() as server:
+            kept = await asyncio.create_task(first(server.url))
+            # The step that this task is woken by holds the other one.
+            await asyncio.sleep(0)
+            gc.collect()
+            return kept()
+
+    assert loops.run(main()) is None
+
+
+def test_without_asyncio_it_says_what_to_use():
+    call = AsyncAdminClient("http://127.0.0.1:1").get("/health")
+    with pytest.raises(RuntimeError, match="AdminClient in a thread"):
+        # As another library's loop would.
+        call.send(None)
+
+
     async def main():
         with ScriptedServer(silent) as server:
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import http.client
 import inspect
 import json
 import socket
 import threading
 import time
+import weakref
+from contextvars import ContextVar
 
 import fastapi
 import httpx
 import pytest
+import uvloop
 from conftest import rust_panic
 from fastapi.responses import StreamingResponse
 
@@ -335,8 +339,15 @@ def test_the_applications_own_message_is_not_changed(trace):
     assert head["headers"] == [(b"a", b"b")]
 
 
+class TrioCancelled(BaseException):
+    """Looks like trio's, which cannot be made by anybody else."""
+
+
+TrioCancelled.__module__, TrioCancelled.__name__ = "trio", "Cancelled"
+
+
 @pytest.mark.parametrize("steps", range(8))
-@pytest.mark.parametrize("error", [asyncio.CancelledError, GeneratorExit, KeyboardInterrupt])
+@pytest.mark.parametrize("error", [asyncio.CancelledError, GeneratorExit, TrioCancelled, KeyboardInterrupt])
 def test_one_end_wherever_it_is_cancelled(trace, steps, error):
     """The coroutine is driven by hand, and the error thrown in at every suspension."""
 
@@ -373,6 +384,8 @@ def test_one_end_wherever_it_is_cancelled(trace, steps, error):
         assert outcomes == ["ok"]
     else:
         assert outcomes == ["error" if error is KeyboardInterrupt else "cancelled"]
+    rpc_errors = [line.fields.get("error") for line in trace.named("rpc.done")]
+    assert rpc_errors in ([], [None], ["KeyboardInterrupt" if error is KeyboardInterrupt else "cancelled"])
     assert firstbyte.current_trace_id() is None
 
 
@@ -471,6 +484,90 @@ def test_a_heartbeat_that_fails_is_not_the_applications(tmp_path, monkeypatch, p
     failures = firstbyte.accounting()["failures"]
     assert drive(FirstByteMiddleware(answer), scope("/pause", []))
     assert firstbyte.accounting()["failures"] == failures + 1
+
+
+@pytest.mark.parametrize("library", [asyncio, uvloop], ids=["asyncio", "uvloop"])
+def test_a_loop_that_carried_a_call_goes_with_its_end(trace, library):
+    middleware, loops = FirstByteMiddleware(answer), []
+
+    async def call():
+        loops.append(weakref.ref(asyncio.get_running_loop()))
+        await middleware(scope("/pause", []), None, sink)
+
+    for _ in range(20):
+        library.run(call())
+    gc.collect()
+    assert [loop() for loop in loops] == [None] * 20
+    assert all("loop_lag_ms" in recv for recv in trace.named("server.recv"))
+
+
+@pytest.mark.parametrize("library", [asyncio, uvloop], ids=["asyncio", "uvloop"])
+def test_the_heartbeat_keeps_nothing_of_the_first_request(trace, library):
+    class Session:
+        """What an application may have in a context variable."""
+
+    session = ContextVar("session")
+
+    async def request():
+        session.set(Session())
+        await FirstByteMiddleware(answer)(scope("/pause", []), None, sink)
+        return weakref.ref(session.get())
+
+    async def main():
+        kept = await asyncio.create_task(request())
+        await asyncio.sleep(2 * _looplag.INTERVAL)
+        gc.collect()
+        return kept()
+
+    assert library.run(main()) is None
+
+
+@pytest.mark.parametrize(("variable", "keyword", "measured"), [
+    (None, {}, True),
+    ("0", {}, False),
+    ("1", {}, True),
+    ("0", {"loop_lag": True}, True),
+    (None, {"loop_lag": False}, False),
+])  # fmt: skip
+def test_what_is_given_goes_before_the_environment(trace, monkeypatch, variable, keyword, measured):
+    monkeypatch.delenv("FIRSTBYTE_LOOP_LAG", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("FIRSTBYTE_LOOP_LAG", variable)
+    drive(FirstByteMiddleware(answer, **keyword), scope("/pause", []))
+    assert ("loop_lag_ms" in trace.only("server.recv")) == measured
+
+
+@pytest.mark.parametrize("app", [None, 5, "server:app"])
+def test_what_is_no_application_is_refused(app):
+    with pytest.raises(firstbyte.ConfigError, match="ASGI application"):
+        FirstByteMiddleware(app)
+
+
+def test_a_class_made_of_it_may_have_settings_of_its_own(trace):
+    class Named(FirstByteMiddleware):
+        def __init__(self, app, *, name, **options):
+            super().__init__(app, **options)
+            self.name = name
+
+    middleware = Named(answer, name="engine", loop_lag=False)
+    assert drive(middleware, scope("/pause", []))
+    assert middleware.name == "engine"
+    assert "loop_lag_ms" not in trace.only("server.recv")
+    with pytest.raises(TypeError, match="nmae"):
+        FirstByteMiddleware(answer, nmae="engine")
+
+
+def test_an_exception_that_nobody_handles_is_answered_with_our_headers_only_from_outside(trace, serve):
+    """Starlette's answer to it is made around all that `add_middleware` adds."""
+    inside = make_app()
+    inside.add_middleware(FirstByteMiddleware)
+    for app in (FirstByteMiddleware(make_app()), inside):
+        response = httpx.post(f"{serve(app).url}/resume")
+        assert response.status_code == 500
+        assert ("x-trace-id" in response.headers) == (app is not inside)
+    outer, inner = trace.wait_for("server.done", 2)
+    assert (outer["status"], outer["outcome"]) == ("500", "ok")
+    assert ("status" in inner, inner["outcome"]) == (False, "error")
 
 
 @pytest.mark.parametrize("between", [lambda app: app, fastapi_around])

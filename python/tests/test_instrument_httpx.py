@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 
 import pytest
 from conftest import rust_panic
@@ -468,6 +469,23 @@ def test_a_client_goes_once_nobody_has_it(sync_driver):
     # Our method has its transport, as a bound method has; the transport has our method.
     gc.collect()
     assert gone.is_set()
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_loop_that_carried_a_call_goes_with_its_end(trace, library):
+    loops = []
+
+    async def call():
+        loops.append(weakref.ref(asyncio.get_running_loop()))
+        client = importlib.import_module(library).AsyncClient(trust_env=False, verify=TLS)
+        async with firstbyte.instrument(client):
+            await client.post(f"{server.url}/pause")
+
+    with ScriptedServer() as server:
+        for _ in range(20):
+            asyncio.run(call())
+    gc.collect()
+    assert [loop() for loop in loops] == [None] * 20
 
 
 def test_a_method_that_is_kept_works_without_its_client(trace, driver):
