@@ -204,8 +204,12 @@ def _receiving(process: Callable[..., Any], utility: Any) -> Callable[..., Any]:
             put = self.input_queue.put_nowait
 
             def put_nowait(item: Any) -> None:
-                if item[0] is utility and len(_received) < _MOST:
-                    _received[item[1][1]] = _firstbyte.now_ns()
+                try:
+                    if item[0] is utility and len(_received) < _MOST:
+                        _received[item[1][1]] = _firstbyte.now_ns()
+                except Exception:
+                    # A message of another shape: how long it waits is not known.
+                    pass
                 put(item)
 
             self.input_queue.put_nowait = put_nowait

@@ -502,3 +502,13 @@ def test_an_input_thread_without_a_queue_runs_as_before(vllm, caplog):
     del engine.input_queue
     assert engine.process_input_sockets("addresses") == "addresses"
     assert "input_queue" in caplog.text
+
+
+@pytest.mark.parametrize("item", [None, 7, (), (RequestType.UTILITY,), (RequestType.UTILITY, 7), object()])
+def test_a_message_of_another_shape_reaches_the_busy_loop(vllm, item):
+    plugin.register()
+    engine = vllm.EngineCoreProc(item, utility("sleep"))
+    start(engine)
+    assert engine.input_queue.get_nowait() is item
+    assert engine.input_queue.get_nowait()[0] is RequestType.UTILITY
+    plugin._received.clear()
