@@ -109,6 +109,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder of the logs (default: out)")
     parser.add_argument("--steps", type=int, default=3, help="training steps (default: 3)")
     args = parser.parse_args()
+    # As after an exception: the children are ended, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     args.out.mkdir(parents=True, exist_ok=True)
     logs = [args.out / f"{role}.log" for role in ROLES]
     for log in logs:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -88,6 +90,24 @@ def loop(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Line]]:
     calls = ["pause", "update_weights", "resume"]
     assert [row[:2] for row in rows] == [[str(step), call] for step in range(1, STEPS + 1) for call in calls]
     return {role: parse((out / f"{role}.log").read_text()) for role in KINDS}
+
+
+def test_a_loop_that_is_told_to_end_leaves_no_process_behind(tmp_path):
+    command = [sys.executable, EXAMPLES / "orchestrator" / "run.py", "--out", tmp_path, "--steps", "100"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with process:
+        deadline = time.monotonic() + 30
+        while not (tmp_path / "server.log").exists():
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.01)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        assert len(children) == 3
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 128 + signal.SIGTERM
+        assert not [child for child in children if Path(f"/proc/{child}").exists()]
+    for role in KINDS:
+        assert parse((tmp_path / f"{role}.log").read_text())[-1].name == "process.end"
 
 
 @pytest.mark.parametrize("role", KINDS)
