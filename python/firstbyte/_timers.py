@@ -32,12 +32,16 @@ def _rate(count: int | None, ms: float) -> float | None:
 
 
 class _Timer:
-    """From `begin` to `end`, on the monotonic clock."""
+    """From `begin` to `end`, on the monotonic clock.
+
+    One object times things one after the other, or one within the other. For what overlaps make one for each.
+    """
 
     __slots__ = ("_started_ns", "dur_ms")
 
     def __init__(self) -> None:
-        self._started_ns = 0
+        #: One for each time that it was entered and not left yet.
+        self._started_ns: list[int] = []
         #: Milliseconds from start to end, once it has ended.
         self.dur_ms: float | None = None
 
@@ -49,7 +53,7 @@ class _Timer:
 
     def __enter__(self) -> Self:
         self._begin()
-        self._started_ns = _firstbyte.now_ns()
+        self._started_ns.append(_firstbyte.now_ns())
         return self
 
     def __exit__(
@@ -58,9 +62,8 @@ class _Timer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        dur_ms = (_firstbyte.now_ns() - self._started_ns) / 1e6
-        self.dur_ms = dur_ms
-        self._end(dur_ms)
+        if self._started_ns:
+            self.record((_firstbyte.now_ns() - self._started_ns.pop()) / 1e6)
 
     def record(self, dur_ms: float) -> None:
         """Write the last line for something that was timed elsewhere, instead of using it as a context."""

@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use pyo3::{prelude::*, types::PyBytes};
 
 use crate::{
+    open::{Ends, Open},
     process::{self, record_event},
     routes,
 };
@@ -19,7 +20,10 @@ use crate::{
 /// From `client.send` to exactly one `client.done` or `client.fail`, also if nobody ends it.
 #[pyclass(frozen, weakref, module = "firstbyte._firstbyte")]
 #[derive(Debug)]
-pub(crate) struct ClientCall {
+pub(crate) struct ClientCall(Open<Call>);
+
+#[derive(Debug)]
+struct Call {
     id: TraceId,
     tag: Tag,
     operation: Arc<str>,
@@ -67,13 +71,13 @@ impl ClientCall {
     /// The id of the call: the value of `x-trace-id`.
     #[getter]
     fn trace_id(&self) -> String {
-        self.id.to_string()
+        self.0.id.to_string()
     }
 
     /// The value of `traceparent`.
     #[getter]
     fn traceparent(&self) -> String {
-        let header = TraceParent::new(self.id).to_header();
+        let header = TraceParent::new(self.0.id).to_header();
         header.to_str().unwrap_or_default().to_owned()
     }
 
@@ -91,7 +95,7 @@ impl ClientCall {
     /// The phase that it is in.
     #[getter]
     fn phase(&self) -> &'static str {
-        self.state().timer.current().as_str()
+        self.0.state().timer.current().as_str()
     }
 
     /// The response head arrived: its status, and the headers that tell of the server's half.
@@ -114,7 +118,7 @@ impl ClientCall {
 
     /// A piece of the response body arrived.
     pub(crate) fn piece(&self, body: &Bound<'_, PyBytes>) {
-        self.state().report.take(&Bytes::copy_from_slice(body.as_bytes()));
+        self.0.state().report.take(&Bytes::copy_from_slice(body.as_bytes()));
     }
 
     /// The last byte of the response arrived; `unread` if the caller gave it up before.
@@ -122,8 +126,8 @@ impl ClientCall {
     pub(crate) fn done(&self, py: Python<'_>, unread: bool, at_ns: Option<u64>) -> bool {
         let at = moment(at_ns);
         let event = {
-            let mut state = self.state();
-            if self.is_over(&mut state) {
+            let mut state = self.0.state();
+            if self.0.is_over(&mut state) {
                 return false;
             }
             let phases = state.timer.finish(at);
@@ -135,13 +139,13 @@ impl ClientCall {
             split.set_on(&mut event);
             event.with_known(field::STATUS, state.status)
         };
-        record_event(py, &self.mark(self.label(event)));
+        record_event(py, &self.0.mark(self.0.label(event)));
         true
     }
 
     /// It ended without a whole response: `outcome` is `unknown`, `not_sent`, `cancelled` or `failed`.
     fn fail(&self, py: Python<'_>, outcome: &str, error: &str) -> bool {
-        let Some(event) = self.failure(outcome, error) else { return false };
+        let Some(event) = self.0.failure(outcome, error) else { return false };
         record_event(py, &event);
         true
     }
@@ -164,7 +168,7 @@ impl ClientCall {
         id: TraceId,
         Attempt { attempt, step, entered }: Attempt,
     ) -> Self {
-        let call = Self {
+        let call = Open::new(Call {
             id,
             tag: route.tag,
             operation: Arc::clone(&route.operation),
@@ -177,7 +181,7 @@ impl ClientCall {
                 report: RpcReport::of(&HeaderMap::new()),
                 over: false,
             }),
-        };
+        });
         let event = Event::new(&record::CLIENT_SEND, entered)
             .with(field::URL, &redact_url(url))
             .with(field::OP, &call.operation)
@@ -185,22 +189,24 @@ impl ClientCall {
             .with(field::ATTEMPT, attempt)
             .with_known(field::STEP, step);
         record_event(py, &call.mark(event));
-        call
+        Self(call)
     }
 
     /// The same for a phase by itself.
     pub(crate) fn enter_phase(&self, phase: Phase, at: Timestamp) {
-        self.state().timer.enter(phase, at);
+        self.0.state().timer.enter(phase, at);
     }
 
     /// The response head arrived.
     pub(crate) fn answered(&self, status: i64, headers: &HeaderMap, at: Timestamp) {
-        let mut state = self.state();
+        let mut state = self.0.state();
         state.status = Some(status);
         state.report = RpcReport::of(headers);
         state.timer.enter(Phase::Receive, at);
     }
+}
 
+impl Call {
     /// The last event of a call that went wrong, unless it is over.
     fn failure(&self, outcome: &str, error: &str) -> Option<Event> {
         let at = Clock::system().now();
@@ -243,7 +249,15 @@ fn moment(at_ns: Option<u64>) -> Timestamp {
     at_ns.map_or_else(|| Clock::system().now(), Timestamp::from_nanos)
 }
 
-impl Drop for ClientCall {
+impl Ends for Call {
+    fn cut_off(&self, py: Python<'_>) {
+        if let Some(event) = self.failure("cancelled", "cancelled") {
+            record_event(py, &event);
+        }
+    }
+}
+
+impl Drop for Call {
     fn drop(&mut self) {
         // Nobody told of its end: a response that was given up, or one that broke off.
         let begun = self.state().status.is_some();

@@ -11,6 +11,7 @@ mod convert;
 mod fuse;
 mod httpx;
 mod logger;
+mod open;
 mod process;
 mod read;
 mod record;

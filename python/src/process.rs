@@ -4,25 +4,23 @@
 //! again: no Python code runs under the lock. So nobody else can hold it at a fork, and a child may use it.
 
 use std::{
-    mem,
-    path::PathBuf,
+    io, mem,
+    path::{self, Path, PathBuf},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use firstbyte_core::{
-    Clock, Event, Recorder,
-    recorder::{BuildError, DropReason},
-};
+use firstbyte_core::{Clock, Event, Recorder, recorder::DropReason};
 use pyo3::{prelude::*, types::PyDict};
 
 use crate::{
     convert::{config_error, refused, seconds},
     fuse,
     logger::{LoggingFeed, handover},
+    open,
 };
 
 static STATE: Mutex<State> =
@@ -70,7 +68,13 @@ impl Settings {
         )
     }
 
-    fn build(&self) -> Result<Made, BuildError> {
+    /// The message says what cannot work.
+    fn build(&self) -> Result<Made, String> {
+        if let (Some(log), Some(json)) = (&self.log, &self.json)
+            && is_same_file(log, json)
+        {
+            return Err(format!("log and json are the same file, {}", log.display()));
+        }
         let mut builder = Recorder::builder();
         let mut logging = None;
         if let Some(path) = &self.log {
@@ -93,8 +97,15 @@ impl Settings {
         if let Some(interval) = self.flush_interval {
             builder = builder.flush_interval(interval);
         }
-        Ok(Made { recorder: builder.build()?, logging })
+        let recorder = builder.build().map_err(|error| error.to_string())?;
+        Ok(Made { recorder, logging })
     }
+}
+
+/// Whether two paths name one file, which need not be there yet.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let same = |name: fn(&Path) -> io::Result<PathBuf>| matches!((name(one), name(other)), (Ok(one), Ok(other)) if one == other);
+    same(|path| path::absolute(path)) || same(|path| path.canonicalize())
 }
 
 /// A recorder, and what a thread of Python's has to feed its logger from.
@@ -253,18 +264,21 @@ pub(crate) fn flush(py: Python<'_>, timeout: f64) -> PyResult<bool> {
     Ok(recorder.is_none_or(|recorder| py.detach(|| recorder.flush(timeout))))
 }
 
-/// Ends calls of native clients, writes what is queued and `process.end`, at most `timeout` seconds.
+/// Ends calls and timers, writes what is queued and `process.end`, at most `timeout` seconds.
+///
+/// Up to nine tenths of them are for resumes that are on their way; the rest takes moments, mostly.
 #[pyfunction]
 #[pyo3(signature = (timeout=1.0))]
 pub(crate) fn shutdown(py: Python<'_>, timeout: f64) -> PyResult<()> {
     let timeout = seconds(py, "timeout", timeout)?;
     let recorder = state().recorder.clone();
-    py.detach(|| {
-        crate::admin::stop_runtime(timeout / 2);
-        if let Some(recorder) = recorder {
-            recorder.shutdown(timeout / 2);
-        }
-    });
+    let (started, tenth) = (Instant::now(), timeout / 10);
+    py.detach(|| crate::admin::stop_runtime(timeout - tenth, tenth / 2));
+    open::end_all(py);
+    if let Some(recorder) = recorder {
+        let left = timeout.saturating_sub(started.elapsed()).clamp(tenth / 2, timeout / 2);
+        py.detach(|| recorder.shutdown(left));
+    }
     Ok(())
 }
 

@@ -15,6 +15,7 @@ use pyo3::{
 use crate::{
     asgi::ServerCall,
     convert::trace_id,
+    open::{Ends, Open},
     process::{self, record_event},
 };
 
@@ -75,9 +76,11 @@ pub(crate) fn new_trace_id() -> String {
     TraceId::random().to_string()
 }
 
-/// A piece of the engine's work, from `rpc.start` to exactly one `rpc.done`.
+/// A piece of the engine's work, from `rpc.start` to exactly one `rpc.done`, also if nobody ends it.
 #[pyclass(frozen, module = "firstbyte._firstbyte")]
-pub(crate) struct RpcTimer {
+pub(crate) struct RpcTimer(Open<Work>);
+
+struct Work {
     call: Option<Py<ServerCall>>,
     id: Option<TraceId>,
     operation: String,
@@ -102,24 +105,31 @@ impl RpcTimer {
             None => self::trace_id(py, trace_id)?,
         };
         let started = Clock::system().now();
-        let timer = Self {
-            call,
-            id,
-            operation,
-            started,
-            generation: process::generation(),
-            ended: AtomicBool::new(false),
-        };
-        if let Some(call) = &timer.call {
+        let generation = process::generation();
+        let ended = AtomicBool::new(false);
+        let work = Open::new(Work { call, id, operation, started, generation, ended });
+        if let Some(call) = &work.call {
             call.get().rpc_started(started);
         }
-        record_event(py, &timer.event(&records::RPC_START, started));
-        Ok(timer)
+        record_event(py, &work.event(&records::RPC_START, started));
+        Ok(Self(work))
     }
 
     /// Records `rpc.done` and returns the milliseconds since `rpc.start`; `None` if that was done before.
     #[pyo3(signature = (error=None, call_id=None))]
     fn done(&self, py: Python<'_>, error: Option<&str>, call_id: Option<&str>) -> Option<f64> {
+        self.0.end(py, error, call_id)
+    }
+
+    /// The id of the call that the work is done for.
+    #[getter]
+    fn trace_id(&self) -> Option<String> {
+        self.0.id.map(|id| id.to_string())
+    }
+}
+
+impl Work {
+    fn end(&self, py: Python<'_>, error: Option<&str>, call_id: Option<&str>) -> Option<f64> {
         if self.ended.swap(true, Relaxed) {
             return None;
         }
@@ -137,14 +147,6 @@ impl RpcTimer {
         Some(rpc.as_millis_f64())
     }
 
-    /// The id of the call that the work is done for.
-    #[getter]
-    fn trace_id(&self) -> Option<String> {
-        self.id.map(|id| id.to_string())
-    }
-}
-
-impl RpcTimer {
     fn event(&self, record: &'static Record, at: Timestamp) -> Event {
         let mut event = Event::new(record, at).with(field::OP, &self.operation);
         if let Some(call) = &self.call {
@@ -153,6 +155,20 @@ impl RpcTimer {
         match self.id {
             Some(id) => event.trace_id(id),
             None => event,
+        }
+    }
+}
+
+impl Ends for Work {
+    fn cut_off(&self, py: Python<'_>) {
+        self.end(py, Some("cancelled"), None);
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        if !self.ended.load(Relaxed) {
+            Python::try_attach(|py| self.end(py, Some("dropped"), None));
         }
     }
 }

@@ -223,6 +223,9 @@ def test_two_processes_append_to_one_file(program):
         ("flush_interval='x'", "flush_interval"),
         ("flush_interval=0.0", "flush interval"),
         ("flush_interval=-1.0", "flush_interval=-1"),
+        ("log='same', json='same'", "the same file"),
+        ("log='same', json='./same'", "the same file"),
+        ("log='firstbyte.log', json=os.path.realpath('firstbyte.log')", "the same file"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(program, options, says):
@@ -264,6 +267,13 @@ for _ in range(2):
     )
     assert (ended.returncode, ended.err) == (0, "")
     assert ended.out.count("/no/such/folder/file") == 2
+
+
+def test_an_environment_with_one_file_for_both_is_refused(program):
+    ended = program.run("firstbyte.AdminClient('http://h')", FIRSTBYTE_JSON=str(program.log))
+    assert ended.returncode == 1
+    assert "the same file" in ended.err
+    assert not program.log.exists()
 
 
 TIMERS = """
@@ -831,6 +841,109 @@ leave()
     assert ended.exit_s < 4
     assert program.counts()["client.done"] == 2
     program.check_laws()
+
+
+def test_the_end_has_nearly_a_second_for_a_resume(program):
+    with ScriptedServer(answer(), answer(delay=0.5)) as server:
+        ended = program.run(
+            """
+async def main():
+    async def work():
+        async with firstbyte.AsyncAdminClient(sys.argv[1]).paused():
+            inside.set()
+            await asyncio.sleep(60)
+    inside = asyncio.Event()
+    task = asyncio.create_task(work())
+    await inside.wait()
+asyncio.run(main())
+leave()
+""",
+            server.url,
+        )
+    assert (ended.returncode, ended.err) == (0, "")
+    assert program.counts()["client.done"] == 2
+    program.check_laws()
+
+
+def test_the_end_does_not_wait_longer_than_a_second_for_a_resume(program):
+    with ScriptedServer(answer(), silent) as server:
+        ended = program.run(
+            """
+async def main():
+    async def work():
+        async with firstbyte.AsyncAdminFleet([firstbyte.AsyncAdminClient(sys.argv[1])]).paused():
+            inside.set()
+            await asyncio.sleep(60)
+    inside = asyncio.Event()
+    task = asyncio.create_task(work())
+    await inside.wait()
+asyncio.run(main())
+leave()
+""",
+            server.url,
+        )
+        assert server.paths() == ["/pause", "/resume"]
+    assert (ended.returncode, ended.err) == (0, "")
+    assert 0.5 < ended.exit_s < 4
+    program.check_laws()
+
+
+def test_what_is_open_at_the_end_has_one_end(program):
+    """Of a server, of an instrumented client and of timers, on threads that never get there."""
+    with ScriptedServer(silent) as server:
+        ended = program.run(
+            """
+import httpx
+async def application(scope, receive, send):
+    with firstbyte.rpc("outer"), firstbyte.rpc("inner"):
+        await asyncio.sleep(60)
+def serve():
+    scope = {"type": "http", "method": "POST", "path": "/pause", "headers": []}
+    middleware = firstbyte.FirstByteMiddleware(application)
+    async def main():
+        await middleware(scope, None, None)
+    asyncio.run(main())
+def call():
+    firstbyte.instrument(httpx.Client(trust_env=False)).post(sys.argv[1] + "/resume")
+for work in (serve, call):
+    threading.Thread(target=work, daemon=True).start()
+log = open(os.environ["FIRSTBYTE_LOG"])
+text = ""
+while text.count("rpc.start") < 2 or "client.send" not in text:
+    time.sleep(0.01)
+    text += log.read()
+# Of what has no outcome to tell, an end that did not come is not written.
+firstbyte.ckpt_write(7).__enter__()
+leave()
+""",
+            server.url,
+        )
+    assert (ended.returncode, ended.err) == (0, "")
+    program.check_laws()
+    server = [line for line in program.lines() if line.name in ("rpc.done", "server.done")]
+    assert [(line.name, line.fields.get("op")) for line in server] == [
+        ("rpc.done", "inner"),
+        ("rpc.done", "outer"),
+        ("server.done", None),
+    ]
+    assert [line["error"] for line in server[:2]] == ["cancelled"] * 2
+    (fail,) = [line for line in program.lines() if line.name == "client.fail"]
+    assert [line["outcome"] for line in (server[2], fail)] == ["cancelled"] * 2
+    assert (fail["op"], fail["phase"]) == ("resume", "wait")
+
+
+def test_what_ends_after_a_shutdown_has_its_end_already(program):
+    ended = program.run(
+        """
+with firstbyte.rpc("pause") as timer:
+    firstbyte.shutdown()
+assert timer.rpc_ms is None
+balance = firstbyte.accounting()
+assert balance["offered"] == balance["written"] == 2, balance
+"""
+    )
+    assert (ended.returncode, ended.err) == (0, "")
+    assert program.counts()["rpc.done"] == 1
 
 
 @pytest.mark.parametrize(

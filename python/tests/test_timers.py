@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 
 import pytest
@@ -179,3 +180,66 @@ def test_one_rpc_timer_within_itself_has_two_ends(trace):
     with timer, timer:
         pass
     assert [line.name for line in trace.lines()] == ["rpc.start", "rpc.start", "rpc.done", "rpc.done"]
+
+
+def test_one_timer_within_itself_has_two_durations(trace):
+    timer = firstbyte.ckpt_wait(7)
+    with timer:
+        time.sleep(0.05)
+        with timer:
+            pass
+        inner = timer.dur_ms
+    assert inner < 45 < 50 <= timer.dur_ms
+    assert [line.name for line in trace.lines()] == ["wait.start", "wait.start", "wait.done", "wait.done"]
+
+
+def test_a_timer_that_was_not_entered_has_no_end(trace):
+    timer = firstbyte.step(7)
+    timer.__exit__(None, None, None)
+    assert timer.dur_ms is None
+    assert trace.lines() == []
+
+
+def test_an_rpc_timer_that_is_dropped_has_an_end(trace):
+    firstbyte.rpc("pause").__enter__()
+    gc.collect()
+    assert trace.only("rpc.done")["error"] == "dropped"
+
+
+def test_trace_is_for_async_with_and_for_functions_too(trace):
+    assert asyncio.iscoroutinefunction(traced_coroutine)
+    plain, again = traced_function(), traced_function()
+    assert plain != again
+    with firstbyte.trace() as outer:
+        inner = asyncio.run(traced_coroutine())
+        assert inner not in (None, outer)
+        assert firstbyte.current_trace_id() == outer
+
+    async def main():
+        async with firstbyte.trace("00f067aa0ba902b7") as trace_id:
+            await asyncio.sleep(0)
+            assert firstbyte.current_trace_id() == trace_id == "00f067aa0ba902b7"
+        assert firstbyte.current_trace_id() is None
+
+    asyncio.run(main())
+
+
+@firstbyte.trace()
+def traced_function():
+    return firstbyte.current_trace_id()
+
+
+@firstbyte.trace()
+async def traced_coroutine():
+    await asyncio.sleep(0)
+    return firstbyte.current_trace_id()
+
+
+def test_one_trace_within_itself_is_left_in_order():
+    with firstbyte.trace("00f067aa0ba902b7") as outer, firstbyte.trace():
+        twice = firstbyte.trace()
+        with twice as first:
+            with twice as second:
+                assert firstbyte.current_trace_id() == second != first
+            assert firstbyte.current_trace_id() == first
+        assert firstbyte.current_trace_id() not in (first, second, outer)

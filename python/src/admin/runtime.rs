@@ -89,15 +89,15 @@ impl Detached {
     }
 }
 
-/// Waits for detached calls, a server must not stay paused because its orchestrator ended; then drops the
-/// calls on their way, each of which records its end. Takes at most `timeout`.
-pub(crate) fn stop(timeout: Duration) {
+/// Waits for detached calls, at most `patience`: a server must not stay paused because its orchestrator ended.
+/// Then drops the calls on their way, each of which records its end, which takes at most `timeout`.
+pub(crate) fn stop(patience: Duration, timeout: Duration) {
     let Some(io) = current().take() else { return };
     let count = io.detached.count();
-    drop(io.detached.ended.wait_timeout_while(count, timeout / 2, |count| *count > 0));
+    drop(io.detached.ended.wait_timeout_while(count, patience, |count| *count > 0));
     // Somebody who is blocked in a call of its own keeps it: the process ends around them.
     if let Some(io) = Arc::into_inner(io) {
-        io.runtime.shutdown_timeout(timeout / 2);
+        io.runtime.shutdown_timeout(timeout);
     }
 }
 

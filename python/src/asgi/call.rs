@@ -1,6 +1,9 @@
 //! One control call on the server: its events and the server's share of the time.
 
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
+use std::{
+    ops::Deref,
+    sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed},
+};
 
 use firstbyte_core::{
     Clock, Event, Micros, Route, Tag, Timestamp, TraceId, field,
@@ -13,6 +16,7 @@ use pyo3::{prelude::*, types::PyDict};
 use super::scope;
 use crate::{
     convert::millis,
+    open::{Ends, Open},
     process::{self, record_event},
 };
 
@@ -21,7 +25,10 @@ const UNKNOWN: u64 = u64::MAX;
 /// A control call, from `server.recv` to exactly one `server.done`.
 #[pyclass(frozen, weakref, module = "firstbyte._firstbyte")]
 #[derive(Debug)]
-pub(crate) struct ServerCall {
+pub(crate) struct ServerCall(Open<Exchange>);
+
+#[derive(Debug)]
+pub(crate) struct Exchange {
     id: TraceId,
     tag: Tag,
     path: String,
@@ -42,6 +49,8 @@ pub(crate) struct ServerCall {
     status: AtomicU16,
     bytes: AtomicU64,
     frames: AtomicU64,
+    /// `server.recv` is recorded: it has to end.
+    begun: AtomicBool,
     ended: AtomicBool,
 }
 
@@ -50,30 +59,32 @@ impl ServerCall {
     /// The id of the call.
     #[getter]
     fn trace_id(&self) -> String {
-        self.id.to_string()
+        self.0.id.to_string()
     }
 
     /// The operation, as the route table names it.
     #[getter]
     fn operation(&self) -> &str {
-        &self.operation
+        &self.0.operation
     }
 
     /// How long the request had been on this machine at `server.recv`, in milliseconds.
     #[getter]
     fn kernel_ms(&self) -> Option<f64> {
-        millis(self.kernel)
+        millis(self.0.kernel)
     }
 
     /// Records `server.recv`, with the delay of the event loop if it is known.
     #[pyo3(signature = (loop_lag_ms=None))]
     fn received(&self, py: Python<'_>, loop_lag_ms: Option<f64>) {
-        let mut event = self.event(&record::SERVER_RECV, self.recv).with(field::PATH, &self.path);
-        event = event.with_known(field::KERNEL, self.kernel);
-        event.set(field::INFLIGHT, i64::try_from(self.in_flight).unwrap_or(i64::MAX));
+        let call = &self.0;
+        let mut event = call.event(&record::SERVER_RECV, call.recv).with(field::PATH, &call.path);
+        event = event.with_known(field::KERNEL, call.kernel);
+        event.set(field::INFLIGHT, i64::try_from(call.in_flight).unwrap_or(i64::MAX));
         let lag = loop_lag_ms.and_then(Micros::from_millis_f64);
         event = event.with_known(field::LOOP_LAG, lag);
-        record_event(py, &event.with_known(field::PROXY, self.proxy));
+        call.begun.store(true, Relaxed);
+        record_event(py, &event.with_known(field::PROXY, call.proxy));
     }
 
     /// The application ended with this outcome; without an effect once the response is whole.
@@ -81,14 +92,14 @@ impl ServerCall {
     /// `ok` from an application that did not finish its response is `early_drop`, or `error` if it did
     /// not begin one.
     fn end(&self, py: Python<'_>, outcome: &str, receive: &Bound<'_, PyAny>) {
-        let begun = self.status.load(Relaxed) != 0;
+        let begun = self.0.status.load(Relaxed) != 0;
         let outcome = match outcome {
             "ok" if scope::is_disconnected(receive) && !begun => "cancelled",
             "ok" if begun => "early_drop",
             "ok" => "error",
             other => other,
         };
-        self.done(py, outcome);
+        self.0.done(py, outcome);
     }
 }
 
@@ -103,7 +114,7 @@ impl ServerCall {
         let recv = clock.now();
         let kernel = scope::since_arrival(receive);
         let headers = scope::headers(scope)?;
-        Ok(Self {
+        Ok(Self(Open::new(Exchange {
             id: scope::trace_id(&headers),
             tag: route.tag,
             path: scope::path(scope)?,
@@ -120,10 +131,21 @@ impl ServerCall {
             status: AtomicU16::new(0),
             bytes: AtomicU64::new(0),
             frames: AtomicU64::new(0),
+            begun: AtomicBool::new(false),
             ended: AtomicBool::new(false),
-        })
+        })))
     }
+}
 
+impl Deref for ServerCall {
+    type Target = Exchange;
+
+    fn deref(&self) -> &Exchange {
+        &self.0
+    }
+}
+
+impl Exchange {
     pub(crate) const fn id(&self) -> TraceId {
         self.id
     }
@@ -214,5 +236,13 @@ impl ServerCall {
 
     fn since_recv(&self, at: Timestamp) -> Micros {
         at.since(self.recv).into()
+    }
+}
+
+impl Ends for Exchange {
+    fn cut_off(&self, py: Python<'_>) {
+        if self.begun.load(Relaxed) {
+            self.done(py, "cancelled");
+        }
     }
 }
