@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 from contextlib import asynccontextmanager, contextmanager
+from types import NoneType
 from typing import TYPE_CHECKING
 
 from . import _firstbyte, _mailbox
@@ -21,19 +22,19 @@ if TYPE_CHECKING:
     from ._types import AsyncProbe, Call, CallOptions, CallState, Probe
 
 #: The clock of a resume that has none of its own, in seconds.
-_RESUME_WITHIN = 60.0
+RESUME_WITHIN = 60.0
 
 
 class _Client:
-    """What the clients for threads and for asyncio have in common.
+    """Calls to one server by the native client, off the interpreter lock and off the event loop.
 
     `base_url` is scheme, host, port and perhaps the beginning of all paths. A call has a connection of its
     own unless `max_connections` says that connections are kept, and how many. Clocks are in seconds:
     `connect_timeout` for the look-up, TCP and TLS, `send_timeout` for the request to be accepted,
     `peer_dead_timeout` for a host that is silent on the TCP level, `timeout` for the whole call (none),
-    `still_waiting` from one line about a call that has not ended to the next (0 turns them off). No more
-    than `attempts` are made, and never one that might apply an operation twice. `root_certificate` and
-    `identity` (chain and key) are PEM bytes.
+    `still_waiting` from one line about a call that has not ended to the next (0 turns them off). At
+    most `attempts` are made (1 to 3), and never one that might apply an operation twice.
+    `root_certificate` and `identity` (chain and key) are PEM bytes.
 
     No redirect is followed, no proxy used. vLLM's `--api-key` does not guard its admin routes at the root.
 
@@ -81,8 +82,8 @@ class _Client:
 
     @property
     def unknown(self) -> str | None:
-        """The call whose outcome on this server is unknown, if there is one, be it another client's: no
-        other operation may begin until it is settled."""
+        """The id of the call whose outcome on this server is unknown, if there is one, be it another client's: then
+        no other operation may begin until it is settled."""
         return self._native.unknown
 
     def forget_unknown(self) -> None:
@@ -98,7 +99,7 @@ class _Client:
     ) -> tuple[Call, Call]:
         """Both calls, checked: a resume that cannot be sent would leave the server paused."""
         first = call_of("POST", pause, options)
-        last = _resume_call(resume, resume_timeout, options)
+        last = resume_call(resume, resume_timeout, options)
         self._native.check(first)
         self._native.check(last)
         return first, last
@@ -159,36 +160,37 @@ class AdminClient(_Client):
         pause: str = "/pause",
         resume: str = "/resume",
         *,
-        resume_timeout: float = _RESUME_WITHIN,
+        resume_timeout: float = RESUME_WITHIN,
         **options: Unpack[CallOptions],
     ) -> Iterator[AdminResponse]:
         """Pause the server, do the work, resume it whatever became of the work.
 
         The options are those of `request`, for the pause; its `headers`, `step` and `trace_id` are the
         resume's too. The resume is tried as well when the pause may have happened without an answer. Its
-        error is raised unless the work raised one. Ctrl-C does not give it up: it goes on, and until it has
-        ended another operation is refused (`OverlapError`).
+        error is raised unless the work raised one, which then gets a note of it (before Python 3.11, its
+        `__context__`). Ctrl-C does not give it up: it goes on, and until it has ended another operation is
+        refused (`OverlapError`).
         """
         first, call = self._pause_and_resume(pause, resume, resume_timeout, options)
         try:
             response = AdminResponse(self._native.call(first)).raise_for_status()
         except BaseException as error:
-            if _may_be_paused(error):
-                self._try_resume(call)
+            if may_be_paused(error):
+                self._try_resume(call, error)
             raise
         try:
             yield response
-        except BaseException:
-            self._try_resume(call)
+        except BaseException as error:
+            self._try_resume(call, error)
             raise
         AdminResponse(self._native.call(call)).raise_for_status()
 
-    def _try_resume(self, call: Call) -> None:
+    def _try_resume(self, call: Call, error: BaseException) -> None:
+        """After an error, which is the one to tell, with that of the resume noted on it."""
         try:
-            AdminResponse(self._native.call(call))
-        except Exception:
-            # The first error is the one to tell; this one has its client.fail line.
-            pass
+            AdminResponse(self._native.call(call)).raise_for_status()
+        except Exception as failure:
+            note(error, failure)
 
     def close(self) -> None:
         """Nothing has to be closed; for code that does it all the same."""
@@ -251,7 +253,7 @@ class AsyncAdminClient(_Client):
         pause: str = "/pause",
         resume: str = "/resume",
         *,
-        resume_timeout: float = _RESUME_WITHIN,
+        resume_timeout: float = RESUME_WITHIN,
         **options: Unpack[CallOptions],
     ) -> AsyncIterator[AdminResponse]:
         """As `AdminClient.paused`; cancelling does not give up the resume either."""
@@ -259,7 +261,7 @@ class AsyncAdminClient(_Client):
         try:
             response = AdminResponse(await _mailbox.call(self._native, first)).raise_for_status()
         except BaseException as error:
-            if _may_be_paused(error):
+            if may_be_paused(error):
                 await self._try_resume(call, error)
             raise
         try:
@@ -270,15 +272,15 @@ class AsyncAdminClient(_Client):
         AdminResponse(await _mailbox.call(self._native, call)).raise_for_status()
 
     async def _try_resume(self, call: Call, error: BaseException) -> None:
-        """After an error, which is the one to tell: that of the resume has its `client.fail` line."""
+        """After an error, which is the one to tell, with that of the resume noted on it."""
         try:
             if isinstance(error, Exception):
-                AdminResponse(await _mailbox.call(self._native, call))
+                AdminResponse(await _mailbox.call(self._native, call)).raise_for_status()
             else:
                 # Whoever was cancelled must not be kept waiting: the native thread does it alone.
                 self._native.detach(call)
-        except Exception:
-            pass
+        except Exception as failure:
+            note(error, failure)
 
     async def aclose(self) -> None:
         """Nothing has to be closed; for code that does it all the same."""
@@ -313,11 +315,22 @@ def _answer(question: _firstbyte.Question, found: AdminResponse | bool | None) -
         raise TypeError(f"a probe returns a response, False or None, not {found!r}")
 
 
-def _may_be_paused(error: BaseException) -> bool:
+def may_be_paused(error: BaseException) -> bool:
     return not isinstance(error, (NotSent, OverlapError, ConfigError))
 
 
-def _resume_call(path: str, timeout: float, pause: CallOptions) -> Call:
+def note(error: BaseException, failure: Exception) -> None:
+    """Have an error that is raised tell that the resume failed, too."""
+    # Not from the dictionary of the error: `add_note` is of Python 3.11.
+    if add_note := getattr(error, "add_note", None):
+        add_note(f"The server may still be paused: {type(failure).__name__}: {failure}")
+    elif error.__context__ is None:
+        # It has the error for its context, as it was raised while that was handled.
+        failure.__context__ = None
+        error.__context__ = failure
+
+
+def resume_call(path: str, timeout: float, pause: CallOptions) -> Call:
     options: CallOptions = {
         "headers": pause.get("headers"),
         "step": pause.get("step"),
@@ -339,11 +352,13 @@ def call_of(method: str, path: str, options: CallOptions) -> Call:
         raise TypeError(f"{min(unknown)!r} is no option of a call; there are {known}")
     headers = _headers(options.get("headers"))
     body = options.get("body")
+    if not isinstance(body, (bytes, bytearray, memoryview, NoneType)):
+        raise TypeError(f"body takes bytes, not {type(body).__name__}; for anything else there is json")
     if "json" in options:
         if body is not None:
             raise ConfigError("json and body exclude each other")
         try:
-            body = json_module.dumps(options["json"]).encode()
+            body = json_module.dumps(options["json"], allow_nan=False).encode()
         except (TypeError, ValueError, RecursionError) as error:
             raise ConfigError(f"json: {error}") from None
         if not any(name.lower() == "content-type" for name, _ in headers):
@@ -351,7 +366,7 @@ def call_of(method: str, path: str, options: CallOptions) -> Call:
     return {
         "method": method,
         "path": path,
-        "body": body,
+        "body": None if body is None else bytes(body),
         "headers": headers,
         "operation_class": options.get("operation_class"),
         "allow_overlap": options.get("allow_overlap", False),

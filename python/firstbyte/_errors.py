@@ -59,4 +59,4 @@ class StatusError(FirstByteError):
 
 
 class BodyError(FirstByteError):
-    """The response body is larger than the limit, was cut off, or is not what was asked for."""
+    """The response body is larger than the limit, or is not what was asked for."""

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import _firstbyte, _mailbox
-from ._admin import call_of
+from ._admin import (
+    RESUME_WITHIN,
+    AdminClient,
+    AsyncAdminClient,
+    call_of,
+    may_be_paused,
+    note,
+    resume_call,
+)
+from ._errors import ConfigError
 from ._response import AdminResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import AsyncIterator, Iterator
+    from types import TracebackType
 
     from typing_extensions import Self, Unpack
 
-    from ._admin import AdminClient, AsyncAdminClient
-    from ._types import CallOptions, FanOut, Outcome
+    from ._types import Call, CallOptions, FanOut, Outcome
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,14 @@ class TargetResult:
     waited_ms: float
     """From the end of this call to the end of the slowest one: how long this server waited for the others, if
     nothing may go on before all are done."""
+
+    def raise_for_outcome(self) -> Self:
+        """The result itself, if it is `done`. Raises what `request` or `raise_for_status` would, else."""
+        if self.error is not None:
+            raise self.error.with_traceback(None)
+        if self.response is not None:
+            self.response.raise_for_status()
+        return self
 
 
 @dataclass(frozen=True)
@@ -62,10 +81,7 @@ class FanOutResult:
     def raise_for_outcome(self) -> Self:
         """The result itself, if every server is `done`. Raises the error of the first that is not, else."""
         for target in self.targets:
-            if target.error is not None:
-                raise target.error.with_traceback(None)
-            if target.response is not None:
-                target.response.raise_for_status()
+            target.raise_for_outcome()
         return self
 
 
@@ -78,13 +94,30 @@ class _Fleet:
     tell which one it is. Times are taken on the native thread: a busy loop delays neither the calls nor what
     is told of them. Each call's `client.done` is written when it ends, so `resume_ms` is unknown.
 
-    Raises `ConfigError` if two clients have the same target: each server takes one operation at a time.
+    Raises `ConfigError` for what is no client, and if two clients have the same target: each server takes one
+    operation at a time.
     """
 
     def __init__(self, clients: Iterable[AdminClient | AsyncAdminClient]) -> None:
         #: In the order of the results.
-        self.clients = tuple(clients)
-        self._native = _firstbyte.NativeFleet([client._native for client in self.clients])
+        self.clients = _checked(clients)
+        self._native = _native(self.clients)
+
+    def _pause_and_resume(
+        self, pause: str, resume: str, resume_timeout: float, options: CallOptions
+    ) -> tuple[Call, Call]:
+        """Both calls, checked: a resume that cannot be sent would leave the servers paused."""
+        first = call_of("POST", pause, options)
+        last = resume_call(resume, resume_timeout, options)
+        for client in self.clients:
+            client._native.check(first)
+            client._native.check(last)
+        return first, last
+
+    def _may_be_paused(self, pause: FanOutResult) -> _firstbyte.NativeFleet:
+        """The servers that are paused, or may be, after this."""
+        pairs = zip(self.clients, pause.targets, strict=True)
+        return _native(client for client, target in pairs if target.outcome != "not_sent")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {len(self.clients)}>"
@@ -105,6 +138,56 @@ class AdminFleet(_Fleet):
         """`request("POST", path, ...)`."""
         return self.request("POST", path, **options)
 
+    @contextmanager
+    def paused(
+        self,
+        pause: str = "/pause",
+        resume: str = "/resume",
+        *,
+        resume_timeout: float = RESUME_WITHIN,
+        **options: Unpack[CallOptions],
+    ) -> Iterator[FanOutResult]:
+        """Pause every server, do the work, resume every server whatever became of the work.
+
+        As `AdminClient.paused`. The work begins once all servers are paused. If one is not, its error is
+        raised after those have been resumed that are paused, or may be. The first error of the resume is
+        raised unless there is an earlier error, which then gets a note of each.
+        """
+        first, last = self._pause_and_resume(pause, resume, resume_timeout, options)
+        try:
+            result = _result(self._native.call(first))
+        except BaseException as error:
+            if may_be_paused(error):
+                self._try_resume(self._native, last, error)
+            raise
+        try:
+            yield result.raise_for_outcome()
+        except BaseException as error:
+            self._try_resume(self._may_be_paused(result), last, error)
+            raise
+        _result(self._native.call(last)).raise_for_outcome()
+
+    def _try_resume(self, servers: _firstbyte.NativeFleet, call: Call, error: BaseException) -> None:
+        """After an error, which is the one to tell, with those of the resume noted on it."""
+        try:
+            _note_failures(error, servers.call(call))
+        except Exception as failure:
+            note(error, failure)
+
+    def close(self) -> None:
+        """Nothing has to be closed; for code that does it all the same."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
 
 class AsyncAdminFleet(_Fleet):
     __doc__ = _Fleet.__doc__
@@ -124,6 +207,79 @@ class AsyncAdminFleet(_Fleet):
     async def post(self, path: str, **options: Unpack[CallOptions]) -> FanOutResult:
         """`request("POST", path, ...)`."""
         return await self.request("POST", path, **options)
+
+    @asynccontextmanager
+    async def paused(
+        self,
+        pause: str = "/pause",
+        resume: str = "/resume",
+        *,
+        resume_timeout: float = RESUME_WITHIN,
+        **options: Unpack[CallOptions],
+    ) -> AsyncIterator[FanOutResult]:
+        """As `AdminFleet.paused`; cancelling does not give up the resume either."""
+        first, last = self._pause_and_resume(pause, resume, resume_timeout, options)
+        try:
+            result = _result(await _mailbox.call(self._native, first))
+        except BaseException as error:
+            if may_be_paused(error):
+                await self._try_resume(self._native, last, error)
+            raise
+        try:
+            yield result.raise_for_outcome()
+        except BaseException as error:
+            await self._try_resume(self._may_be_paused(result), last, error)
+            raise
+        _result(await _mailbox.call(self._native, last)).raise_for_outcome()
+
+    async def _try_resume(self, servers: _firstbyte.NativeFleet, call: Call, error: BaseException) -> None:
+        """After an error, which is the one to tell, with those of the resume noted on it."""
+        try:
+            if isinstance(error, Exception):
+                _note_failures(error, await _mailbox.call(servers, call))
+            else:
+                # Whoever was cancelled must not be kept waiting: the native thread does it alone.
+                servers.detach(call)
+        except Exception as failure:
+            note(error, failure)
+
+    async def aclose(self) -> None:
+        """Nothing has to be closed; for code that does it all the same."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+
+def _native(clients: Iterable[AdminClient | AsyncAdminClient]) -> _firstbyte.NativeFleet:
+    return _firstbyte.NativeFleet([client._native for client in clients])
+
+
+def _checked(clients: Iterable[object]) -> tuple[AdminClient | AsyncAdminClient, ...]:
+    if not isinstance(clients, Iterable):
+        raise ConfigError(f"a fleet is made of several clients, not of {clients!r}")
+    found = []
+    for client in clients:
+        if not isinstance(client, (AdminClient, AsyncAdminClient)):
+            kind = type(client).__name__
+            raise ConfigError(f"a fleet is made of clients, such as AdminClient(url), not of {kind}")
+        found.append(client)
+    return tuple(found)
+
+
+def _note_failures(error: BaseException, resume: FanOut) -> None:
+    for target in _result(resume).targets:
+        try:
+            target.raise_for_outcome()
+        except Exception as failure:
+            note(error, failure)
 
 
 def _result(fan_out: FanOut) -> FanOutResult:

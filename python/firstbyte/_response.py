@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json as json_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ._errors import BodyError
+from ._errors import BodyError, StatusError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -22,7 +22,7 @@ class AdminResponse:
 
     __slots__ = ("_native", "resume_ms")
 
-    def __init__(self, native: _firstbyte.NativeResponse) -> None:
+    def __init__(self, native: _firstbyte.NativeResponse | _Copy) -> None:
         self._native = native
         #: From the last byte of the response to the caller's code going on: the interpreter lock, and the
         #: event loop's queue. No part of `wall_ms`.
@@ -103,3 +103,60 @@ class AdminResponse:
 
     def __repr__(self) -> str:
         return repr(self._native)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For `pickle` and `copy`."""
+        copy = self._native if isinstance(self._native, _Copy) else _copy(self._native)
+        return _restored, (copy, self.resume_ms)
+
+
+class _Copy(NamedTuple):
+    """What a native response says, where it cannot go itself: into a pickle, or another process."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+    trace_id: str
+    attempts: int
+    wall_ms: float
+    rpc_ms: float | None
+    queue_ms: float | None
+    parts: dict[str, float]
+    flags: str
+    failure: StatusError | None
+    text: str
+
+    def raise_for_status(self) -> None:
+        if self.failure is not None:
+            raise self.failure.with_traceback(None)
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def _copy(native: _firstbyte.NativeResponse) -> _Copy:
+    failure = None
+    try:
+        native.raise_for_status()
+    except StatusError as error:
+        failure = error.with_traceback(None)
+    return _Copy(
+        native.status,
+        native.headers,
+        native.body,
+        native.trace_id,
+        native.attempts,
+        native.wall_ms,
+        native.rpc_ms,
+        native.queue_ms,
+        native.parts,
+        native.flags,
+        failure,
+        repr(native),
+    )
+
+
+def _restored(copy: _Copy, resume_ms: float | None) -> AdminResponse:
+    response = AdminResponse.__new__(AdminResponse)
+    response._native, response.resume_ms = copy, resume_ms
+    return response

@@ -17,7 +17,7 @@ class CallOptions(TypedDict, total=False):
     """The keyword arguments of one call."""
 
     json: Any
-    body: bytes | None
+    body: bytes | bytearray | memoryview | None
     headers: Mapping[str, str] | None
     operation_class: Literal["idempotent", "non_idempotent"] | None
     allow_overlap: bool

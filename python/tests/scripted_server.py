@@ -321,6 +321,12 @@ def full_backlog() -> Iterator[tuple[str, Callable[[], None]]]:
             sock.close()
 
 
+def noted(error: BaseException) -> str:
+    """What is noted on an error; before Python 3.11 it is the context of the error."""
+    notes = getattr(error, "__notes__", None)
+    return "\n".join(notes) if notes else f"may still be paused: {error.__context__!r}"
+
+
 async def until(condition: Callable[[], object]) -> None:
     """Until something is so, which other threads see to."""
     deadline = time.monotonic() + 10

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 import threading
 import time
 import traceback
@@ -19,6 +21,7 @@ from scripted_server import (
     gated,
     head,
     huge,
+    noted,
     redirect,
     refusing_port,
     reset,
@@ -29,6 +32,7 @@ from scripted_server import (
 import firstbyte
 from firstbyte import (
     AdminClient,
+    AdminResponse,
     BodyError,
     ConfigError,
     FirstByteError,
@@ -341,6 +345,7 @@ def test_a_body_that_is_no_json_says_so(trace, body):
         ({"base_url": "ftp://host"}, "base_url"),
         ({"base_url": "http://host/?a=b"}, "query"),
         ({"token": "a\nb"}, "token"),
+        ({"token": ""}, "token: it is empty"),
         ({"base_url": "http://a:b@host", "token": "c"}, "choose one"),
         ({"connect_timeout": 0.0}, "connect"),
         ({"send_timeout": 0.0}, "send"),
@@ -353,6 +358,8 @@ def test_a_body_that_is_no_json_says_so(trace, body):
         ({"max_connections": 0}, "max_connections"),
         ({"max_connections": -1}, "max_connections: .*negative"),
         ({"attempts": -1}, "attempts"),
+        ({"attempts": 0}, "attempts=0: 1 to 3"),
+        ({"attempts": 4}, "attempts=4: 1 to 3"),
         ({"attempts": 1 << 70}, "attempts"),
         ({"attempts": "3"}, "attempts"),
         ({"max_body": -1}, "max_body"),
@@ -389,7 +396,8 @@ def nested():
         ("/pause", {"trace_id": "x"}),
         ("/pause", {"timeout": -1.0}),
         ("/pause", {"step": 1 << 70}),
-        ("/pause", {"body": "text"}),
+        ("/pause", {"json": {"loss": [float("nan")]}}),
+        ("/pause", {"json": float("-inf")}),
         ("/pause", {"headers": {"a": 1}}),
         ("/pause", {"headers": [("a", "b")]}),
         ("/pause", {"headers": {"Content-Length": "1"}}),
@@ -410,6 +418,22 @@ def test_an_argument_that_cannot_work_sends_nothing(trace, path, options):
         assert client.unknown is None
         client.post("/pause")
     assert len(trace.named("client.send")) == 1
+
+
+@pytest.mark.parametrize("body", ["text", 7, {"a": 1}, [1, 2]])
+def test_a_body_of_another_kind_is_told_what_it_should_be(trace, body):
+    with ScriptedServer() as server:
+        client = AdminClient(server.url)
+        with pytest.raises(TypeError, match=f"bytes, not {type(body).__name__}"):
+            client.post("/pause", body=body)
+        assert server.connections == 0
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_a_body_is_any_bytes(trace, kind):
+    with ScriptedServer() as server:
+        AdminClient(server.url).post("/pause", body=kind(b"\0\1"))
+        assert server.requests[0].body == b"\0\1"
 
 
 def test_the_errors_are_one_family():
@@ -448,7 +472,7 @@ def test_the_caller_says_what_sending_twice_would_do(trace):
 
 def test_a_post_that_cannot_have_been_applied_is_sent_again(trace):
     port = refusing_port()
-    client = AdminClient(f"http://127.0.0.1:{port}", attempts=10)
+    client = AdminClient(f"http://127.0.0.1:{port}", attempts=3)
     with ThreadPoolExecutor() as pool:
         call = pool.submit(client.post, "/pause")
         trace.wait_for("client.fail")
@@ -747,9 +771,23 @@ def test_paused_tells_the_first_error(trace):
         client = AdminClient(server.url)
         with pytest.raises(StatusError, match="/resume"), client.paused():
             pass
-        with pytest.raises(KeyError), client.paused():
+        with pytest.raises(KeyError) as caught, client.paused():
             raise KeyError
         assert server.paths() == ["/pause", "/resume"] * 2
+    note = noted(caught.value)
+    assert all(word in note for word in ("may still be paused", "StatusError", "/resume", "500"))
+
+
+def test_an_error_that_has_a_cause_keeps_it_when_the_resume_fails(trace):
+    cause = ValueError("the file is gone")
+    with (
+        ScriptedServer(answer(), reset) as server,
+        pytest.raises(KeyError) as caught,
+        AdminClient(server.url).paused(),
+    ):
+        raise KeyError from cause
+    assert caught.value.__cause__ is cause
+    assert "OutcomeUnknown" in noted(caught.value)
 
 
 def test_a_resume_has_a_clock(trace):
@@ -864,3 +902,26 @@ def test_a_response_is_what_the_server_sent(trace):
         response = AdminClient(server.url).post("/pause")
     assert response.body == body
     assert response.json() == {"text": "größer"}
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_a_response_can_be_copied_and_pickled(trace, status):
+    with ScriptedServer(answer(status, rpc_ms=0.1, x_a="1")) as server:
+        response = AdminClient(server.url).post("/pause")
+    for again in (pickle.loads(pickle.dumps(response)), copy.deepcopy(response), copy.copy(response)):
+        for twice in (again, pickle.loads(pickle.dumps(again))):
+            names = [name for name in dir(AdminResponse) if not name.startswith("_")]
+            for name in names:
+                value, other = getattr(response, name), getattr(twice, name)
+                assert callable(value) or value == other, name
+            assert repr(twice) == repr(response)
+            assert twice.json() == response.json()
+            if status == 200:
+                assert twice.raise_for_status() is twice
+                continue
+            with pytest.raises(StatusError) as original:
+                response.raise_for_status()
+            with pytest.raises(StatusError) as caught:
+                twice.raise_for_status()
+            assert str(caught.value) == str(original.value)
+            assert vars(caught.value) == vars(original.value)

@@ -20,6 +20,7 @@ from scripted_server import (
     gated,
     halfway,
     huge,
+    noted,
     redirect,
     refusing_port,
     reset,
@@ -483,7 +484,6 @@ def test_loops_leave_no_descriptors_behind(trace, loops):
         assert descriptors() < before + 10
 
 
-def test_an_exception_elsewhere_is_none_of_ours(trace, loops):
 def test_a_loop_keeps_nothing_of_its_first_call(trace, loops):
     class Session:
         """What a caller may have in a context variable."""
@@ -513,6 +513,7 @@ def test_without_asyncio_it_says_what_to_use():
         call.send(None)
 
 
+def test_an_exception_elsewhere_is_none_of_ours(trace, loops):
     async def main():
         with ScriptedServer(silent) as server:
 
@@ -569,9 +570,10 @@ def test_paused_tells_the_first_error(trace, loops):
             with pytest.raises(StatusError, match="/resume"):
                 async with client.paused():
                     pass
-            with pytest.raises(KeyError):
+            with pytest.raises(KeyError) as caught:
                 async with client.paused():
                     raise KeyError
+            assert "/resume" in noted(caught.value)
 
     loops.run(main())
 

@@ -67,7 +67,7 @@ pub(super) struct Call {
     /// It begins whatever is in flight, and goes on without whoever waits for it: given up before it was
     /// sent, it would leave the server paused.
     #[pyo3(item("resume"))]
-    is_resume: bool,
+    pub(super) is_resume: bool,
     /// A probe can tell whether it happened.
     #[pyo3(item("probe"))]
     is_probed: bool,

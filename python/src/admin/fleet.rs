@@ -11,7 +11,7 @@ use super::{
     client::{Call, NativeClient, PendingCall, begin, wait},
     error::to_err,
     mailbox::{Mailbox, News},
-    response,
+    response, runtime,
 };
 use crate::convert::arguments;
 
@@ -35,8 +35,10 @@ impl NativeFleet {
 
     /// Makes a call on every server and waits for all of them, without holding the interpreter.
     fn call<'py>(&self, py: Python<'py>, call: &Bound<'_, PyDict>) -> PyResult<Bound<'py, PyAny>> {
+        let call: Call = arguments(call)?;
+        let is_resume = call.is_resume;
         let fan_out = self.fan_out(py, call)?;
-        let fan_out = wait(py, false, None, |_| fan_out)?;
+        let fan_out = wait(py, is_resume, None, |_| fan_out)?;
         to_object(py, fan_out)
     }
 
@@ -48,9 +50,18 @@ impl NativeFleet {
         mailbox: &Mailbox,
         number: u64,
     ) -> PyResult<PendingCall> {
+        let call: Call = arguments(call)?;
+        let is_resume = call.is_resume;
         let ended = self.fan_out(py, call)?;
         let expected = mailbox.address().expect(number);
-        begin(false, expected, async move { News::AllEnded(ended.await) })
+        begin(is_resume, expected, async move { News::AllEnded(ended.await) })
+    }
+
+    /// Begins calls that nobody waits for. The end of the interpreter waits for them a moment.
+    fn detach(&self, py: Python<'_>, call: &Bound<'_, PyDict>) -> PyResult<()> {
+        let ended = self.fan_out(py, arguments(call)?)?;
+        runtime::get()?.detach(ended);
+        Ok(())
     }
 }
 
@@ -67,10 +78,9 @@ impl NativeFleet {
     fn fan_out(
         &self,
         py: Python<'_>,
-        call: &Bound<'_, PyDict>,
+        mut call: Call,
     ) -> PyResult<impl Future<Output = Ended> + Send + use<>> {
         let start = Clock::system().now();
-        let mut call: Call = arguments(call)?;
         let id = call.trace_id.get_or_insert_with(|| TraceId::random().to_string()).clone();
         let body = call.body.take().map(Bytes::from);
         let requests = self.clients.iter().map(|client| {

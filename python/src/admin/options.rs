@@ -1,13 +1,19 @@
 //! What a native client is made of, so that a child of a fork can make it anew.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{ops::RangeInclusive, path::PathBuf, sync::Arc};
 
 use firstbyte_client::{AdminClient, ClientError, ConnectionMode, RetryPolicy, Timeouts};
 use firstbyte_core::{Recorder, RouteTable};
 use pyo3::prelude::*;
 
 use super::runtime;
-use crate::{convert::seconds, routes};
+use crate::{
+    convert::{config_error, seconds},
+    routes,
+};
+
+/// How many attempts a call may have, the first one included.
+const ATTEMPTS: RangeInclusive<u32> = 1..=3;
 
 /// The arguments of `NativeClient`.
 #[derive(FromPyObject)]
@@ -44,6 +50,13 @@ pub(super) struct Options {
 impl Options {
     pub(super) fn new(py: Python<'_>, arguments: Arguments) -> PyResult<Self> {
         let clock = |name, value| seconds(py, name, value);
+        let attempts = arguments.attempts;
+        if !ATTEMPTS.contains(&attempts) {
+            return Err(config_error(py, &format!("attempts={attempts}: 1 to 3 are possible")));
+        }
+        if arguments.token.as_deref() == Some("") {
+            return Err(config_error(py, "token: it is empty; leave it out if there is none"));
+        }
         Ok(Self {
             base_url: arguments.base_url,
             token: arguments.token,
@@ -58,7 +71,7 @@ impl Options {
                 total: arguments.timeout.map(|value| clock("timeout", value)).transpose()?,
                 still_waiting: clock("still_waiting", arguments.still_waiting)?,
             },
-            retry: RetryPolicy { attempts: arguments.attempts, ..RetryPolicy::default() },
+            retry: RetryPolicy { attempts, ..RetryPolicy::default() },
             max_body: arguments.max_body,
             root_certificate: arguments.root_certificate,
             identity: arguments.identity,
