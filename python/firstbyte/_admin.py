@@ -305,14 +305,14 @@ def _probed(call: Call) -> Call:
 
 def _answer(question: _firstbyte.Question, found: AdminResponse | bool | None) -> None:
     """Hands on what a probe has returned."""
-    if isinstance(found, AdminResponse):
+    if isinstance(found, AdminResponse) and isinstance(found._native, _firstbyte.NativeResponse):
         question.applied(found._native)
     elif found is False:
         question.not_applied()
     elif found is None:
         question.unclear()
     else:
-        raise TypeError(f"a probe returns a response, False or None, not {found!r}")
+        raise TypeError(f"a probe returns a response as it came, False or None, not {found!r}")
 
 
 def may_be_paused(error: BaseException) -> bool:

@@ -22,8 +22,8 @@ class AdminResponse:
 
     __slots__ = ("_native", "resume_ms")
 
-    def __init__(self, native: _firstbyte.NativeResponse | _Copy) -> None:
-        self._native = native
+    def __init__(self, native: _firstbyte.NativeResponse) -> None:
+        self._native: _firstbyte.NativeResponse | _Copy = native
         #: From the last byte of the response to the caller's code going on: the interpreter lock, and the
         #: event loop's queue. No part of `wall_ms`.
         self.resume_ms: float | None = native.resumed()

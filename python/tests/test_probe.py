@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 
 import pytest
 from scripted_server import ScriptedServer, answer, reset, until
@@ -98,6 +99,12 @@ def test_a_probe_that_fails_cannot_tell_and_is_the_cause(trace, caller, probe, c
         assert isinstance(caught.value.__cause__, cause)
         assert call.client.unknown
         assert server.posts == 1
+
+
+def test_a_copy_of_a_response_shows_nothing(trace):
+    with ScriptedServer(reset, default=answer()) as server, pytest.raises(OutcomeUnknown) as caught:
+        AdminClient(server.url).post("/pause", probe=lambda client: copy.copy(client.get("/version")))
+    assert isinstance(caught.value.__cause__, TypeError)
 
 
 def test_a_known_outcome_is_not_asked_for(trace, caller):
