@@ -10,7 +10,7 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use firstbyte_core::{Clock, Event, Recorder, recorder::DropReason};
@@ -272,11 +272,13 @@ pub(crate) fn flush(py: Python<'_>, timeout: f64) -> PyResult<bool> {
 pub(crate) fn shutdown(py: Python<'_>, timeout: f64) -> PyResult<()> {
     let timeout = seconds(py, "timeout", timeout)?;
     let recorder = state().recorder.clone();
-    let (started, tenth) = (Instant::now(), timeout / 10);
+    let (clock, tenth) = (Clock::system(), timeout / 10);
+    let started = clock.now();
     py.detach(|| crate::admin::stop_runtime(timeout - tenth, tenth / 2));
     open::end_all(py);
     if let Some(recorder) = recorder {
-        let left = timeout.saturating_sub(started.elapsed()).clamp(tenth / 2, timeout / 2);
+        let left = timeout.saturating_sub(clock.now().since(started));
+        let left = left.clamp(tenth / 2, timeout / 2);
         py.detach(|| recorder.shutdown(left));
     }
     Ok(())
