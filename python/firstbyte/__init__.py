@@ -24,20 +24,25 @@ from ._errors import (
 from ._firstbyte import __version__
 from ._fleet import AdminFleet, AsyncAdminFleet, FanOutResult, TargetResult
 from ._instrument import instrument, uninstrument
-from ._process import accounting, configure, flush, shutdown
+from ._process import Accounting, accounting, configure, flush, shutdown
 from ._read import Call, Event, Finding, Log, read
 from ._response import AdminResponse
 from ._rpc import current_trace_id, rpc, trace
 from ._timers import batch_flush, ckpt_wait, ckpt_write, engine_call, gen_batch, infer_batch, rollout, step
+from ._types import AsyncProbe, CallOptions, CallState, Outcome, Probe
 
 __all__ = [
+    "Accounting",
     "AdminClient",
     "AdminFleet",
     "AdminResponse",
     "AsyncAdminClient",
     "AsyncAdminFleet",
+    "AsyncProbe",
     "BodyError",
     "Call",
+    "CallOptions",
+    "CallState",
     "ConfigError",
     "Event",
     "FanOutResult",
@@ -46,8 +51,10 @@ __all__ = [
     "FirstByteMiddleware",
     "Log",
     "NotSent",
+    "Outcome",
     "OutcomeUnknown",
     "OverlapError",
+    "Probe",
     "StatusError",
     "TargetResult",
     "__version__",

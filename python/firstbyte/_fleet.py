@@ -19,6 +19,7 @@ from ._admin import (
 )
 from ._errors import ConfigError
 from ._response import AdminResponse
+from ._types import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
-    from ._types import Call, CallOptions, FanOut, Outcome
+    from ._types import Call, CallOptions, FanOut
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
-"""Types for checkers; nothing here is imported at run time."""
+"""Types that signatures are made of."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
     from typing import TypeAlias
 
     from ._admin import AdminClient, AsyncAdminClient
@@ -64,5 +64,5 @@ Outcome: TypeAlias = Literal["done", "failed", "unknown", "not_sent"]
 FanOut: TypeAlias = "tuple[str, float, list[tuple[str, Outcome, NativeResponse | Exception, float, float]]]"
 
 #: Tells whether a call happened whose outcome is unknown: see `AdminClient.request`.
-Probe: TypeAlias = "Callable[[AdminClient], AdminResponse | bool | None]"
-AsyncProbe: TypeAlias = "Callable[[AsyncAdminClient], Awaitable[AdminResponse | bool | None]]"
+Probe: TypeAlias = Callable[["AdminClient"], "AdminResponse | bool | None"]
+AsyncProbe: TypeAlias = Callable[["AsyncAdminClient"], Awaitable["AdminResponse | bool | None"]]

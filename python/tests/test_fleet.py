@@ -10,6 +10,7 @@ import pickle
 import signal
 import threading
 import time
+import typing
 from contextlib import ExitStack
 
 import pytest
@@ -181,6 +182,11 @@ def test_a_fleet_is_made_of_clients(kind, clients):
     with pytest.raises(ConfigError, match="a fleet is made of") as caught:
         kind(clients)
     assert "secret" not in str(caught.value)
+
+
+def test_the_types_of_a_result_are_there_at_run_time():
+    assert typing.get_type_hints(firstbyte.TargetResult)["outcome"] == firstbyte.Outcome
+    assert typing.get_type_hints(firstbyte.FanOutResult)["targets"] == list[firstbyte.TargetResult]
 
 
 def test_a_result_can_be_copied_and_pickled(trace, post, servers):

@@ -635,6 +635,31 @@ def test_a_signal_to_uvicorn_loses_no_line(program):
     assert program.counts()["step.done"] == 1000
 
 
+def test_a_server_whose_program_handles_the_signal_says_goodbye(program):
+    code = """if True:
+        import uvicorn
+
+        async def application(scope, receive, send):
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            print("ready", flush=True)
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+            with firstbyte.step(7):
+                pass
+
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        uvicorn.run(firstbyte.FirstByteMiddleware(application), port=0, log_level="critical", lifespan="on")
+    """
+    process = program.start(code)
+    assert process.stdout.readline() == "ready\n"
+    # Its handlers are set by then.
+    time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    assert program.end(process).returncode == 143
+    assert program.counts() == {"process.start": 1, "step.done": 1, "process.end": 1}
+
+
 @pytest.mark.parametrize("busy", ["", "firstbyte.AdminClient(sys.argv[1]).post('/pause')"])
 def test_ctrl_c_ends_it_as_without_us(program, busy):
     with ScriptedServer(silent) as server:

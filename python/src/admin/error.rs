@@ -11,7 +11,9 @@ pub(super) fn to_exception<'py>(
     error: &ClientError,
 ) -> PyResult<Bound<'py, PyAny>> {
     let class = error_class(py, class_name(error))?;
-    let exception = class.call1((error.to_string(),))?;
+    // The advice of an overlap names a method of Rust's client.
+    let message = error.to_string().replace("allow_overlap()", "allow_overlap=True");
+    let exception = class.call1((message,))?;
     let facts = [
         ("reason", object(py, error.reason())?),
         ("phase", object(py, error.phase().map(|phase| phase.as_str()))?),

@@ -61,8 +61,21 @@ async def loaded_by(client: firstbyte.AsyncAdminClient) -> bool:
     return (await client.get("/version")).status == 404
 
 
+def found_by(name: str) -> firstbyte.Probe:
+    return lambda client: name in client.get("/version").text or None
+
+
+def options(step: int) -> firstbyte.CallOptions:
+    return {"step": step, "timeout": 60.0}
+
+
+def told(outcome: firstbyte.Outcome, states: list[firstbyte.CallState]) -> str:
+    return f"{outcome} {states[0]['phase']} {firstbyte.accounting()['offered']}"
+
+
 async def probes() -> None:
-    firstbyte.AdminClient("http://10.0.0.7:8000").post("/update_weights", probe=loaded)
+    firstbyte.AdminClient("http://10.0.0.7:8000").post("/update_weights", probe=loaded, **options(7))
+    firstbyte.AdminClient("http://10.0.0.7:8000").post("/update_weights", probe=found_by("step_7"))
     await firstbyte.AsyncAdminClient("http://10.0.0.7:8000").post("/update_weights", probe=loaded_by)
 
 
@@ -73,6 +86,10 @@ async def fleets(urls: list[str]) -> list[str]:
     slowest: firstbyte.TargetResult | None = result.slowest
     same: firstbyte.FanOutResult = firstbyte.AdminFleet([]).get("/health").raise_for_outcome()
     print(waited, slowest, same.trace_id)
+    async with fleet, fleet.paused(step=7) as paused:
+        print(paused.wall_ms)
+    with firstbyte.AdminFleet([]) as threads, threads.paused():
+        threads.post("/update_weights")
     return [target.target for target in result.of("unknown")]
 
 
@@ -87,6 +104,8 @@ async def timers() -> None:
     rpc_ms: float | None = r.rpc_ms
     with firstbyte.trace() as trace_id, firstbyte.ckpt_write(7, path="/ckpt") as write:
         write.bytes = length
+    async with firstbyte.trace() as again:
+        trace_id = again
     with firstbyte.gen_batch(inflight=1, target_batch=2) as batch:
         batch.completions = 2
     firstbyte.rollout(trunc_pct=0.5, current_step=3, ckpt_step=2)
