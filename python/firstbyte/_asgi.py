@@ -119,7 +119,7 @@ class FirstByteMiddleware(_firstbyte.Middleware):
         try:
             await self.app(scope, receive, _firstbyte.ServerSend(call, send, self._fuse).send)
         except BaseException as error:
-            outcome = "cancelled" if is_cancellation(type(error)) else "error"
+            outcome = "cancelled" if is_cancellation(error) else "error"
             raise
         finally:
             call.end(outcome, receive)

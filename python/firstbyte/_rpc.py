@@ -123,7 +123,7 @@ class rpc:  # noqa: N801 - used like a function
         traceback: TracebackType | None,
     ) -> None:
         if self._timers:
-            self.rpc_ms = self._timers.pop().done(error_name(kind), word(self.call_id))
+            self.rpc_ms = self._timers.pop().done(error_name(error), word(self.call_id))
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -167,16 +167,22 @@ def word(value: object) -> str | None:
         return None
 
 
-def error_name(kind: type[BaseException] | None) -> str | None:
+def error_name(error: BaseException | None) -> str | None:
     """The class of an error, as lines name it: a word that can be counted, no free text."""
-    if kind is None:
+    if error is None:
         return None
-    return "cancelled" if is_cancellation(kind) else kind.__name__
+    return "cancelled" if is_cancellation(error) else type(error).__name__
 
 
-def is_cancellation(kind: type[BaseException]) -> bool:
+def is_cancellation(error: BaseException) -> bool:
     """Whether this is how code is told to stop: by asyncio, by trio, or by the collector."""
-    if issubclass(kind, (asyncio.CancelledError, GeneratorExit)):
+    if isinstance(error, (asyncio.CancelledError, GeneratorExit)):
         return True
-    # By its name: trio is not imported for it.
-    return not issubclass(kind, Exception) and (kind.__module__, kind.__name__) == ("trio", "Cancelled")
+    if isinstance(error, Exception):
+        return False
+    # By their names and attributes: trio is not imported for it, and groups are of Python 3.11.
+    parts = getattr(error, "exceptions", ())
+    if isinstance(parts, tuple) and parts:
+        # What comes out of a nursery whose tasks were all told to stop.
+        return all(map(is_cancellation, parts))
+    return (type(error).__module__, type(error).__name__) == ("trio", "Cancelled")

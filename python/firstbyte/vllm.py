@@ -129,7 +129,7 @@ class _Running:
         timer, self.timer = self.timer, None
         try:
             if timer is not None:
-                timer.done(error_name(type(error) if error else None), ",".join(self.sent) or None)
+                timer.done(error_name(error), ",".join(self.sent) or None)
             _running.reset(self._token)
         except Exception:
             # Closed from another context than it ran in, if anything.

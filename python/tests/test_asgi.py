@@ -346,6 +346,34 @@ class TrioCancelled(BaseException):
 TrioCancelled.__module__, TrioCancelled.__name__ = "trio", "Cancelled"
 
 
+class Group(BaseException):
+    """As Python 3.11 and its backport have them."""
+
+    def __init__(self, *exceptions) -> None:
+        self.exceptions = exceptions
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "name"),
+    [
+        (Group(TrioCancelled(), Group(TrioCancelled())), "cancelled", "cancelled"),
+        (Group(TrioCancelled(), KeyError()), "error", "Group"),
+        (Group(), "error", "Group"),
+        (KeyError(), "error", "KeyError"),
+    ],
+    ids=["all cancelled", "one error", "empty", "no group"],
+)
+def test_a_nursery_whose_tasks_were_all_cancelled_was(trace, error, outcome, name):
+    async def app(scope, receive, send):
+        async with firstbyte.rpc("pause"):
+            raise error
+
+    with pytest.raises(type(error)):
+        FirstByteMiddleware(app)(scope("/pause", []), None, sink).send(None)
+    assert trace.only("rpc.done")["error"] == name
+    assert trace.only("server.done")["outcome"] == outcome
+
+
 @pytest.mark.parametrize("steps", range(8))
 @pytest.mark.parametrize("error", [asyncio.CancelledError, GeneratorExit, TrioCancelled, KeyboardInterrupt])
 def test_one_end_wherever_it_is_cancelled(trace, steps, error):
