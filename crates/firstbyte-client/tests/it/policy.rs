@@ -4,6 +4,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
+use std::time::Duration;
 
 use firstbyte_client::{
     ClientError, ConnectionMode, HyperTransport, OperationClass, Probed, RetryPolicy, Timeouts,
@@ -254,13 +255,14 @@ async fn the_total_clock_covers_all_attempts_and_pauses() {
 async fn without_time_nothing_is_sent() {
     let server = ScriptedServer::start(ok().keep_alive_loop()).await;
     let trace = Trace::new();
-    let error = trace.client(&server.url("")).post("/update_weights").timeout(0 * MS).send().await;
+    let error =
+        trace.client(&server.url("")).post("/update_weights").timeout(Duration::ZERO).send().await;
     assert!(error.unwrap_err().is_config());
     // A client whose connection is there already.
     let mode = ConnectionMode::KeepAlive { max_connections: 1 };
     let client = HyperTransport::builder().connection_mode(mode).build().unwrap().client();
     client.get(server.url("/health")).send().await.unwrap().bytes().await.unwrap();
-    let late = client.post(server.url("/update_weights")).timeout(0 * MS).send().await;
+    let late = client.post(server.url("/update_weights")).timeout(Duration::ZERO).send().await;
     let late = late.unwrap_err();
     let error = ClientError::find(&late).unwrap();
     assert!(error.is_not_sent() && error.is_timeout(), "{error}");
