@@ -43,22 +43,22 @@ pub(crate) fn stops_at_a_terminal() -> Signals {
 
 /// That of a terminal at which somebody types Ctrl-Z.
 pub(crate) fn suspensions() -> Signals {
-    Signals {
-        #[cfg(unix)]
-        signals: of(&[SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw())]),
-        #[cfg(windows)]
-        interrupt: None,
+    #[cfg(unix)]
+    {
+        Signals { signals: of(&[SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw())]) }
     }
+    #[cfg(not(unix))]
+    Signals::default()
 }
 
 /// That of a terminal that has another size.
 pub(crate) fn resizes() -> Signals {
-    Signals {
-        #[cfg(unix)]
-        signals: of(&[SignalKind::window_change()]),
-        #[cfg(windows)]
-        interrupt: None,
+    #[cfg(unix)]
+    {
+        Signals { signals: of(&[SignalKind::window_change()]) }
     }
+    #[cfg(not(unix))]
+    Signals::default()
 }
 
 #[cfg(unix)]
