@@ -1,10 +1,12 @@
 //! What is sent again, what is refused, and which clock ends what.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
 };
-use std::time::Duration;
 
 use firstbyte_client::{
     ClientError, ConnectionMode, HyperTransport, OperationClass, Probed, RetryPolicy, Timeouts,
