@@ -18,6 +18,7 @@
 mod bounds;
 mod change;
 mod comparison;
+mod direction;
 mod document;
 mod expression;
 mod factor;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
+    direction::Direction,
     document::{Block, Document, Sentence},
     ledger::Ledger,
     number::{Kind, Number},
@@ -42,16 +43,17 @@ fn one(sentence: &Sentence, rows: &Rows, ledger: &mut Ledger) {
     let Some(said) = said(&place) else { return };
     let is_speed = sentence.has(&["faster", "slower", "speedup"]);
     let base = if is_speed { Base::Either } else { Base::Before };
+    let direction = |kind: Kind| Direction::of_sentence(tokens, place, kind);
     if let Some((a, b)) = spelled(tokens, place) {
-        relative::check(CHECK, said, (a, b), base, ledger);
+        relative::check(CHECK, said, (a, b), base, direction(b.kind()), ledger);
         return;
     }
     let Some(than) = than(tokens, place) else { return };
     let beside = clause(tokens[..place].iter().rev()).zip(clause(tokens[than + 1..].iter()));
     if let Some((a, b)) = beside.filter(|(a, b)| a.kind() == b.kind()) {
-        relative::check(CHECK, said, (b, a), base, ledger);
+        relative::check(CHECK, said, (b, a), base, direction(a.kind()), ledger);
     } else if let Some((a, b)) = names(tokens, place, than).and_then(|(a, b)| rows.pair(&a, &b)) {
-        relative::check(CHECK, said, (b, a), base, ledger);
+        relative::check(CHECK, said, (b, a), base, direction(a.kind()), ledger);
     }
 }
 

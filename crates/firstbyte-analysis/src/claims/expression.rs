@@ -39,6 +39,7 @@ fn side<'a>(mut tokens: impl Iterator<Item = &'a Token>) -> Option<Vec<Term>> {
     let mut terms: Vec<Term> = Vec::new();
     let mut operator = Some('+');
     let mut has_word = false;
+    let mut is_named = false;
     for token in tokens.by_ref() {
         match token {
             Token::Number(number) => match operator.take() {
@@ -52,10 +53,15 @@ fn side<'a>(mut tokens: impl Iterator<Item = &'a Token>) -> Option<Vec<Term>> {
             Token::Sign(sign @ ('+' | '-' | '*' | '/')) if operator.is_none() => {
                 operator = Some(*sign);
             }
+            // `staleness = 12 - 10 = 2`: the other one has the same on a side of its own.
+            Token::Sign('=') if operator.is_none() && !is_named => break,
             Token::Sign('=') => return None,
             Token::Sign('(' | ')' | '[' | ']') if operator.is_some() => return None,
             Token::Sign('*' | '`') => {}
-            Token::Word(_) if operator.is_some() && !has_word => has_word = true,
+            Token::Word(_) if operator.is_some() && !has_word => {
+                has_word = true;
+                is_named |= terms.is_empty();
+            }
             Token::Word(_) | Token::Sign(_) => break,
         }
     }

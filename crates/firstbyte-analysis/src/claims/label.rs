@@ -27,6 +27,22 @@ pub(super) struct Label {
     pub(super) unit: Option<Unit>,
 }
 
+/// Words that are a head of their own as units.
+const UNITS: [&str; 12] = [
+    "calls/s",
+    "it/s",
+    "ms",
+    "qps",
+    "req/s",
+    "reqs/s",
+    "requests/s",
+    "rps",
+    "s",
+    "seconds",
+    "tok/s",
+    "tokens/s",
+];
+
 impl Label {
     /// Reads `wall p95 (ms)`, `wall_p95_ms`, `p50, ms`.
     pub(super) fn of(text: &str) -> Self {
@@ -36,10 +52,11 @@ impl Label {
             .map(|word| word.trim_matches('.').to_owned())
             .filter(|word| !word.is_empty())
             .collect();
-        // A unit is the last word, and not the only one; a minute only where nothing else can be meant.
-        let unit = words
-            .last()
-            .filter(|word| words.len() > 1 && (word.as_str() != "min" || text.contains("(min)")));
+        // A unit is the last word; alone only what can be nothing else, and a minute only where nothing else can be meant.
+        let unit = words.last().filter(|word| match words.len() {
+            1 => UNITS.contains(&word.as_str()),
+            _ => word.as_str() != "min" || text.contains("(min)"),
+        });
         let mut unit = unit.and_then(|word| Unit::of(word));
         if unit.is_some() {
             words.pop();

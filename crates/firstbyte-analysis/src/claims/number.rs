@@ -72,6 +72,8 @@ pub(super) struct Number {
     pub(super) decimals: usize,
     /// It is neither about this much nor at least, at most.
     pub(super) is_exact: bool,
+    /// It is printed with a plus.
+    pub(super) has_plus: bool,
 }
 
 impl Number {
@@ -110,6 +112,7 @@ impl Number {
             multiple: 1.0,
             decimals: fraction.len(),
             is_exact: true,
+            has_plus: text.starts_with('+'),
         })
     }
 

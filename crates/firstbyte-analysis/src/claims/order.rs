@@ -61,18 +61,24 @@ fn one(sample: &Sample, n: Option<Number>, ledger: &mut Ledger) {
         let message = format!("a standard deviation of {stddev} is less than 0");
         ledger.wrong(CHECK, stddev.line, message, "stddev >= 0".to_owned());
     }
-    if let (Some(min), Some(max), Some(n)) = (min, max, n.filter(|n| n.value >= 2.0))
+    // Of two values it is the largest: no number of them allows more.
+    let count = n.map_or(2.0, |n| n.value);
+    if let (Some(min), Some(max)) = (min, max)
+        && count >= 2.0
         && same_kind(min, max)
         && same_kind(stddev, max)
     {
-        ledger.mark(&[n]);
+        ledger.mark(n.as_slice());
         // Half of the values at either end is the widest that a sample can be.
-        let widest = (max.bounds() - min.bounds()).scaled((n.value / (n.value - 1.0)).sqrt() / 2.0);
+        let widest = (max.bounds() - min.bounds()).scaled((count / (count - 1.0)).sqrt() / 2.0);
         if !stddev.bounds().is_at_most(widest) {
             let most = stddev.like(widest.high);
             let message =
                 format!("a standard deviation of {stddev} cannot be: it is at most {most}");
-            let formula = format!("({max} - {min}) / 2 x sqrt(n / (n - 1)), n {n}");
+            let formula = match n {
+                Some(n) => format!("({max} - {min}) / 2 x sqrt(n / (n - 1)), n {n}"),
+                None => format!("({max} - {min}) / sqrt(2), which is that of two values"),
+            };
             ledger.wrong(CHECK, stddev.line, message, formula);
         }
     }

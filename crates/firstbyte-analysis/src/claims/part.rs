@@ -40,11 +40,16 @@ pub(super) fn check(sentence: &Sentence, ledger: &mut Ledger) {
             continue;
         }
         let whole = following(tokens, of);
-        let verb = tokens.get(whole + 1);
-        let is_verb = verb.is_some_and(|t| t.is('=') || matches!(t.word(), Some("is" | "are")));
-        if is_verb
+        let is_verb = |place: &usize| {
+            let token = tokens.get(*place);
+            token.is_some_and(|t| t.is('=') || matches!(t.word(), Some("is" | "are")))
+        };
+        // What it is of may be named: `5 % of 200 requests is 10`.
+        let is_named = tokens.get(whole + 1).and_then(Token::word).is_some();
+        let verb = [Some(whole + 1), is_named.then_some(whole + 2)];
+        if let Some(verb) = verb.into_iter().flatten().find(is_verb)
             && let (Some(said), Some((part, whole))) =
-                (tokens[place].number(), pair(tokens, whole + 2, whole))
+                (tokens[place].number(), pair(tokens, verb + 1, whole))
         {
             share::of(said, part, whole, ledger);
         }

@@ -2,6 +2,7 @@
 
 use super::{
     bounds::Bounds,
+    direction::Direction,
     ledger::{Derived, Ledger},
     number::{Kind, Number},
 };
@@ -17,15 +18,27 @@ pub(super) enum Base {
 
 /// Checks a ratio, or a change from `before` to `after`, against all that it can mean.
 ///
-/// Twice as fast is half the time: which of both is meant is not told by the number, so either is right.
+/// Twice as fast is half the time: which of both is meant is not told by the number, so either is right. The direction
+/// is told by words and signs: a time that got longer is not faster, whatever the number.
 pub(super) fn check(
     name: &'static str,
     said: Number,
     (before, after): (Number, Number),
     base: Base,
+    direction: Option<Direction>,
     ledger: &mut Ledger,
 ) {
     if before.kind() != after.kind() {
+        return;
+    }
+    let really = Direction::of_numbers(before, after);
+    if let (Some(told), Some(really)) = (direction, really)
+        && told != really
+    {
+        ledger.mark(&[said, before, after]);
+        let (told, really) = (told.as_str(), really.as_str());
+        let message = format!("{said} is said to be {told}, but {after} is {really} than {before}");
+        ledger.wrong(name, said.line, message, format!("from {before} to {after}"));
         return;
     }
     let meanings = if said.kind() == Kind::Times {

@@ -32,6 +32,8 @@ fn a_share_is_that_of_its_parts() {
     right("It took 23.14 s of 27.39 s, 84 % of wall.", 3);
     wrong("20 % of 500 ms is 120 ms.", "20 % should be 24.0 %");
     right("20 % of 500 ms is 100 ms.", 3);
+    wrong("5 % of 200 requests is 12 requests.", "5 % should be 6.0 %");
+    right("5 % of 200 requests are 10 requests.", 3);
     // Which share is of what is not told.
     right("23.14 s of 27.39 s, 99 % here and 3 % there", 0);
     right("9 of 18 calls in 3 runs had 99 % of the load", 0);
@@ -44,6 +46,9 @@ fn arithmetic_that_is_written_down_holds_within_rounding() {
     wrong("12 + 13 = 26 calls", "26 should be 25");
     wrong("wall 206.5 ms = rpc 201.0 + queue 7.5", "206.5 ms should be 208.50 ms");
     wrong("4 x 250 ms = 1200 ms", "1200 ms should be 1000.0 ms");
+    wrong("Staleness = 12 - 10 = 3.", "3 should be 2");
+    right("Staleness = 12 - 10 = 2, and 3 = 1 + 2 = 3", 7);
+    right("x = 2 + 3 y = 7", 0);
     right("447.9 - 437.5 = 10.3", 3);
     right("wall 206.5 ms = rpc 201.0 + queue 5.5", 3);
     right("23.14/27.39 = 0.845", 3);
@@ -66,6 +71,57 @@ fn a_ratio_of_two_numbers_is_right_in_either_direction() {
     right("It fell from 2028.7 to 246.2 ms, about 90 % less.", 0);
     // The numbers beside it are not said to be what is compared.
     right("150 streams of 40 s: 3x faster than before, at 20 s", 0);
+}
+
+#[test]
+fn what_is_said_to_be_more_is_more() {
+    wrong(
+        "Throughput improved from 35.0 tok/s to 17.6 tok/s, a 50 % increase.",
+        "50 % is said to be more, but 17.6 /s is less than 35.0 /s",
+    );
+    right("Throughput fell from 35.0 tok/s to 17.6 tok/s, a 50 % decrease.", 3);
+    wrong(
+        "It went from 246.2 to 2028.7 ms, 8.24x faster.",
+        "8.24x is said to be less, but 2028.7 ms is more than 246.2 ms",
+    );
+    // Words that disagree tell nothing: then only the number is looked at.
+    right("It rose from 246.2 to 2028.7 ms, 8.24x faster.", 3);
+    wrong(
+        "From 80.0 ms to 60.0 ms, +25 %.",
+        "25 % is said to be more, but 60.0 ms is less than 80.0 ms",
+    );
+    wrong(
+        "The shared client (246.2 ms) is 8.24x slower than the other one (2028.7 ms).",
+        "8.24x is said to be more, but 246.2 ms is less than 2028.7 ms",
+    );
+    right("From 80.0 ms to 60.0 ms, 33 % faster.", 3);
+    right("From 17.5 req/s to 35.0 req/s, 2.0x faster.", 3);
+    // A word elsewhere may be of something else.
+    right("Throughput increased: the queue went from 80.0 ms to 60.0 ms, 25 %.", 3);
+    let table = |change| {
+        format!(
+            "| x | before (req/s) | after (req/s) | change |\n|-|-|-|-|\n| a | 35.0 | 17.5 | {change} |\n"
+        )
+    };
+    wrong(&table("+50 %"), "50 % is said to be more, but 17.5 /s is less than 35.0 /s");
+    right(&table("-50 %"), 3);
+    right(&table("50 %"), 3);
+    let improvement = table("+50 %").replace("change", "improvement").replace("req/s", "ms");
+    right(&improvement, 3);
+}
+
+#[test]
+fn a_head_may_be_a_unit_alone() {
+    let table = |ratio| {
+        format!(
+            "| arm | ms | vs baseline |\n|-|-|-|\n| baseline | 10 | 1.00x |\n| b | 824 | {ratio} |\n"
+        )
+    };
+    wrong(&table("8.24x"), "8.24x should be 82.400x, off by ten");
+    right(&table("82.4x"), 4);
+    wrong(&table("8.24x").replace("| ms |", "| mean |"), "8.24x should be 82.400x, off by ten");
+    let scaling = "## Linear scaling\n\n| workers | req/s |\n|-|-|\n| 1 | 100 |\n| 4 | 157 |\n";
+    wrong(scaling, "4.00x the workers and 1.57x the throughput are not linear: 39 % of it");
 }
 
 #[test]
@@ -113,6 +169,11 @@ fn statistics_have_their_order() {
         &table("| 5 | 1.0 | 2.0 | 2.0 | 3.0 | 3.0 | 1.3 |"),
         "a standard deviation of 1.3 cannot be: it is at most 1.17",
     );
+    // Without n, it is that of two values at most: 2 / sqrt(2) = 1.414, and 1.05 x 1.414 with both rounded.
+    let without =
+        |stddev| format!("| x | min | max | stddev |\n|-|-|-|-|\n| a | 1.0 | 3.0 | {stddev} |\n");
+    wrong(&without("5.0"), "a standard deviation of 5.0 cannot be: it is at most 1.48");
+    right(&without("1.4"), 3);
     let turned = "| | wall (ms) |\n|-|-|\n| p50 | 9.0 |\n| p99 | 8.0 |\n";
     wrong(turned, "p99 8.0 ms is less than p50 9.0 ms");
 }

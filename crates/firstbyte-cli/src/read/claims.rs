@@ -3,7 +3,7 @@
 use std::{
     fmt::{self, Write as _},
     fs::File,
-    io::Read,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -22,6 +22,7 @@ const EXAMPLES: &str = "Examples:
   firstbyte claims REPORT.md
   firstbyte claims findings.md result.json || echo 'a number is wrong'
   firstbyte claims --json REPORT.md
+  gh pr view --json body --jq .body | firstbyte claims -
 
 Sums, shares, ratios, the order of statistics, queue = wall - rpc, times for a volume: what does not hold beyond half a \
 unit of the last printed digit is wrong. Code blocks are skipped, and numbers whose meaning is not clear not checked.";
@@ -35,7 +36,7 @@ const YELLOW: &str = "33";
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
 pub(crate) struct Args {
-    /// Documents: JSON if the name ends with .json, else Markdown
+    /// Documents: JSON if the name ends with .json, else Markdown; - is the standard input, in either
     #[arg(required = true, value_name = "REPORT")]
     reports: Vec<PathBuf>,
     /// Print one JSON object
@@ -60,14 +61,26 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
 
 fn read(path: &Path) -> Result<Claims, Error> {
     let named = |error: &dyn fmt::Display| Error::new(format!("{}: {error}", path.display()));
+    let is_standard_input = path == Path::new("-");
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| named(&error))?;
-    file.take((MOST_MIB << 20) + 1).read_to_end(&mut bytes).map_err(|error| named(&error))?;
+    let input: Box<dyn Read> = if is_standard_input {
+        Box::new(io::stdin())
+    } else {
+        Box::new(File::open(path).map_err(|error| named(&error))?)
+    };
+    input.take((MOST_MIB << 20) + 1).read_to_end(&mut bytes).map_err(|error| named(&error))?;
     if bytes.len() as u64 > MOST_MIB << 20 {
         return Err(named(&format!("more than {MOST_MIB} MiB; split it")));
     }
     let text = std::str::from_utf8(&bytes).map_err(|error| named(&error))?;
     let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    // It has no name to tell: what can be read as JSON is that.
+    if is_standard_input
+        && text.trim_start().starts_with(['{', '['])
+        && let Ok(claims) = Claims::of(text, Format::Json)
+    {
+        return Ok(claims);
+    }
     let format = if is_json { Format::Json } else { Format::Markdown };
     Claims::of(text, format).map_err(|error| named(&error))
 }

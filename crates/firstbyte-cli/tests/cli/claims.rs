@@ -2,7 +2,9 @@
 
 use std::{
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
+    process::Stdio,
 };
 
 use crate::support::{firstbyte, run, stderr, stdout};
@@ -21,6 +23,27 @@ fn golden(report: &str, code: i32) {
     }
     assert_eq!(out, fs::read_to_string(&path).unwrap(), "{}", path.display());
     assert_eq!(output.status.code(), Some(code), "{out}{}", stderr(&output));
+}
+
+#[test]
+fn a_minus_is_the_standard_input() {
+    for (text, said) in [
+        ("It took 1.0 s of 2.0 s = 90 %\n", "-:1: wrong (share): 90 % should be 50.0 %"),
+        (
+            "{\"min_ms\": 3.0, \"max_ms\": 1.0}",
+            "-:1: wrong (order of statistics): max 1.0 ms is less than min 3.0 ms",
+        ),
+    ] {
+        let mut child = firstbyte(&["claims", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(4));
+        assert!(stdout(&output).starts_with(said), "{}", stdout(&output));
+    }
 }
 
 #[test]
