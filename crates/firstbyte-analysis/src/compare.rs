@@ -158,7 +158,7 @@ fn more(n: usize, shift: f64, reach: f64, margin: f64, z: f64) -> usize {
 
 /// How many standard errors an interval has to reach so that all of so many have what they are of in them, with 95 %
 /// (Bonferroni).
-fn reach_of(tests: usize) -> f64 {
+pub(crate) fn reach_of(tests: usize) -> f64 {
     if tests < 2 {
         return Z95;
     }

@@ -1,14 +1,14 @@
 //! A sample before and after.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use firstbyte_core::Micros;
 
 use super::Verdict;
 use crate::{
-    compare::{Change, Comparison, Margin, of_values, shift},
+    compare::{Change, Comparison, Margin, of_values, reach_of, shift},
     correlate::Call,
-    measure::{Amounts, Metric, Z95},
+    measure::{Amounts, Metric, UNKNOWN, Z95},
 };
 
 /// A sample before and after; what is judged is whether it got worse.
@@ -54,6 +54,34 @@ pub struct Judged {
 }
 
 impl Shift {
+    /// A time of calls that ended well, of each operation that both sides have: a slow one among many quick ones would
+    /// not be seen. They are judged as so many tests. Without such an operation nothing is judged.
+    pub(super) fn of_operations<'a>(
+        metric: Metric,
+        before: impl Iterator<Item = Call<'a>>,
+        after: impl Iterator<Item = Call<'a>>,
+        asked: usize,
+    ) -> Vec<Self> {
+        let (mut before, mut after) = (by_operation(metric, before), by_operation(metric, after));
+        let all = |times: &BTreeMap<&str, Vec<Micros>>| times.values().flatten().copied().collect();
+        let (old, new): (Vec<_>, Vec<_>) = (all(&before), all(&after));
+        before.retain(|name, _| after.contains_key(name));
+        after.retain(|name, _| before.contains_key(name));
+        if before.is_empty() {
+            let shift = Self::of_times(metric, &old, &new, Margin::default(), Z95, asked);
+            return vec![Self { judged: None, ..shift }];
+        }
+        let z = reach_of(before.len());
+        let is_one = before.len() == 1;
+        let both = before.into_iter().zip(after.into_values());
+        let one = |((name, before), after): ((&str, Vec<Micros>), Vec<Micros>)| {
+            let shift = Self::of_times(metric, &before, &after, Margin::default(), z, asked);
+            let what = if is_one { shift.what } else { format!("{} of {name}", shift.what) };
+            Self { what, ..shift }
+        };
+        both.map(one).collect()
+    }
+
     /// A time of calls that ended well.
     pub(super) fn of_calls<'a>(
         metric: Metric,
@@ -65,7 +93,18 @@ impl Shift {
         let before: Vec<_> =
             before.filter(Call::ended_well).filter_map(|c| metric.of(&c)).collect();
         let after: Vec<_> = after.filter(Call::ended_well).filter_map(|c| metric.of(&c)).collect();
-        let found = of_values(metric, &before, &after, margin, Z95);
+        Self::of_times(metric, &before, &after, margin, Z95, asked)
+    }
+
+    fn of_times(
+        metric: Metric,
+        before: &[Micros],
+        after: &[Micros],
+        margin: Margin,
+        z: f64,
+        asked: usize,
+    ) -> Self {
+        let found = of_values(metric, before, after, margin, z);
         let judge = |found: Comparison| Judged {
             shift: found.shift_ms,
             interval: found.interval_ms,
@@ -125,6 +164,20 @@ impl Shift {
             Some(Change::Undecided { .. }) | None => Verdict::CannotTell,
         }
     }
+}
+
+/// The times of each operation that tells some.
+fn by_operation<'a>(
+    metric: Metric,
+    calls: impl Iterator<Item = Call<'a>>,
+) -> BTreeMap<&'a str, Vec<Micros>> {
+    let mut times: BTreeMap<&str, Vec<Micros>> = BTreeMap::new();
+    for call in calls.filter(Call::ended_well) {
+        if let Some(time) = metric.of(&call) {
+            times.entry(call.operation().unwrap_or(UNKNOWN)).or_default().push(time);
+        }
+    }
+    times
 }
 
 fn median(values: impl Iterator<Item = f64>) -> Median {

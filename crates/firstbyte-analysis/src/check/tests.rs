@@ -167,7 +167,9 @@ fn failures_are_a_share_of_the_calls_that_ended() {
     // How long a failure took is no time of a call.
     let (_, said) = number("wall", "min", "at_least = 1", &lines);
     assert!(said.starts_with("wall min 110.0 ms (n 3)"), "{said}");
-    let (_, said) = said_of("metric = 'wall'\ncompare = 'not_worse'", &lines, &lines);
+    let lines_of_one = lines.replace("resume", "pause");
+    let compared = "metric = 'wall'\ncompare = 'not_worse'";
+    let (_, said) = said_of(compared, &lines_of_one, &lines_of_one);
     assert!(said.starts_with("wall median 120.0 ms (n 3) before, 120.0 ms (n 3) after"), "{said}");
     let criteria = "[[criterion]]\nname = 'c'\nmetric = 'failed_share'\nat_most = 0.2";
     let criteria = Criteria::parse(criteria).unwrap();
@@ -175,6 +177,29 @@ fn failures_are_a_share_of_the_calls_that_ended() {
     assert_eq!(outcome.worst.len(), 1);
     assert_eq!(outcome.worst[0].id, "00000000000000fe");
     assert!(outcome.worst[0].what.contains("failed in pool"), "{:?}", outcome.worst);
+}
+
+#[test]
+fn not_worse_is_asked_of_each_operation() {
+    let cycle = |load_ms: usize| -> String {
+        let line = |n: usize| {
+            let (op, wall) = [("pause", 2), ("load", load_ms + n % 7), ("resume", 2)][n % 3];
+            format!(
+                "[weights][{n:016x}] client.done wall_ms={wall}.0 rpc_ms=1.0 queue_ms=1.0 op={op}\n"
+            )
+        };
+        (0..60).map(line).collect()
+    };
+    let not_worse = |rest: &str| {
+        let text = format!("metric = 'wall'\ncompare = 'not_worse'\n{rest}");
+        said_of(&text, &cycle(1900), &cycle(200))
+    };
+    let (verdict, said) = not_worse("");
+    assert_eq!(verdict, Verdict::NotMet);
+    assert!(said.contains("wall of load median 203.0 ms (n 20) before, 1903.0 ms"), "{said}");
+    assert_eq!(said.lines().count(), 3, "{said}");
+    assert_eq!(not_worse("where = { op = 'pause' }").0, Verdict::Met);
+    assert_eq!(not_worse("where = { op = 'load' }").0, Verdict::NotMet);
 }
 
 #[test]
@@ -219,7 +244,7 @@ fn what_happens_beside_the_calls_has_limits_too() {
 
 #[test]
 fn not_worse_is_what_compare_says() {
-    let rpc = |rpc: u32| calls_of((0..20).map(|n| (1, rpc + n % 5)));
+    let rpc = |rpc: u32| calls_of((0..20).map(|n| (1, rpc + n % 5))).replace("resume", "pause");
     let said = |before: &str, after: &str, more: &str| {
         said_of(&format!("metric = 'rpc'\ncompare = 'not_worse'\n{more}"), after, before)
     };
@@ -233,7 +258,7 @@ fn not_worse_is_what_compare_says() {
     assert!(text.ends_with(": same, within 10.2 ms"), "{text}");
     assert_eq!(said(&rpc(100), &rpc(50), "").0, Verdict::Met);
     assert_eq!(said(&rpc(100), &rpc(150), "").0, Verdict::NotMet);
-    let (verdict, text) = said(&rpc(100), &calls([1, 2]), "");
+    let (verdict, text) = said(&rpc(100), &calls([1, 2]).replace("resume", "pause"), "");
     assert_eq!(verdict, Verdict::CannotTell);
     assert!(text.ends_with(": not enough, about 2 more on either side"), "{text}");
     let (verdict, text) = said("", &rpc(100), "");
