@@ -175,7 +175,7 @@ mod tests {
         // Of eight, the first gets slower; of 8,000 calls every eighth one is its.
         let points: Vec<_> = (0..8000_u32)
             .map(|i| {
-                let slower = if i % 8 == 0 { f64::from(i) } else { 0.0 };
+                let slower = if i.is_multiple_of(8) { f64::from(i) } else { 0.0 };
                 (f64::from(i), f64::from(i * 7919 % 101) + slower)
             })
             .collect();
