@@ -20,8 +20,13 @@ pub struct Builder {
     clock: Clock,
     capacity: usize,
     flush_interval: Duration,
-    sinks: Vec<Box<dyn Sink>>,
-    failed: Option<BuildError>,
+    sinks: Vec<Planned>,
+}
+
+/// A sink, or a file that is opened when everything else is known to be right.
+enum Planned {
+    Sink(Box<dyn Sink>),
+    File(PathBuf, FileFormat),
 }
 
 impl Builder {
@@ -31,18 +36,19 @@ impl Builder {
             capacity: 8192,
             flush_interval: Duration::from_millis(200),
             sinks: Vec::new(),
-            failed: None,
         }
     }
 
     /// Appends text lines to a file, which is created with mode 0600 if need be.
-    pub fn text_file(self, path: impl Into<PathBuf>) -> Self {
-        self.file(&path.into(), FileFormat::Text)
+    pub fn text_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.sinks.push(Planned::File(path.into(), FileFormat::Text));
+        self
     }
 
     /// Appends JSON lines to a file, which is created with mode 0600 if need be.
-    pub fn json_file(self, path: impl Into<PathBuf>) -> Self {
-        self.file(&path.into(), FileFormat::Json)
+    pub fn json_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.sinks.push(Planned::File(path.into(), FileFormat::Json));
+        self
     }
 
     /// Writes text lines to the standard error stream.
@@ -52,7 +58,7 @@ impl Builder {
 
     /// Adds a sink. An event counts as written when every sink took it.
     pub fn sink(mut self, sink: impl Sink + 'static) -> Self {
-        self.sinks.push(Box::new(sink));
+        self.sinks.push(Planned::Sink(Box::new(sink)));
         self
     }
 
@@ -83,9 +89,6 @@ impl Builder {
     ///
     /// If a file cannot be opened, a value is out of its range, or no thread can be started.
     pub fn build(self) -> Result<Recorder, BuildError> {
-        if let Some(failed) = self.failed {
-            return Err(failed);
-        }
         if !(1..=1 << 20).contains(&self.capacity) {
             return Err(BuildError::new(format!(
                 "capacity {} is not within 1..=1048576",
@@ -101,6 +104,7 @@ impl Builder {
         if self.sinks.is_empty() {
             return Ok(Recorder { clock: self.clock, shared: None });
         }
+        let sinks = self.sinks.into_iter().map(Planned::open).collect::<Result<_, _>>()?;
         let shared = Arc::new(Shared {
             ring: Ring::new(self.capacity),
             counters: Counters::default(),
@@ -109,7 +113,7 @@ impl Builder {
         });
         let writer = Writer::new(
             Arc::clone(&shared),
-            self.sinks,
+            sinks,
             self.clock.clone(),
             Process::current(),
             self.flush_interval,
@@ -121,13 +125,17 @@ impl Builder {
         let handle = Handle { shared, writer: thread.thread().clone() };
         Ok(Recorder { clock: self.clock, shared: Some(Arc::new(handle)) })
     }
+}
 
-    fn file(mut self, path: &Path, format: FileFormat) -> Self {
-        match FileSink::open(path, format) {
-            Ok(sink) => return self.sink(sink),
-            Err(e) => self.failed = self.failed.or(Some(BuildError::open(path, &e))),
+impl Planned {
+    fn open(self) -> Result<Box<dyn Sink>, BuildError> {
+        match self {
+            Self::Sink(sink) => Ok(sink),
+            Self::File(path, format) => match FileSink::open(&path, format) {
+                Ok(sink) => Ok(Box::new(sink)),
+                Err(e) => Err(BuildError::open(&path, &e)),
+            },
         }
-        self
     }
 }
 

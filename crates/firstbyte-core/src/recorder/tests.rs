@@ -371,6 +371,10 @@ fn bad_configuration_fails_at_construction_and_says_what_to_do() {
     assert!(builder().capacity(0).build().is_err());
     assert!(builder().capacity(usize::MAX).build().is_err());
     assert!(builder().flush_interval(Duration::ZERO).build().is_err());
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("a.log");
+    assert!(Recorder::builder().capacity(0).text_file(&log).build().is_err());
+    assert!(!log.exists(), "what was refused leaves no file behind");
 }
 
 #[test]
