@@ -6,21 +6,32 @@
 //! ```
 //!
 //! The standard error stream shows `client.send` and `client.done` of the call.
-#![allow(clippy::print_stdout, reason = "an example talks to its reader")]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "an example talks to its reader")]
 
-use std::{error::Error, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 use firstbyte::{
     Phase, Recorder,
-    client::{AdminClient, OperationClass},
+    client::{AdminClient, AdminResponse, OperationClass},
 };
 use serde_json::json;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match update().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn update() -> Result<(), String> {
     let server = std::env::args().nth(1).unwrap_or_else(|| "http://127.0.0.1:8000".to_owned());
-    let recorder = Recorder::builder().stderr().build()?;
-    let client = AdminClient::builder(recorder.clone()).base_url(server).build()?;
+    let recorder = Recorder::builder().stderr().build().map_err(|e| e.to_string())?;
+    let client = AdminClient::builder(recorder.clone()).base_url(server).build();
+    let client = client.map_err(|e| e.to_string())?;
 
     let answer = client
         .post("/update_weights")
@@ -28,7 +39,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         // Loading the same weights twice does no harm, so it may be sent again if it must.
         .operation_class(OperationClass::Idempotent)
         .send()
-        .await;
+        .await
+        // An answer that is no success is an error, too.
+        .and_then(AdminResponse::error_for_status);
     let result = match answer {
         Ok(answer) => {
             println!("{} in {} ms", answer.status, answer.split.wall());
@@ -40,8 +53,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             Ok(())
         }
         // Nobody knows whether the weights were loaded: ask the server before sending again.
-        Err(error) if error.is_outcome_unknown() => Err(format!("outcome unknown: {error}").into()),
-        Err(error) => Err(error.into()),
+        Err(error) if error.is_outcome_unknown() => Err(format!("ask the server: {error}")),
+        Err(error) => Err(error.to_string()),
     };
     recorder.shutdown(Duration::from_secs(1));
     result
