@@ -142,11 +142,7 @@ impl Label {
 
 /// Host and port, the port also where the URL leaves it out.
 pub(crate) fn target(url: &Url) -> String {
-    let host = &url[Position::BeforeHost..Position::AfterPort];
-    match (url.port(), url.port_or_known_default()) {
-        (None, Some(port)) => format!("{host}:{port}"),
-        _ => host.to_owned(),
-    }
+    firstbyte_core::target(Some(url.scheme()), &url[Position::BeforeHost..Position::AfterPort])
 }
 
 task_local! {

@@ -18,6 +18,7 @@ pub mod recorder;
 mod redact;
 mod route;
 pub mod schema;
+mod target;
 pub mod text;
 mod trace_id;
 
@@ -32,5 +33,6 @@ pub use self::{
     redact::redact_url,
     route::{Dialect, Route, RouteError, RouteTable},
     schema::{Tag, field, record},
+    target::target,
     trace_id::{InvalidTraceId, TraceId},
 };

@@ -53,6 +53,28 @@ fn the_wall_time_is_split_at_the_response_head() {
 }
 
 #[test]
+fn a_server_has_the_name_that_every_other_client_gives_it() {
+    for (uri, host, target) in [
+        ("http://u:canary@Host/pause", None, "host:80"),
+        ("https://host/pause", None, "host:443"),
+        ("http://[::1]:8000/pause", None, "[::1]:8000"),
+        ("/pause", Some("Host:8000"), "host:8000"),
+    ] {
+        let log = Log::new();
+        let client = ClientLayer::new(log.recorder.clone()).layer(service_fn(|_| {
+            std::future::ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())))
+        }));
+        let mut request = Request::post(uri);
+        if let Some(host) = host {
+            request = request.header("host", host);
+        }
+        client.oneshot(request.body(()).unwrap()).now_or_never().unwrap().unwrap();
+        let name = format!(" target={target}");
+        assert!(log.records().iter().all(|line| line.ends_with(&name)), "{:?}", log.records());
+    }
+}
+
+#[test]
 fn an_rpc_that_cannot_be_is_flagged_and_never_clamped() {
     for (timing, flag) in [
         ("rpc;dur=60", "rpc_exceeds_wall"),
@@ -107,13 +129,13 @@ fn failures_name_what_failed() {
         .layer(service_fn(|_| async { Err::<Response<Full<Bytes>>, _>("refused") }));
     assert_eq!(client.oneshot(request()).now_or_never().unwrap().err(), Some("refused"));
     assert!(
-        log.records()[1].contains("phase=wait outcome=error error=service"),
+        log.records()[1].contains("phase=wait outcome=unknown error=service"),
         "{:?}",
         log.records()
     );
 
     for (body, end) in [
-        (ScriptedBody::new().data("a").error("reset"), "outcome=error error=body status=200"),
+        (ScriptedBody::new().data("a").error("reset"), "outcome=unknown error=body status=200"),
         (ScriptedBody::new().data("a").panic("on purpose"), "outcome=panic error=panic status=200"),
     ] {
         let log = Log::new();

@@ -95,16 +95,17 @@ impl Call for ClientCall {
             Split::new(phases, self.server, self.rpc).set_on(&mut event);
             event
         } else {
-            // The class of the error: what failed, or else how the call ended.
-            let error = match (outcome, status) {
-                (Outcome::Error, None) => "service",
-                (Outcome::Error, Some(_)) => "body",
-                _ => outcome.as_str(),
+            // The class of the error: what failed, or else how the call ended. The service has the
+            // request, and what became of it there cannot be known from here.
+            let (outcome, error) = match (outcome, status) {
+                (Outcome::Error, None) => ("unknown", "service"),
+                (Outcome::Error, Some(_)) => ("unknown", "body"),
+                _ => (outcome.as_str(), outcome.as_str()),
             };
             self.event(&record::CLIENT_FAIL, at)
                 .with(field::WALL, phases.wall())
                 .with(field::PHASE, self.timer.current().as_str())
-                .with(field::OUTCOME, outcome.as_str())
+                .with(field::OUTCOME, outcome)
                 .with(field::ERROR, error)
         };
         self.record(event.with_known(field::STATUS, status.map(i64::from)));
@@ -113,11 +114,13 @@ impl Call for ClientCall {
 
 /// Host and port that the call goes to, without credentials.
 fn target<B>(request: &Request<B>) -> Option<Box<str>> {
-    let authority = request.uri().authority().cloned();
-    let authority = authority.or_else(|| {
-        let host = request.headers().get(HOST)?.to_str().ok()?;
-        host.parse::<Uri>().ok()?.into_parts().authority
-    })?;
-    let host = authority.as_str();
-    Some(host.rsplit_once('@').map_or(host, |(_, host)| host).into())
+    let uri = request.uri();
+    let name = match uri.authority() {
+        Some(authority) => firstbyte_core::target(uri.scheme_str(), authority.as_str()),
+        None => {
+            let host = request.headers().get(HOST)?.to_str().ok()?.parse::<Uri>().ok()?;
+            firstbyte_core::target(None, host.authority()?.as_str())
+        }
+    };
+    Some(name.into())
 }

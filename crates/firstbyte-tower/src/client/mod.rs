@@ -9,8 +9,9 @@
 //! * `client.done`: the last byte of the response was read. `wait` ends with the response head,
 //!   `receive` with the last byte; what lies before the head (pool, connection, sending) cannot be
 //!   told apart from here. `rpc_ms` is the server's, from `Server-Timing`.
-//! * `client.fail`: instead, if there was no whole response: `outcome` is `error` (of the `service`
-//!   or the `body`), `early_drop` of the body, `cancelled` before the head, or `panic`.
+//! * `client.fail`: instead, if there was no whole response: `outcome` is `unknown` after an error (of
+//!   the `service` or the `body`: the request was handed on, and may have been applied), `early_drop`
+//!   of the body, `cancelled` before the head, or `panic`.
 //!
 //! Requests that are not in the route table pass unchanged.
 //!
