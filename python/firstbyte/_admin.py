@@ -82,8 +82,8 @@ class _Client:
 
     @property
     def unknown(self) -> str | None:
-        """The id of the call whose outcome on this server is unknown, if there is one, be it another client's: then
-        no other operation may begin until it is settled."""
+        """The id of the call whose outcome on this server is unknown, if there is one, be it another
+        client's: then no other operation may begin until it is settled."""
         return self._native.unknown
 
     def forget_unknown(self) -> None:
