@@ -190,8 +190,8 @@ class Log:
     def findings(self, model: str = "medium", rules: str | PathLike[str] | None = None) -> list[Finding]:
         """What is wrong, the worst first: `firstbyte diagnose --model MODEL --rules FILE`.
 
-        Raises `ConfigError` for a size that is none and for rules that mean nothing, `OSError` for a file that
-        cannot be read.
+        Raises `ConfigError` for a size that is none and for rules that mean nothing, `OSError` for a file of
+        rules that cannot be read.
         """
         text = None if rules is None else Path(rules).read_text(encoding="utf-8")
         return [Finding(**finding) for finding in json.loads(self._log.findings(model, text))]

@@ -83,7 +83,9 @@ def test_rules_and_notices(tmp_path):
     log = tmp_path / "client.log"
     log.write_text("[weights][00f067aa0ba902b7] client.done wall_ms=203.0 rpc_ms=9202.0 queue_ms=1.0\n")
     assert "longer than its wall" in firstbyte.read(log).notices[0]
-    log.write_text("[weights][00f067aa0ba902b7] client.done wall_ms=203.0 rpc_ms=2.0 queue_ms=201.0 pool_ms=200.0\n")
+    log.write_text(
+        "[weights][00f067aa0ba902b7] client.done wall_ms=203.0 rpc_ms=2.0 queue_ms=201.0 pool_ms=200.0\n"
+    )
     assert firstbyte.read(log).findings() == []
     rules = tmp_path / "rules.toml"
     rules.write_text("[thresholds.medium]\nqueue = 100\n[[rule]]\nid = 'client-pool'\ntitle = 'Ours'\n")
