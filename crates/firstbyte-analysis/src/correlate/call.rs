@@ -44,7 +44,7 @@ impl<'a> Call<'a> {
         self.failed() || self.client.map_or_else(of_server, ClientHalf::has_ended)
     }
 
-    /// Whether it failed, as far as these lines say: its client says so, or it was answered with a status from 400 on,
+    /// Whether it failed, as far as these lines say: its client says so, or it was answered with a status that is not 2xx,
     /// or its server says that the service failed or panicked. A client that went away early is no failure of the
     /// server's half, and a call without an end is none yet.
     #[must_use]
@@ -53,7 +53,7 @@ impl<'a> Call<'a> {
         let client = self.client.and_then(|half| half.status);
         let status = client.or(self.server.and_then(|half| half.status));
         let outcome = self.server.and_then(|half| half.outcome).map(|word| self.log.name(word));
-        is_fail || status.is_some_and(|status| status >= 400) || outcome.is_some_and(is_fault)
+        is_fail || status.is_some_and(is_refusal) || outcome.is_some_and(is_fault)
     }
 
     /// The operation: what the client says, or the server; or the end of the path.
@@ -150,7 +150,7 @@ impl<'a> Call<'a> {
     fn fault_of_server(&self) -> Option<String> {
         let half = self.server?;
         let outcome = half.outcome.map(|word| self.log.name(word)).filter(|word| is_fault(word));
-        let status = half.status.filter(|status| self.client.is_none() && *status >= 400);
+        let status = half.status.filter(|status| self.client.is_none() && is_refusal(*status));
         let status = || status.map(|status| format!("status {status}"));
         outcome.map(|word| format!("outcome {word}")).or_else(status)
     }
@@ -198,4 +198,9 @@ impl<'a> Call<'a> {
 /// Whether the outcome of a server's half is the failure of its service.
 fn is_fault(outcome: &str) -> bool {
     matches!(outcome, "error" | "panic")
+}
+
+/// Whether a status says that nothing was done: our clients follow no redirect.
+pub(crate) fn is_refusal(status: u16) -> bool {
+    !(200..300).contains(&status)
 }

@@ -1,6 +1,6 @@
 //! What happens beside the calls: checkpoints, rollouts, steps.
 
-use std::ops::Range;
+use std::collections::{BTreeMap, BTreeSet};
 
 use firstbyte_core::Micros;
 
@@ -8,10 +8,7 @@ use super::{
     Confidence, Finding, Kind, Rule, Rules, Severity,
     change::{ChangePoint, large_change_points},
 };
-use crate::{
-    correlate::{Log, What},
-    measure::Summary,
-};
+use crate::correlate::{Log, What};
 
 const SHOWN: usize = 3;
 /// A change of step times is a finding if one by chance is rarer.
@@ -82,12 +79,17 @@ fn value(log: &Log, rule: &Rule) -> Option<Finding> {
             all.len()
         ),
     }];
-    // What the same steps tell of a rival.
+    // What the same steps tell of a rival; of several runs nobody knows whose step it is.
+    let steps: BTreeSet<i64> = over.iter().filter_map(|(step, _)| *step).collect();
     let of_same_steps = |signal: &str| {
-        let same = |step: Option<i64>| step.is_some() && over.iter().any(|(of, _)| *of == step);
-        let theirs: Vec<Value> =
-            values(log, signal).into_iter().filter(|(step, _)| same(*step)).collect();
-        Some((median(theirs.iter().map(|(_, value)| *value))?, theirs.len()))
+        let mut theirs: BTreeMap<i64, f64> = BTreeMap::new();
+        for (step, value) in values(log, signal) {
+            let step = step.filter(|step| steps.contains(step));
+            if step.is_some_and(|step| theirs.insert(step, value).is_some()) {
+                return None;
+            }
+        }
+        Some((median(theirs.values().copied())?, theirs.len()))
     };
     let mut excluded = Vec::new();
     for signal in rule.rivals.iter().flat_map(|rival| &rival.unless) {
@@ -125,57 +127,54 @@ fn value(log: &Log, rule: &Rule) -> Option<Finding> {
 type Steps = [(i64, Micros)];
 
 fn changes(log: &Log, rule: &Rule) -> Vec<Finding> {
-    log.runs().iter().flat_map(|run| changes_of(log, &run.steps, rule)).collect()
+    let runs = log.runs();
+    // Of several runs nobody knows whose step a value is of.
+    let names = rule.rivals.iter().flat_map(|rival| &rival.unless).filter(|_| runs.len() == 1);
+    let signals: Vec<Signal<'_>> = names.map(|name| (name.as_str(), values(log, name))).collect();
+    runs.iter().flat_map(|run| changes_of(&run.steps, &signals, rule)).collect()
 }
 
-fn changes_of(log: &Log, steps: &Steps, rule: &Rule) -> Vec<Finding> {
+/// What is told beside the steps, by its name.
+type Signal<'a> = (&'a str, Vec<Value>);
+
+fn changes_of(steps: &Steps, signals: &[Signal<'_>], rule: &Rule) -> Vec<Finding> {
     let times: Vec<f64> = steps.iter().map(|(_, time)| time.as_millis_f64()).collect();
     let changes = large_change_points(&times, rule.over).into_iter();
     let found = changes
         .filter(|change| change.p <= SIGNIFICANT)
-        .filter_map(|change| changed(log, rule, steps, change));
+        .filter_map(|change| changed(steps, signals, rule, change));
     found.collect()
 }
 
 /// The finding that steps take another time from one on, and what else changed there.
 fn changed(
-    log: &Log,
-    rule: &Rule,
     steps: &Steps,
+    signals: &[Signal<'_>],
+    rule: &Rule,
     ChangePoint { from, at, to, p }: ChangePoint,
 ) -> Option<Finding> {
-    let (before, after) = (from..at, at..to);
-    let mean = |stretch: &Range<usize>| -> Option<f64> {
-        let times = steps[stretch.clone()].iter().map(|(_, time)| *time).collect();
-        Summary::of(times).map(|summary| summary.mean_ms)
-    };
-    let (later, earlier) = (mean(&after)?, mean(&before)?);
+    let (before, after) = (&steps[from..at], &steps[at..to]);
+    let seconds = |steps: &Steps| mean(steps.iter().map(|(_, time)| time.as_millis_f64() / 1e3));
+    let (later, earlier) = (seconds(after)?, seconds(before)?);
     let mut numbers = vec![format!(
-        "from step {} on: mean {:.1} s instead of {:.1} s (n {} and {}, p {p:.3}; threshold {} times)",
+        "from step {} on: mean {later:.1} s instead of {earlier:.1} s (n {} and {}, p {p:.3}; threshold {} times)",
         steps[at].0,
-        later / 1e3,
-        earlier / 1e3,
         after.len(),
         before.len(),
         rule.over
     )];
     let mut unchanged = if later > earlier { vec!["slower"] } else { Vec::new() };
-    for signal in rule.rivals.iter().flat_map(|rival| &rival.unless) {
-        let values = values(log, signal);
-        let within = |stretch: &Range<usize>| {
-            let steps = &steps[stretch.clone()];
+    for (name, values) in signals {
+        let of = |steps: &Steps| {
             let range = steps.first()?.0..=steps.last()?.0;
-            median(
-                values
-                    .iter()
-                    .filter(|(step, _)| step.is_some_and(|step| range.contains(&step)))
-                    .map(|(_, value)| *value),
-            )
+            let within =
+                values.iter().filter(|(step, _)| step.is_some_and(|step| range.contains(&step)));
+            mean(within.map(|(_, value)| *value))
         };
-        if let (Some(old), Some(new)) = (within(&before), within(&after)) {
-            numbers.push(format!("{signal}: median {old:.1} before, {new:.1} after"));
+        if let Some((old, new)) = of(before).zip(of(after)) {
+            numbers.push(format!("{name}: mean {old:.1} before, {new:.1} after"));
             if old.max(new) <= old.min(new) * rule.over {
-                unchanged.push(signal.as_str());
+                unchanged.push(name);
             }
         }
     }
@@ -186,6 +185,12 @@ fn changed(
         confidence: Confidence::Inferred,
         numbers,
         evidence: Vec::new(),
-        weight: (later - earlier).abs(),
+        weight: (later - earlier).abs() * 1e3,
     })
+}
+
+/// Means, as a few steps of many may be what changed.
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, n) = values.fold((0.0, 0_u32), |(sum, n), value| (sum + value, n + 1));
+    (n > 0).then(|| sum / f64::from(n))
 }

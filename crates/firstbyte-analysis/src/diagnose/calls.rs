@@ -70,8 +70,13 @@ fn finding(
     let median = summary.p50.value;
     let mut numbers = vec![
         format!(
-            "slow calls: {} of {} (queue over {} ms or rpc over {} ms; without rpc, wall over {} ms)",
-            judged.slow, judged.calls, thresholds.queue, thresholds.rpc, thresholds.wall
+            "slow calls: {} of {} (queue over {} ms or rpc over {} ms; without rpc, a wait over {} ms or wall over {} ms)",
+            judged.slow,
+            judged.calls,
+            thresholds.queue,
+            thresholds.rpc,
+            thresholds.wait(),
+            thresholds.wall
         ),
         format!(
             "in {} of them {name} took too long: median {median} ms, at most {} ms{}",
@@ -130,6 +135,7 @@ fn evidence(part: Part, call: &Call<'_>) -> String {
     let op = call.operation().unwrap_or("call");
     let target = call.target().map_or(String::new(), |target| format!(" on {target}"));
     let of = match (Metric::Wall.of(call), whole(call)) {
+        _ if part.name == "resume" => " ms".to_owned(),
         (Some(wall), _) => format!(" of wall {wall} ms"),
         (None, Some(whole)) => format!(" of {whole} ms that the server knows of"),
         (None, None) => " ms".to_owned(),

@@ -124,7 +124,7 @@ fn in_the_queue(call: &Call<'_>, client: &ClientHalf, thresholds: Thresholds) ->
     }
     let limit = |part: &Part| match part.name {
         "wall" => thresholds.wall,
-        "unattributed" if rpc.is_none() => thresholds.queue + thresholds.rpc,
+        "unattributed" if rpc.is_none() => thresholds.wait(),
         _ => thresholds.queue,
     };
     // Without rpc a rest may be the engine's.

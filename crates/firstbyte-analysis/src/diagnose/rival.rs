@@ -2,30 +2,32 @@
 
 use serde::Deserialize;
 
-use super::Rule;
+use super::{Kind, Rule};
 use crate::{correlate::Call, measure::Metric};
 
-/// What may have told that a rival is none: times of a call, and signals beside the calls.
-pub(super) const SIGNALS: [&str; 18] = [
-    "setup",
-    "pool",
-    "connect",
-    "kernel",
-    "handler",
-    "respond",
-    "network",
-    "until_received",
-    "rpc",
-    "loop_lag",
-    "engine_queue",
-    "engine_exec",
-    "ckpt_write_ms",
-    "buffer_depth",
-    "reload_s",
-    "uncached_step",
-    "resume",
-    "slower",
-];
+/// What can exclude a rival of a rule of this kind: times of a call, or signals beside the calls.
+pub(super) const fn signals(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Part | Kind::ColdStart => &[
+            "setup",
+            "pool",
+            "connect",
+            "kernel",
+            "handler",
+            "respond",
+            "network",
+            "until_received",
+            "rpc",
+            "loop_lag",
+            "engine_queue",
+            "engine_exec",
+            "resume",
+        ],
+        Kind::Value => &["ckpt_write_ms"],
+        Kind::ChangePoint => &["buffer_depth", "reload_s", "uncached_step", "slower"],
+        Kind::Straggler | Kind::Trend | Kind::Failures | Kind::NoEnd => &[],
+    }
+}
 
 /// A cause that a rule does not exclude by itself.
 ///

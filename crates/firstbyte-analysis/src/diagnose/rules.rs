@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{
     parts::PARTS,
-    rival::{Rival, SIGNALS},
+    rival::{Rival, signals},
 };
 
 const BUILTIN: &str = include_str!("rules.toml");
@@ -39,6 +39,14 @@ pub struct Thresholds {
     pub queue: f64,
     /// The engine's work.
     pub rpc: f64,
+}
+
+impl Thresholds {
+    /// From when on a wait is too long that the engine may be a part of, in milliseconds.
+    #[must_use]
+    pub fn wait(self) -> f64 {
+        self.queue + self.rpc
+    }
 }
 
 /// One thing to look for.
@@ -226,7 +234,12 @@ impl Rules {
             _ => {}
         }
         for name in rule.rivals.iter().flat_map(|rival| &rival.unless) {
-            one_of("unless", Some(name), &SIGNALS)?;
+            one_of("unless", Some(name), signals(rule.kind))?;
+        }
+        let is_multiple =
+            matches!(rule.kind, Kind::Straggler | Kind::ColdStart | Kind::ChangePoint);
+        if is_multiple && rule.over < 1.0 {
+            return Err(RuleError(format!("rule {id:?}: over is a multiple here, from 1 on")));
         }
         let is_same = |known: &&Rule| {
             let ops = |op| known.ops.contains(op);

@@ -178,16 +178,12 @@ fn cold_starts(calls: &ByServer<'_>, rule: &Rule, thresholds: Thresholds) -> Vec
 fn failures(calls: &ByServer<'_>, rule: &Rule) -> Option<Finding> {
     let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
     let mut evidence = Vec::new();
-    let (mut is_unknown, mut are_early, mut lost) = (false, true, 0.0);
+    let (mut is_unknown, mut n, mut early, mut lost) = (false, 0, 0, 0.0);
     for calls in calls.values() {
-        let first_answer =
-            calls.iter().filter(|call| call.ended_well() && !call.failed()).find_map(Call::sent_at);
         for call in calls.iter().filter(|call| call.failed()) {
             let kind = call.failure();
             is_unknown |= kind.ends_with("outcome unknown");
-            // A server that is not up yet is asked until it is.
-            let is_early = call.sent_at().is_some_and(|sent| Some(sent) < first_answer);
-            are_early &= is_early && kind.ends_with("outcome not_sent");
+            n += 1;
             lost += Metric::Wall.of(call).unwrap_or_default().as_millis_f64();
             if evidence.len() < SHOWN {
                 let op = call.operation().unwrap_or("call");
@@ -196,7 +192,9 @@ fn failures(calls: &ByServer<'_>, rule: &Rule) -> Option<Finding> {
             }
             *kinds.entry(kind).or_default() += 1;
         }
+        early += by_clock(calls).iter().map(|calls| before_the_first_answer(calls)).sum::<usize>();
     }
+    let are_early = early == n;
     let mut numbers: Vec<String> =
         kinds.into_iter().map(|(kind, count)| format!("{count} x {kind}")).collect();
     if are_early {
@@ -216,6 +214,14 @@ fn failures(calls: &ByServer<'_>, rule: &Rule) -> Option<Finding> {
         // Nothing is worse than not to know what a server did.
         weight: if is_unknown { f64::INFINITY } else { lost },
     })
+}
+
+/// How many of these calls, which are of one clock, were not sent before their server first answered: one that is not up yet is
+/// asked until it is.
+fn before_the_first_answer(calls: &[Call<'_>]) -> usize {
+    let Some(first) = calls.iter().position(Call::ended_well) else { return 0 };
+    let before = calls[..first].iter();
+    before.filter(|call| call.failed() && call.failure().ends_with("outcome not_sent")).count()
 }
 
 fn without_end(calls: &ByServer<'_>, rule: &Rule) -> Option<Finding> {

@@ -486,13 +486,94 @@ fn a_change_of_steps_weighs_what_else_changed() {
     let findings = found(&lines, "small");
     let change = findings.iter().find(|finding| finding.rule.id == "step-change").unwrap();
     assert!(
-        change.numbers.contains(&"reload_s: median 0.1 before, 150.0 after".to_owned()),
+        change.numbers.contains(&"reload_s: mean 0.1 before, 150.0 after".to_owned()),
         "{change:?}"
     );
     assert_eq!(
         change.rivals,
         ["reloading adapters (reload_s)", "longer completions, or another load on the host"]
     );
+}
+
+#[test]
+fn what_some_steps_do_is_weighed_by_its_mean() {
+    let mut lines = String::new();
+    for step in 0..120 {
+        let is_slow = step >= 60 && step % 5 < 2;
+        let (dur, reload) = if is_slow { (450.0, 300.0) } else { (150.0, 0.1) };
+        writeln!(
+            lines,
+            "[step] step.done step={step} dur_ms={:.1}",
+            (dur + f64::from(step % 5)) * 1000.0
+        )
+        .unwrap();
+        writeln!(lines, "[rollout] trunc_pct=0.0 current_step={step} ckpt_step={step} staleness=0 reload_s={reload}").unwrap();
+    }
+    let findings = found(&lines, "small");
+    let change = findings.iter().find(|finding| finding.rule.id == "step-change").unwrap();
+    assert!(change.rivals.iter().any(|rival| rival.contains("reload_s")), "{change:?}");
+}
+
+#[test]
+fn of_several_runs_nothing_is_excluded_by_a_steps_number() {
+    let mut lines = String::new();
+    for run in 0..2 {
+        for step in 0..40 {
+            let is_slow = run == 1 && step >= 20;
+            let (dur, reload) =
+                if is_slow { (300.3, 1.5) } else { (150.0 + 0.3 * f64::from(run), 0.1) };
+            let (write, wait) = if run == 0 { (100.0, 100.0) } else { (59_000.0, 60_000.0) };
+            writeln!(lines, "[ckpt] write.done step={step} write_ms={write}").unwrap();
+            writeln!(lines, "[ckpt] wait.done target_step={step} wait_ms={wait}").unwrap();
+            writeln!(lines, "[rollout] trunc_pct=0.0 current_step={step} ckpt_step={step} staleness=0 reload_s={reload}").unwrap();
+            writeln!(
+                lines,
+                "[step] step.done step={step} dur_ms={:.1}",
+                (dur + f64::from(step % 5)) * 1000.0
+            )
+            .unwrap();
+        }
+    }
+    let findings = found(&lines, "small");
+    let rivals = |id: &str| {
+        let finding = findings.iter().find(|finding| finding.rule.id == id).unwrap();
+        finding.rivals.join("; ")
+    };
+    assert!(rivals("step-change").contains("reload_s"), "{findings:?}");
+    assert!(rivals("ckpt-wait").contains("the trainer takes that long"), "{findings:?}");
+}
+
+#[test]
+fn a_failure_of_another_boot_is_not_before_the_answer() {
+    let start = |boot: &str| {
+        format!(
+            "[firstbyte] process.start pid=1 boot={boot} host={boot} version=0.1.0 t=1.0 unix=1.0\n"
+        )
+    };
+    let answered = start("a")
+        + "[weights][00f067aa0ba902b7] client.send url=http://h/pause t=9000.0 op=pause target=h:80\n\
+[weights][00f067aa0ba902b7] client.done wall_ms=5.0 rpc_ms=1.0 queue_ms=4.0 op=pause target=h:80\n";
+    let refused = "[weights][00f067aa0ba902b8] client.send url=http://h/pause t=10.0 op=pause target=h:80\n\
+[weights][00f067aa0ba902b8] client.fail wall_ms=5.0 phase=connect outcome=not_sent error=connect_refused op=pause target=h:80\n";
+    let folder = tempfile::tempdir().unwrap();
+    let files = [("a.log", answered), ("b.log", start("b") + refused)].map(|(name, lines)| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, lines).unwrap();
+        path
+    });
+    let log = Log::read(&files, &crate::Options::default()).unwrap();
+    let rules = Rules::default();
+    let findings = diagnose(&log, &rules, rules.thresholds("small").unwrap()).findings;
+    assert_eq!(
+        (findings[0].rule.id.as_str(), findings[0].severity),
+        ("failures", Severity::Warning)
+    );
+}
+
+#[test]
+fn a_redirect_is_not_what_was_asked_for() {
+    let line = "[weights][00f067aa0ba902b7] client.done wall_ms=2.0 rpc_ms=1.0 queue_ms=1.0 status=307 op=pause\n";
+    assert_eq!(found(line, "small")[0].numbers, ["1 x status 307"]);
 }
 
 #[test]
@@ -563,6 +644,11 @@ fn rules_that_mean_nothing_are_refused() {
             "[[rule]]\nid = 'x'\nkind = 'part'\npart = 'pool'\ntitle = ''\nnext = ''",
             "would never apply: \"client-pool\"",
         ),
+        (
+            "[[rule]]\nid = 'ckpt-wait'\nrivals = [{ cause = 'x', unless = ['rpc'] }]",
+            "unless must be one of ckpt_write_ms",
+        ),
+        ("[[rule]]\nid = 'step-change'\nover = 0", "over is a multiple here"),
         (
             "[[rule]]\nid = 'dns'\nrivals = [{ cause = 'x', unless = ['luck'] }]",
             "unless must be one of",

@@ -283,7 +283,7 @@ const CALLS: &[Column] = &[
     Column::call(
         "outcome",
         Kind::Text,
-        "`ok`, `open` (no end in these logs), `failed` (a status from 400 on, or the server says so), or the `outcome=` of `client.fail`; null without the client's half.",
+        "`ok`, `open` (no end in these logs), `failed` (a status that is not 2xx, or the server says so), or the `outcome=` of `client.fail`; null without the client's half.",
         |_, call| Value::word(outcome(call)?),
     ),
     Column::call("failed_in", Kind::Text, "Phase in which it failed.", |_, call| {

@@ -192,7 +192,7 @@ fn what_is_unknown_is_said_to_be() {
     assert!(verdict(open).starts_with("Calls have no end"), "{}", verdict(open));
     assert_eq!(
         verdict(&call(1, 1.0, 5, "a")),
-        "No fault found: of 1 call none is over its threshold (queue 100 ms, rpc 500 ms; without rpc, wall 1000 ms)."
+        "No fault found: of 1 call none is over its threshold (queue 100 ms, rpc 500 ms; without rpc, a wait of 600 ms or wall 1000 ms)."
     );
     let pool = verdict(&call(1, 1.0, 2000, "a"));
     assert!(

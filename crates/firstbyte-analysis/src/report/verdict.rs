@@ -52,10 +52,11 @@ impl Verdict {
             _ => (
                 "No fault found",
                 format!(
-                    "of {} none is over its threshold (queue {} ms, rpc {} ms; without rpc, wall {} ms){}",
+                    "of {} none is over its threshold (queue {} ms, rpc {} ms; without rpc, a wait of {} ms or wall {} ms){}",
                     counted(judged, "call"),
                     limits.queue,
                     limits.rpc,
+                    limits.wait(),
                     limits.wall,
                     match calls - judged {
                         0 => String::new(),

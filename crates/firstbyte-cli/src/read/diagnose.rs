@@ -107,11 +107,12 @@ fn write_judged(
     let Thresholds { wall, queue, rpc, .. } = limits;
     writeln!(
         out,
-        "calls: {calls}, judged {}, slow {}; by --model {}: queue over {queue} ms, rpc over {rpc} ms, or wall over {wall} ms where \
-         rpc is unknown",
+        "calls: {calls}, judged {}, slow {}; by --model {}: queue over {queue} ms or rpc over {rpc} ms; without rpc, a wait over {} ms \
+         or wall over {wall} ms",
         judged.calls,
         judged.slow,
-        plain(model)
+        plain(model),
+        limits.wait()
     )?;
     if !findings.is_empty() {
         return Ok(());
