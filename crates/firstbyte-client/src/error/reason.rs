@@ -139,9 +139,28 @@ impl Reason {
             | io::ErrorKind::BrokenPipe => Self::Reset,
             // hyper's word for a body whose chunks are none.
             io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Self::Protocol,
-            // No file descriptors or memory left, a firewall of this host, ...
-            _ => Self::Local,
+            // A firewall of this host, ...
+            io::ErrorKind::PermissionDenied
+            | io::ErrorKind::OutOfMemory
+            | io::ErrorKind::AddrInUse => Self::Local,
+            _ => Self::of_errno(error).unwrap_or(Self::Reset),
         }
+    }
+
+    /// Of what has no kind.
+    #[cfg(unix)]
+    fn of_errno(error: &io::Error) -> Option<Self> {
+        match error.raw_os_error()? {
+            // No file descriptors or buffers left, no IPv6, ...
+            libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::EAFNOSUPPORT => Some(Self::Local),
+            libc::EHOSTDOWN => Some(Self::Unreachable),
+            _ => None,
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn of_errno(_: &io::Error) -> Option<Self> {
+        None
     }
 
     fn of_tls(error: &rustls::Error) -> Self {
@@ -175,5 +194,26 @@ impl Reason {
         } else {
             Self::Closed
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_this_host_refused_or_lacks_is_local() {
+        let of = |code| Reason::of_io(&io::Error::from_raw_os_error(code));
+        for code in [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::EAFNOSUPPORT] {
+            assert_eq!(of(code), Reason::Local, "{code}");
+        }
+        for code in [libc::EPERM, libc::EACCES, libc::ENOMEM, libc::EADDRINUSE] {
+            assert_eq!(of(code), Reason::Local, "{code}");
+        }
+        for code in [libc::EHOSTDOWN, libc::EHOSTUNREACH, libc::ENETUNREACH, libc::ENETDOWN] {
+            assert_eq!(of(code), Reason::Unreachable, "{code}");
+        }
+        assert_eq!(of(libc::EPROTO), Reason::Reset);
+        assert_eq!(Reason::of_io(&io::Error::other("of the peer")), Reason::Reset);
     }
 }
