@@ -29,6 +29,9 @@ const EXAMPLES: &str = "Examples:
 
 Any HTTP server will do. What a server doesn't say is shown as unattributed, with the reason.";
 
+/// Between two calls, how often to look whether anybody reads.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Makes one traced control call and shows where its time went
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP_PRINTED))]
@@ -132,6 +135,18 @@ fn client(args: &Args, request: &Request, recorder: Recorder) -> Result<AdminCli
         .map_err(Error::usage)
 }
 
+/// Waits for so long, or until nobody reads the output any more: who reads it may wait for the end.
+async fn pause(time: Duration) -> Reader {
+    let wait = tokio::time::sleep(time);
+    tokio::pin!(wait);
+    while tokio::time::timeout(LOOK, &mut wait).await.is_err() {
+        if exit::reader() == Reader::Gone {
+            return Reader::Gone;
+        }
+    }
+    exit::reader()
+}
+
 /// The calls of one command.
 struct Session<'a> {
     args: &'a Args,
@@ -157,9 +172,8 @@ impl Session<'_> {
             if call == count || reader == Reader::Gone {
                 break;
             }
-            tokio::time::sleep(self.args.watch.unwrap_or_default()).await;
             // No server gets a call that nobody asks for.
-            if exit::reader() == Reader::Gone {
+            if pause(self.args.watch.unwrap_or_default()).await == Reader::Gone {
                 break;
             }
         }

@@ -180,16 +180,22 @@ fn code_in_time(mut child: Child) -> Option<i32> {
 #[test]
 fn watching_ends_when_nobody_reads_any_more() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let script = Script::new().read_request().write(response(200, &[], "{}"));
-    let server = runtime.block_on(ScriptedServer::start(script));
-    let url = server.url("/pause");
-    let mut child =
-        firstbyte(&["call", &url, "--watch", "0.5"]).stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap().starts_with("n=1 ")));
-    drop(lines);
-    assert_eq!(code_in_time(child), Some(0));
-    assert_eq!(server.posts(), 1, "nobody asked for a second one");
+    for (more, last) in [
+        (&["--watch", "0.5"][..], "n=1 "),
+        (&["--watch", "1000"], "n=1 "),
+        (&["--watch", "1000", "--json"], "{"),
+    ] {
+        let script = Script::new().read_request().write(response(200, &[], "{}"));
+        let server = runtime.block_on(ScriptedServer::start(script));
+        let url = server.url("/pause");
+        let mut command = firstbyte(&["call", &url]);
+        let mut child = command.args(more).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().starts_with(last)));
+        drop(lines);
+        assert_eq!(code_in_time(child), Some(0), "{more:?}");
+        assert_eq!(server.posts(), 1, "nobody asked for a second one");
+    }
 }
 
 /// A pipe in the place of the system's certificates: reading them takes until somebody writes.
