@@ -195,6 +195,23 @@ fn what_is_wrong_now_is_of_calls_that_ended_within_ten_minutes() {
 }
 
 #[test]
+fn a_call_of_a_server_alone_is_recent_until_it_has_ended() {
+    let line = |id: u64, line: &str| format!("[weights][{id:016x}] {line}");
+    let recv = |id| line(id, "server.recv path=/pause t=1.000000");
+    let last = [send(9, 2000.0), done(9, 10)];
+    let recent =
+        |lines: Vec<String>| view(&live(1000, &[lines, last.to_vec()].concat())).recent_calls - 1;
+    let rpc = |id| line(id, "rpc.done op=pause rpc_ms=1.0 t=1.001000");
+    let end = line(1, "server.done outcome=complete status=200 dur_ms=2.0 t=1.002000");
+    assert_eq!(recent(vec![recv(1)]), 1);
+    assert_eq!(recent(vec![recv(1), rpc(1)]), 1);
+    assert_eq!(recent(vec![recv(1), rpc(1), end]), 0);
+    // Without a middleware nothing else will come.
+    assert_eq!(recent(vec![line(1, "rpc.start op=pause t=1.000000")]), 1);
+    assert_eq!(recent(vec![rpc(1)]), 0);
+}
+
+#[test]
 fn a_file_that_is_copied_again_counts_as_when_finished_logs_are_read() {
     let call = |n: u64| [send(n, n as f64), done(n, 10 + n)];
     let lines: Vec<String> = (0..20).flat_map(|n| [call(n), call(n)].concat()).collect();

@@ -170,7 +170,10 @@ impl Old {
     fn of(log: &Log, latest: &[Option<Timestamp>]) -> Self {
         let mut ages: BTreeMap<String, f64> = BTreeMap::new();
         for call in log.calls() {
-            let is_open = call.client.is_some_and(|half| half.end == ClientEnd::Open);
+            let is_open = match call.client {
+                Some(half) => half.end == ClientEnd::Open,
+                None => call.server.is_some_and(|half| !half.has_ended()),
+            };
             let since_its_end = moments(&call).filter_map(|(source, moment)| {
                 Some(latest[source as usize]?.since(moment?).as_secs_f64())
             });

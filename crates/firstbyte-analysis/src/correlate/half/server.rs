@@ -146,6 +146,13 @@ impl ServerHalf {
         (done <= answered).then(|| answered.since(done).into())
     }
 
+    /// Whether its end is known: `server.done`, or where only the engine tells of it, the end of the engine's work.
+    pub(crate) fn has_ended(&self) -> bool {
+        let is_of_engine = self.recv_at.is_none() && self.first_byte_at.is_none();
+        let has_worked = is_of_engine && self.rpc_done_at().is_some();
+        self.done_at.is_some() || self.outcome.is_some() || has_worked
+    }
+
     /// Whether it has taken this very line, from another file or another handler of the same logger.
     pub(in crate::correlate) fn has_taken(&self, entry: &Entry<'_>) -> bool {
         let at = entry.at;
