@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import re
+from contextlib import suppress
 from contextvars import ContextVar, Token
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -44,7 +45,8 @@ class trace:  # noqa: N801 - used like a function
         with firstbyte.trace() as trace_id:
             client.post("/pause"); client.post("/update_weights"); client.post("/resume")
 
-    Also `async with`, and a decorator of functions and coroutine functions.
+    Also `async with`, and a decorator of functions and coroutine functions. Tasks and threads that run at the
+    same time need an object each.
     """
 
     __slots__ = ("_given", "_tokens")
@@ -69,7 +71,10 @@ class trace:  # noqa: N801 - used like a function
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        current_id.reset(self._tokens.pop())
+        token = self._tokens.pop()
+        # Of one object in two tasks at once it may be the other's: what is within must not fail of that.
+        with suppress(ValueError):
+            current_id.reset(token)
 
     async def __aenter__(self) -> str:
         return self.__enter__()

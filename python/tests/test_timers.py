@@ -224,6 +224,20 @@ def test_trace_is_for_async_with_and_for_functions_too(trace):
     asyncio.run(main())
 
 
+def test_one_trace_in_two_tasks_at_once_does_not_fail_them():
+    shared = firstbyte.trace()
+
+    async def task(pause):
+        async with shared as trace_id:
+            await asyncio.sleep(pause)
+            return firstbyte.current_trace_id() == trace_id
+
+    async def main():
+        return await asyncio.gather(task(0.01), task(0.02))
+
+    assert asyncio.run(main()) == [True, True]
+
+
 @firstbyte.trace()
 def traced_function():
     return firstbyte.current_trace_id()
