@@ -100,18 +100,23 @@ impl Live {
             self.fresh.insert(id);
         }
         while let Some(id) = self.kept.over_limit() {
+            let log = self.kept.log_of(&BTreeSet::from([id.clone()]));
             if self.fresh.remove(&id) | self.due.remove(&id) {
-                let told = self.tell(&BTreeSet::from([id.clone()]));
+                let told = self.tell(&log);
                 self.ready.extend(told);
             }
-            self.repeated += self.kept.forget(&id);
+            self.repeated += log.tally().skipped_by(Reason::Duplicate);
+            self.kept.forget(&id);
         }
     }
 
     /// The calls that ended before this was called the last time: meanwhile their server's lines could come.
     pub fn finished(&mut self) -> Vec<Finished> {
         let due = std::mem::replace(&mut self.due, std::mem::take(&mut self.fresh));
-        let told = self.tell(&due);
+        let told = match due.is_empty() {
+            true => Vec::new(),
+            false => self.tell(&self.kept.log_of(&due)),
+        };
         let mut finished = std::mem::take(&mut self.ready);
         finished.extend(told);
         self.recent.extend(finished.iter().cloned());
@@ -131,12 +136,8 @@ impl Live {
         self.kept.log()
     }
 
-    /// The calls of these traces that have ended and were not told before.
-    fn tell(&mut self, ids: &BTreeSet<String>) -> Vec<Finished> {
-        if ids.is_empty() {
-            return Vec::new();
-        }
-        let log = self.kept.log_of(ids);
+    /// The calls of some traces' lines that have ended and were not told before.
+    fn tell(&mut self, log: &Log) -> Vec<Finished> {
         let mut told = Vec::new();
         for call in log.calls() {
             let ended = call.client.filter(|half| half.end != ClientEnd::Open);

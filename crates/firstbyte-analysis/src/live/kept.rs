@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use super::finished::Key;
 use crate::{
     correlate::{Builder, Log},
-    ingest::{Options, Reason, take_line},
+    ingest::{Options, take_line},
 };
 
 /// The most bytes of lines that are kept.
@@ -125,14 +125,11 @@ impl Kept {
         self.full.take().or_else(oldest)
     }
 
-    /// Returns how many of its lines repeat others.
-    pub(super) fn forget(&mut self, id: &str) -> u64 {
-        let log = self.log_of(&BTreeSet::from([id.to_owned()]));
-        let Some(trace) = self.traces.remove(id) else { return 0 };
+    pub(super) fn forget(&mut self, id: &str) {
+        let Some(trace) = self.traces.remove(id) else { return };
         self.by_age.remove(&trace.last);
         trace.lines.into_iter().for_each(|place| self.remove(Some(place)));
         self.forgotten += 1;
-        log.tally().skipped_by(Reason::Duplicate)
     }
 
     /// Whether this attempt of a trace has not been told; from now on it has.
