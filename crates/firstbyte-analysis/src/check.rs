@@ -132,7 +132,7 @@ impl fmt::Display for Evidence {
 pub struct Outcome<'c> {
     /// The criterion.
     pub criterion: &'c Criterion,
-    /// What was looked at: one thing, or each operation, or the four of a fix.
+    /// What was looked at: one thing, or each operation, or what a fix is judged by.
     pub evidence: Vec<Evidence>,
     /// At most three calls that show it best, the furthest from the limit first; texts of the log as they are.
     pub worst: Vec<Shown>,
@@ -198,7 +198,8 @@ fn outcome<'c>(
             (vec![Evidence::Number(reading)], worst)
         }
         Test::NotWorse(metric) => {
-            let shifts = Shift::of_operations(*metric, selection.calls(before), calls(), *asked);
+            let before = selection.calls(before);
+            let shifts = Shift::of_operations(*metric, before, calls(), Margin::default(), *asked);
             (shifts.into_iter().map(Evidence::Change).collect(), extreme(calls(), *metric, false))
         }
         Test::Fix(fix) => (

@@ -1,12 +1,14 @@
 //! Whether a long queue became short, and nothing was paid for it.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::{Bound, Evidence, Limit, Quantity, Reading, Selection, Shift, Statistic, Verdict};
 use crate::{
     compare::Margin,
-    correlate::{Log, What},
-    measure::Metric,
+    correlate::{Call, Log, What},
+    measure::{Metric, UNKNOWN},
 };
 
 /// From when on a queue is long, and from when on it is short: medians, in milliseconds.
@@ -14,9 +16,9 @@ use crate::{
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Fix {
-    /// The median before has to be over it; if it is not, these logs have nothing to validate.
+    /// An operation's median before has to be over it; if none is, these logs have nothing to validate.
     pub queue_before_over: f64,
-    /// The median after has to be under it.
+    /// The median after of each such operation has to be under it.
     pub queue_after_under: f64,
 }
 
@@ -26,9 +28,9 @@ impl Default for Fix {
     }
 }
 
-/// What a fix of the default size shows in two logs: the queue before and after, rpc, and the throughput of
-/// generation. `None` if the queue before was not long. The margin is that of rpc; a change of throughput may be
-/// 10 % of the median before.
+/// What a fix of the default size shows in two logs: the queue before and after of each operation that had a long one
+/// (and of each that has one only now), rpc of each operation, and the throughput of generation. `None` if no operation
+/// had a long queue before. The margin is that of rpc; a change of throughput may be 10 % of the median before.
 ///
 /// ```
 /// use firstbyte_analysis::{Log, check::fix_validation, compare::Margin};
@@ -55,21 +57,66 @@ impl Fix {
         margin: Margin,
         asked: usize,
     ) -> Vec<Evidence> {
-        let queue = |log, side, limit| {
-            let quantity = Quantity::Call(Metric::Queue, Statistic::P50);
-            let reading = quantity.read(&|| selection.calls(log), None, &[limit], asked);
-            Reading { what: format!("{quantity} {side}"), ..reading }
-        };
-        let old = queue(before, "before", Limit::new(Bound::Over, self.queue_before_over));
-        let new = queue(after, "after", Limit::new(Bound::Under, self.queue_after_under));
+        let operations = by_operation(selection.calls(before), selection.calls(after));
+        let is_one = operations.len() == 1;
+        let old_limit = Limit::new(Bound::Over, self.queue_before_over);
+        let new_limit = Limit::new(Bound::Under, self.queue_after_under);
+        let old = |reading: Reading| Reading { is_premise: true, ..named(reading, "before") };
+        let (mut fixed, mut grown) = (Vec::new(), Vec::new());
+        for (name, (old_calls, new_calls)) in &operations {
+            let of = |reading: Reading| {
+                let what = format!("{} of {name}", reading.what);
+                Reading { what: if is_one { reading.what } else { what }, ..reading }
+            };
+            let was = of(queue(&|| old_calls.iter().copied(), old_limit, asked));
+            let is = of(queue(&|| new_calls.iter().copied(), new_limit, asked));
+            let is_long = |reading: &Reading| reading.value.is_some_and(|p50| old_limit.holds(p50));
+            if is_long(&was) {
+                fixed.extend([old(was), named(is, "after")]);
+            } else if is_long(&is) {
+                grown.push(named(is, "after"));
+            }
+        }
+        if fixed.is_empty() {
+            let was = queue(&|| selection.calls(before), old_limit, asked);
+            let is = queue(&|| selection.calls(after), new_limit, asked);
+            fixed.extend([old(was), named(is, "after")]);
+        }
         let (old_calls, new_calls) = (selection.calls(before), selection.calls(after));
-        vec![
-            Evidence::Number(Reading { is_premise: true, ..old }),
-            Evidence::Number(new),
-            Evidence::Change(Shift::of_calls(Metric::Rpc, old_calls, new_calls, margin, asked)),
-            Evidence::Change(throughput(before, after)),
-        ]
+        let rpc = Shift::of_operations(Metric::Rpc, old_calls, new_calls, margin, asked);
+        let queues = fixed.into_iter().chain(grown).map(Evidence::Number);
+        let paid = rpc.into_iter().chain([throughput(before, after)]).map(Evidence::Change);
+        queues.chain(paid).collect()
     }
+}
+
+/// The median queue of calls.
+fn queue<'a, I: Iterator<Item = Call<'a>>>(
+    calls: &dyn Fn() -> I,
+    limit: Limit,
+    asked: usize,
+) -> Reading {
+    Quantity::Call(Metric::Queue, Statistic::P50).read(calls, None, &[limit], asked)
+}
+
+fn named(reading: Reading, side: &str) -> Reading {
+    Reading { what: format!("{} {side}", reading.what), ..reading }
+}
+
+/// The calls of each operation before and after.
+fn by_operation<'a>(
+    before: impl Iterator<Item = Call<'a>>,
+    after: impl Iterator<Item = Call<'a>>,
+) -> BTreeMap<&'a str, (Vec<Call<'a>>, Vec<Call<'a>>)> {
+    let mut operations: BTreeMap<&str, (Vec<_>, Vec<_>)> = BTreeMap::new();
+    let name = |call: &Call<'a>| call.operation().unwrap_or(UNKNOWN);
+    for call in before {
+        operations.entry(name(&call)).or_default().0.push(call);
+    }
+    for call in after {
+        operations.entry(name(&call)).or_default().1.push(call);
+    }
+    operations
 }
 
 /// Tokens per second of generation; where not both logs tell these, completions per second.

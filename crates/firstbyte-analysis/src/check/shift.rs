@@ -60,6 +60,7 @@ impl Shift {
         metric: Metric,
         before: impl Iterator<Item = Call<'a>>,
         after: impl Iterator<Item = Call<'a>>,
+        margin: Margin,
         asked: usize,
     ) -> Vec<Self> {
         let (mut before, mut after) = (by_operation(metric, before), by_operation(metric, after));
@@ -68,32 +69,18 @@ impl Shift {
         before.retain(|name, _| after.contains_key(name));
         after.retain(|name, _| before.contains_key(name));
         if before.is_empty() {
-            let shift = Self::of_times(metric, &old, &new, Margin::default(), Z95, asked);
+            let shift = Self::of_times(metric, &old, &new, margin, Z95, asked);
             return vec![Self { judged: None, ..shift }];
         }
         let z = reach_of(before.len());
         let is_one = before.len() == 1;
         let both = before.into_iter().zip(after.into_values());
         let one = |((name, before), after): ((&str, Vec<Micros>), Vec<Micros>)| {
-            let shift = Self::of_times(metric, &before, &after, Margin::default(), z, asked);
+            let shift = Self::of_times(metric, &before, &after, margin, z, asked);
             let what = if is_one { shift.what } else { format!("{} of {name}", shift.what) };
             Self { what, ..shift }
         };
         both.map(one).collect()
-    }
-
-    /// A time of calls that ended well.
-    pub(super) fn of_calls<'a>(
-        metric: Metric,
-        before: impl Iterator<Item = Call<'a>>,
-        after: impl Iterator<Item = Call<'a>>,
-        margin: Margin,
-        asked: usize,
-    ) -> Self {
-        let before: Vec<_> =
-            before.filter(Call::ended_well).filter_map(|c| metric.of(&c)).collect();
-        let after: Vec<_> = after.filter(Call::ended_well).filter_map(|c| metric.of(&c)).collect();
-        Self::of_times(metric, &before, &after, margin, Z95, asked)
     }
 
     fn of_times(

@@ -290,6 +290,7 @@ fn run(queue: u32, rpc: u32, tps: u32) -> String {
 
 #[test]
 fn a_fix_has_a_short_queue_and_costs_nothing() {
+    let run = |queue, rpc, tps| run(queue, rpc, tps).replace("resume", "pause");
     let before = run(3000, 40, 500);
     let said = |after: &str| said_of(FIX, after, &before);
     let (verdict, text) = said(&run(50, 40, 510));
@@ -308,6 +309,50 @@ fn a_fix_has_a_short_queue_and_costs_nothing() {
     let (verdict, text) = said(&run(50, 40, 900));
     assert_eq!(verdict, Verdict::Met);
     assert!(text.contains("shift +400.0 tokens/s [+39") && text.ends_with(": better"), "{text}");
+}
+
+/// Rounds of pause and load, each with its queue and rpc in milliseconds, and batches.
+fn rounds(pause: (u32, u32), load: (u32, u32), pauses: usize) -> String {
+    let mut lines = "[gen] batch.done completions=8 dur_ms=500.0 inflight=0\n".repeat(6);
+    for n in 0..20 * (pauses + 1) {
+        let is_pause = n % (pauses + 1) != 0;
+        let ((queue, rpc), op) = if is_pause { (pause, "pause") } else { (load, "load") };
+        let (queue, rpc) = (queue + n as u32 % 5, rpc + n as u32 % 3);
+        let wall = queue + rpc;
+        writeln!(
+            lines,
+            "[weights][{n:016x}] client.done wall_ms={wall}.0 rpc_ms={rpc}.0 queue_ms={queue}.0 op={op}"
+        )
+        .unwrap();
+    }
+    lines
+}
+
+#[test]
+fn a_fix_is_judged_operation_by_operation() {
+    let said = |before: &str, after: &str| said_of(FIX, after, before);
+    // What loads take now is hidden among three pauses each.
+    let (verdict, text) = said(&rounds((3000, 2), (3000, 200), 3), &rounds((5, 2), (5, 1900), 3));
+    assert_eq!(verdict, Verdict::NotMet, "{text}");
+    let worse: Vec<_> = text.lines().filter(|line| line.ends_with(": worse")).collect();
+    assert!(worse.len() == 1 && worse[0].starts_with("rpc of load median 201.0 ms"), "{text}");
+    // A long queue of loads alone, likewise, and it is as long afterwards.
+    let long = rounds((5, 2), (3000, 200), 3);
+    let (verdict, text) = said(&long, &long);
+    assert_eq!(verdict, Verdict::NotMet, "{text}");
+    assert!(
+        text.starts_with(
+            "queue p50 of load before 3002.0 ms (n 20), over 1000 ms\n\
+             queue p50 of load after 3002.0 ms (n 20), under 300 ms\n\
+             rpc of load "
+        ),
+        "{text}"
+    );
+    assert_eq!(said(&long, &rounds((5, 2), (5, 200), 3)).0, Verdict::Met);
+    // It must not be another one that waits instead.
+    let (verdict, text) = said(&long, &rounds((3000, 2), (5, 200), 3));
+    assert_eq!(verdict, Verdict::NotMet, "{text}");
+    assert!(text.contains("\nqueue p50 of pause after 3002.0 ms (n 60), under 300 ms\n"), "{text}");
 }
 
 #[test]
