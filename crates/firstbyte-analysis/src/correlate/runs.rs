@@ -1,10 +1,13 @@
 //! Training steps, run by run: a run that begins anew has the same numbers once more.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    ops::Range,
+};
 
 use firstbyte_core::Micros;
 
-use super::{Log, Source, What};
+use super::{Log, Moment, Source, What};
 
 /// A number this much below the largest is no line of another rank, which is a step behind at most.
 const BEHIND: i64 = 2;
@@ -17,7 +20,12 @@ pub struct Run {
     pub source: u32,
     /// The steps and how long each took, by their numbers.
     pub steps: Vec<(i64, Micros)>,
+    /// Of each file, from its first step to its last: places in the timeline.
+    spans: Vec<(u32, Range<usize>)>,
 }
+
+/// A step with its place in the timeline.
+type Step = (usize, i64, Micros);
 
 /// A run in one file.
 #[derive(Debug)]
@@ -35,33 +43,51 @@ impl Log {
     #[must_use]
     pub fn runs(&self) -> Vec<Run> {
         let mut runs: Vec<Part> = Vec::new();
+        // Those at an end of a file: at most two of each, however many runs there are.
+        let mut open: Vec<usize> = Vec::new();
         for part in self.parts() {
-            let goes_on = runs.iter_mut().find(|run| run.takes(&part, self.sources()));
-            match goes_on {
-                Some(run) => run.join(part),
-                None => runs.push(part),
+            if part.first.or(part.last).is_none() {
+                runs.push(part);
+                continue;
+            }
+            match open.iter().find(|place| runs[**place].takes(&part, self.sources())) {
+                Some(place) => runs[*place].join(part),
+                None => {
+                    open.push(runs.len());
+                    runs.push(part);
+                }
             }
         }
         runs.into_iter().map(|part| part.run).collect()
     }
 
+    /// What happened beside the calls while a run of this log made steps: in each of its files what is from its first
+    /// step to its last, these too.
+    pub fn moments<'a>(&'a self, run: &'a Run) -> impl Iterator<Item = &'a Moment> {
+        let all = self.timeline().moments();
+        run.spans.iter().flat_map(move |(source, places)| {
+            let these = all.get(places.clone()).unwrap_or_default().iter();
+            these.filter(move |moment| moment.source == *source)
+        })
+    }
+
     /// The runs of each file.
     fn parts(&self) -> Vec<Part> {
-        let mut files: BTreeMap<u32, Vec<(i64, Micros)>> = BTreeMap::new();
+        let mut files: BTreeMap<u32, Vec<Step>> = BTreeMap::new();
         let mut order: Vec<u32> = Vec::new();
-        for moment in self.timeline().moments() {
+        for (place, moment) in self.timeline().moments().iter().enumerate() {
             if let What::Stepped { step: Some(step), duration: Some(duration), .. } = moment.what {
                 let steps = files.entry(moment.source).or_insert_with(|| {
                     order.push(moment.source);
                     Vec::new()
                 });
-                steps.push((step, duration));
+                steps.push((place, step, duration));
             }
         }
         let parts = order.into_iter().flat_map(|source| {
             let mut parts: Vec<Part> = split(&files[&source])
                 .into_iter()
-                .map(|steps| Part { run: Run { source, steps }, first: None, last: None })
+                .map(|steps| Part { run: Run::of(source, &steps), first: None, last: None })
                 .collect();
             if let Some(part) = parts.first_mut() {
                 part.first = Some(source);
@@ -72,6 +98,17 @@ impl Log {
             parts
         });
         parts.collect()
+    }
+}
+
+impl Run {
+    /// Of steps in the order of their lines.
+    fn of(source: u32, told: &[Step]) -> Self {
+        let mut steps: Vec<_> = told.iter().map(|(_, step, duration)| (*step, *duration)).collect();
+        steps.sort_by_key(|(number, _)| *number);
+        let ends = told.first().zip(told.last());
+        let spans = ends.map(|(first, last)| (source, first.0..last.0 + 1));
+        Self { source, steps, spans: spans.into_iter().collect() }
     }
 }
 
@@ -100,31 +137,29 @@ impl Part {
         } else {
             self.first = other.first;
         }
+        self.run.spans.extend(other.run.spans);
         self.run.steps.extend(other.run.steps);
         self.run.steps.sort_by_key(|(number, _)| *number);
     }
 }
 
 /// The runs of one file, whose steps are in the order of its lines.
-fn split(steps: &[(i64, Micros)]) -> Vec<Vec<(i64, Micros)>> {
-    let mut runs: Vec<Vec<(i64, Micros)>> = Vec::new();
+fn split(steps: &[Step]) -> Vec<Vec<Step>> {
+    let mut runs: Vec<Vec<Step>> = Vec::new();
     let mut seen: HashSet<i64> = HashSet::new();
     let (mut least, mut most) = (i64::MAX, i64::MIN);
-    for (step, duration) in steps {
+    for (place, step, duration) in steps {
         let is_known = seen.contains(step) || *step < least;
         if runs.is_empty() || (is_known && most.saturating_sub(*step) >= BEHIND) {
             runs.push(Vec::new());
-            seen.clear();
+            seen = HashSet::new();
             (least, most) = (*step, *step);
         }
         seen.insert(*step);
         (least, most) = (least.min(*step), most.max(*step));
         if let Some(run) = runs.last_mut() {
-            run.push((*step, *duration));
+            run.push((*place, *step, *duration));
         }
-    }
-    for run in &mut runs {
-        run.sort_by_key(|(number, _)| *number);
     }
     runs
 }
@@ -183,8 +218,45 @@ mod tests {
         };
         assert_eq!(read(&[boot("x") + &one, boot("x") + &two]), whole);
         assert_eq!(read(&[boot("x") + &one, boot("y") + &two]), [vec![1, 2, 3], vec![4, 5, 6]]);
+        let log = Log::read(
+            &[0, 1].map(|n| folder.path().join(format!("{n}.log"))),
+            &crate::Options::default(),
+        );
+        let log = log.unwrap();
+        let beside: Vec<_> = log.runs().iter().map(|run| log.moments(run).count()).collect();
+        assert_eq!(beside, [3, 3]);
         // Two ranks, each with a file.
         let other = one.replace("dur_ms=1", "dur_ms=2");
         assert_eq!(read(&[one, other]), [vec![1, 2, 3], vec![1, 2, 3]]);
+    }
+    #[test]
+    fn what_is_between_the_steps_of_a_run_is_of_it() {
+        let rollout = |depth: i64| format!("[rollout] buffer_depth={depth}\n");
+        let text = rollout(0)
+            + &lines(1..=2)
+            + &rollout(1)
+            + &lines(3..=4)
+            + &rollout(2)
+            + &lines(1..=1).replace("dur_ms=1", "dur_ms=2")
+            + &rollout(3)
+            + &lines(2..=2).replace("dur_ms=1", "dur_ms=2");
+        let log = Log::from_bytes(text.as_bytes());
+        let runs = log.runs();
+        let depths = |run: &Run| {
+            let depth = |moment: &Moment| match moment.what {
+                What::Rollout { buffer_depth, .. } => buffer_depth,
+                _ => None,
+            };
+            (log.moments(run).filter_map(depth).collect::<Vec<_>>(), log.moments(run).count())
+        };
+        assert_eq!(runs.iter().map(depths).collect::<Vec<_>>(), [(vec![1], 5), (vec![3], 3)]);
+    }
+
+    #[test]
+    fn many_runs_of_one_file_take_no_longer_than_their_lines() {
+        let log = Log::from_bytes(lines((0..80_000).map(|n| [3, 1][n % 2])).as_bytes());
+        let start = std::time::Instant::now();
+        assert_eq!(log.runs().len(), 40_001);
+        assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
     }
 }
