@@ -253,10 +253,9 @@ mod tests {
     }
 
     #[test]
-    fn many_runs_of_one_file_take_no_longer_than_their_lines() {
-        let log = Log::from_bytes(lines((0..80_000).map(|n| [3, 1][n % 2])).as_bytes());
-        let start = std::time::Instant::now();
-        assert_eq!(log.runs().len(), 40_001);
-        assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+    fn very_many_runs_of_one_file_are_told() {
+        // Looked for among each other, they would take hours.
+        let log = Log::from_bytes(lines((0..400_000).map(|n| [3, 1][n % 2])).as_bytes());
+        assert_eq!(log.runs().len(), 200_001);
     }
 }

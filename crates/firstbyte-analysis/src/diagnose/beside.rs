@@ -8,7 +8,7 @@ use super::{
     Confidence, Finding, Kind, Rule, Rules, Severity,
     change::{ChangePoint, large_change_points},
 };
-use crate::correlate::{Log, What};
+use crate::correlate::{Log, Moment, Run, What};
 
 const SHOWN: usize = 3;
 /// A change of step times is a finding if one by chance is rarer.
@@ -23,8 +23,8 @@ pub(super) fn findings(log: &Log, rules: &Rules) -> Vec<Finding> {
     values.chain(changes).collect()
 }
 
-/// The values of this name, of all lines that have one.
-fn values(log: &Log, name: &str) -> Vec<Value> {
+/// The values of this name that are told beside the calls.
+fn values<'a>(moments: impl Iterator<Item = &'a Moment>, name: &str) -> Vec<Value> {
     let ms = |time: Option<Micros>| time.map(Micros::as_millis_f64);
     let of = |what: &What| -> Option<Value> {
         Some(match (name, *what) {
@@ -48,7 +48,7 @@ fn values(log: &Log, name: &str) -> Vec<Value> {
             _ => return None,
         })
     };
-    log.timeline().moments().iter().filter_map(|moment| of(&moment.what)).collect()
+    moments.filter_map(|moment| of(&moment.what)).collect()
 }
 
 fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
@@ -59,7 +59,8 @@ fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
 
 fn value(log: &Log, rule: &Rule) -> Option<Finding> {
     let name = rule.of.as_deref()?;
-    let all = values(log, name);
+    let moments = || log.timeline().moments().iter();
+    let all = values(moments(), name);
     let mut over: Vec<Value> =
         all.iter().copied().filter(|(_, value)| *value > rule.over).collect();
     over.sort_by(|a, b| b.1.total_cmp(&a.1));
@@ -83,7 +84,7 @@ fn value(log: &Log, rule: &Rule) -> Option<Finding> {
     let steps: BTreeSet<i64> = over.iter().filter_map(|(step, _)| *step).collect();
     let of_same_steps = |signal: &str| {
         let mut theirs: BTreeMap<i64, f64> = BTreeMap::new();
-        for (step, value) in values(log, signal) {
+        for (step, value) in values(moments(), signal) {
             let step = step.filter(|step| steps.contains(step));
             if step.is_some_and(|step| theirs.insert(step, value).is_some()) {
                 return None;
@@ -127,11 +128,13 @@ fn value(log: &Log, rule: &Rule) -> Option<Finding> {
 type Steps = [(i64, Micros)];
 
 fn changes(log: &Log, rule: &Rule) -> Vec<Finding> {
-    let runs = log.runs();
-    // Of several runs nobody knows whose step a value is of.
-    let names = rule.rivals.iter().flat_map(|rival| &rival.unless).filter(|_| runs.len() == 1);
-    let signals: Vec<Signal<'_>> = names.map(|name| (name.as_str(), values(log, name))).collect();
-    runs.iter().flat_map(|run| changes_of(&run.steps, &signals, rule)).collect()
+    let of_run = |run: &Run| {
+        let names = rule.rivals.iter().flat_map(|rival| &rival.unless);
+        let signals: Vec<Signal<'_>> =
+            names.map(|name| (name.as_str(), values(log.moments(run), name))).collect();
+        changes_of(&run.steps, &signals, rule)
+    };
+    log.runs().iter().flat_map(of_run).collect()
 }
 
 /// What is told beside the steps, by its name.

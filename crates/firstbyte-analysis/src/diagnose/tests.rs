@@ -515,7 +515,7 @@ fn what_some_steps_do_is_weighed_by_its_mean() {
 }
 
 #[test]
-fn of_several_runs_nothing_is_excluded_by_a_steps_number() {
+fn what_is_beside_a_step_is_of_its_own_run() {
     let mut lines = String::new();
     for run in 0..2 {
         for step in 0..40 {
@@ -540,6 +540,11 @@ fn of_several_runs_nothing_is_excluded_by_a_steps_number() {
         finding.rivals.join("; ")
     };
     assert!(rivals("step-change").contains("reload_s"), "{findings:?}");
+    let told = findings.iter().flat_map(|finding| &finding.numbers);
+    assert!(
+        told.clone().any(|told| told == "reload_s: mean 0.1 before, 1.5 after"),
+        "{findings:?}"
+    );
     assert!(rivals("ckpt-wait").contains("the trainer takes that long"), "{findings:?}");
 }
 
