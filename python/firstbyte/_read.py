@@ -47,7 +47,7 @@ class Call:
     halves: str
     op: str | None
     path: str | None
-    #: Host and port, as the client says.
+    #: Host and port, and the path of the base URL, if it has one, as the client says.
     target: str | None
     attempt: int | None
     step: int | None

@@ -18,7 +18,7 @@ const SHOWN: usize = 3;
 pub struct Selection {
     /// Their operation.
     pub op: Option<String>,
-    /// Their server, host and port as the client says.
+    /// Their server as the client says: host and port, and the path of the base URL, if it has one.
     pub target: Option<String>,
     /// Which of their halves must be there.
     pub side: Option<Side>,

@@ -265,9 +265,12 @@ const CALLS: &[Column] = &[
         |_, call| Value::word(call.operation()?),
     ),
     Column::call("path", Kind::Text, "Path of the request.", |_, call| Value::word(path(call)?)),
-    Column::call("target", Kind::Text, "Host and port, as the client says.", |_, call| {
-        Value::word(call.target()?)
-    }),
+    Column::call(
+        "target",
+        Kind::Text,
+        "Host and port, and the path of the base URL, if it has one, as the client says.",
+        |_, call| Value::word(call.target()?),
+    ),
     Column::call("attempt", Kind::Count, "Number of the attempt, from 1.", |_, call| {
         call.client?.attempt.map(Value::int)
     }),

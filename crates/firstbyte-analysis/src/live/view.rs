@@ -74,7 +74,7 @@ pub struct InProgress {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerNow {
-    /// Host and port.
+    /// Host and port, and the path of the base URL, if it has one.
     pub target: String,
     /// Requests in progress when the last call that tells it arrived.
     pub in_flight: Option<u32>,

@@ -10,7 +10,7 @@ use super::{Update, between, stage::Kind};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Straggler<'u> {
-    /// Host and port.
+    /// Host and port, and the path of the base URL, if it has one.
     pub target: &'u str,
     /// By how much later it was than the median of the others (nearest rank: an end that was measured).
     pub behind: Micros,

@@ -52,7 +52,7 @@ pub struct Split {
 pub struct PathStage<'a> {
     /// The operation.
     pub op: &'a str,
-    /// Host and port, as the client says.
+    /// Host and port, and the path of the base URL, if it has one, as the client says.
     pub target: Option<&'a str>,
     /// How many calls.
     pub calls: usize,

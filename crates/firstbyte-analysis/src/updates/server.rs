@@ -11,7 +11,7 @@ use super::{
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ServerUpdate<'a> {
-    /// Host and port; `(unknown)` for lines that do not tell.
+    /// Host and port, and the path of the base URL, if it has one; `(unknown)` for lines that do not tell.
     pub target: String,
     /// Its calls, each attempt for itself, in the order in which they were sent. There is at least one.
     pub calls: Vec<UpdateCall<'a>>,

@@ -46,7 +46,7 @@ pub struct ClientHalf {
     pub end: ClientEnd,
     /// The operation.
     pub op: Option<Name>,
-    /// Host and port of the server.
+    /// Host and port of the server, and the path of the base URL, if it has one.
     pub target: Option<Name>,
     /// The path of the request's URL.
     pub path: Option<Name>,

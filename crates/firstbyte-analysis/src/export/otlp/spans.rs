@@ -152,8 +152,9 @@ fn common(call: &Call<'_>) -> Vec<Attribute> {
     path.into_iter().chain(status).collect()
 }
 
-/// Host and port of a target.
+/// Host and port of a target, which may have a path.
 fn address(target: &str) -> Vec<Attribute> {
+    let target = target.split('/').next().unwrap_or(target);
     let (host, port) = match target.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>()))
     {
         Some((host, Ok(port))) => (host, Some(port)),

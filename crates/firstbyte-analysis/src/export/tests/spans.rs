@@ -104,7 +104,7 @@ fn a_failure_is_an_error_and_what_no_span_can_be_of_is_counted() {
     let lines = "\
         [weights][00f067aa0ba902b7] client.send url=http://h/a%1B?q t=5.000000 op=a target=[::1]:80 attempt=2\n\
         [weights][00f067aa0ba902b7] client.fail wall_ms=9.0 phase=wait outcome=unknown error=reset attempt=2\n\
-        [weights][00f067aa0ba902b8] client.send url=http://h/a t=6.000000 op=a target=h\n\
+        [weights][00f067aa0ba902b8] client.send url=http://h/a t=6.000000 op=a target=gw:8000/a:1\n\
         [weights][00f067aa0ba902b8] client.done wall_ms=999999999999999.0 rpc_ms=1.0 queue_ms=1.0 status=503\n\
         [weights][00f067aa0ba902b9] client.send url=http://h/a t=7.000000\n\
         [weights][step-7] client.send url=http://h/a t=7.000000\n\
@@ -120,6 +120,8 @@ fn a_failure_is_an_error_and_what_no_span_can_be_of_is_counted() {
     assert_eq!(attribute(reset, "server.address"), Some(&json!("::1")));
     assert_eq!(attribute(reset, "firstbyte.failed_in"), Some(&json!("wait")));
     assert_eq!(attribute(status, "error.type"), Some(&json!("503")));
+    assert_eq!(attribute(status, "server.address"), Some(&json!("gw")));
+    assert_eq!(attribute(status, "server.port"), Some(&json!("8000")));
     assert_eq!(nanos(status, "endTimeUnixNano"), u64::MAX);
     let (none, report) = spans(&Log::from_bytes(lines.as_bytes()));
     assert_eq!((none.len(), report.left_out.get(&LeftOut::NoWallClock)), (0, Some(&3)));
