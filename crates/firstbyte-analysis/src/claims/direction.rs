@@ -96,16 +96,17 @@ impl Direction {
     }
 
     /// What the words next to a change say, and that in front of `from`; where they say different things, nothing.
-    /// Without a word it is the sign.
+    /// Nor where a sign contradicts them. Without a word it is the sign.
     pub(super) fn of_sentence(tokens: &[Token], said: usize, kind: Kind) -> Option<Self> {
         let word = |place: usize| tokens.get(place).and_then(Token::word);
         let from = (1..tokens.len()).find(|place| word(*place) == Some("from"));
         let beside = [said.checked_sub(2), said.checked_sub(1), Some(said + 1)];
         let places = beside.into_iter().chain([from.map(|from| from - 1)]).flatten();
         let mut told = places.filter_map(|place| Self::of_word(word(place)?, kind));
+        let sign = Self::of_sign(tokens[said].number()?);
         match told.next() {
-            Some(first) => told.all(|other| other == first).then_some(first),
-            None => Self::of_sign(tokens[said].number()?),
+            Some(first) => told.chain(sign).all(|other| other == first).then_some(first),
+            None => sign,
         }
     }
 

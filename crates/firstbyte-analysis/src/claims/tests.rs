@@ -86,6 +86,8 @@ fn what_is_said_to_be_more_is_more() {
     );
     // Words that disagree tell nothing: then only the number is looked at.
     right("It rose from 246.2 to 2028.7 ms, 8.24x faster.", 3);
+    // Nor do a word and a sign: one may be shut down at any time.
+    right("We shut it down from 100 ms to 150 ms, +50 %.", 3);
     wrong(
         "From 80.0 ms to 60.0 ms, +25 %.",
         "25 % is said to be more, but 60.0 ms is less than 80.0 ms",
