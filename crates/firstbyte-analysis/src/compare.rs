@@ -153,7 +153,7 @@ fn change(differences: &Differences, margin: f64, z: f64) -> Change {
 fn more(n: usize, shift: f64, reach: f64, margin: f64, z: f64) -> usize {
     let enough = (shift.abs() * Z95 / z).max((margin - shift.abs()) * Z95 / Z90);
     let needed = n as f64 * (reach / enough).powi(2);
-    (needed - n as f64).ceil().max(1.0) as usize
+    ((needed - n as f64).ceil().max(1.0) as usize).min(failures::MOST)
 }
 
 /// How many standard errors an interval has to reach so that all of so many have what they are of in them, with 95 %

@@ -9,7 +9,7 @@ use crate::{
 /// So many numbers of calls are tried, each 5 % above the one before: up to 10^9.
 const MOST_STEPS: usize = 400;
 /// What is said where none of them does.
-const MOST: usize = 1_000_000_000;
+pub(super) const MOST: usize = 1_000_000_000;
 /// A change of so much of the share does not matter: one call of a hundred.
 pub(super) const MARGIN: f64 = 0.01;
 

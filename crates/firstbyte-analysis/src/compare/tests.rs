@@ -61,6 +61,14 @@ fn too_few_or_too_wide_samples_say_how_many_more() {
 }
 
 #[test]
+fn how_many_more_has_an_end() {
+    let reach = 100.0;
+    for (shift, margin) in [(0.0, 1e-6), (1e-9, 0.0), (0.0, 0.0)] {
+        assert_eq!(more(8, shift, reach, margin, Z95), failures::MOST);
+    }
+}
+
+#[test]
 fn equal_values_are_no_difference() {
     let found = wall([5.0; 20], [5.0; 20]);
     assert_eq!((found.change, found.p, found.shift_ms), (Change::Same, 1.0, 0.0));
