@@ -68,7 +68,7 @@ impl<'a> Call<'a> {
         told.map(|op| self.log.name(op)).or_else(path)
     }
 
-    /// Host and port of the server, as the client says.
+    /// Host and port of the server, and the path of the base URL if it has one, as the client says.
     #[must_use]
     pub fn target(&self) -> Option<&'a str> {
         self.client.and_then(|half| half.target).map(|target| self.log.name(target))
