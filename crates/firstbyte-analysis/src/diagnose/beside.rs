@@ -8,7 +8,10 @@ use super::{
     Confidence, Finding, Kind, Rule, Rules, Severity,
     change::{ChangePoint, large_change_points},
 };
-use crate::correlate::{Log, Moment, Run, What};
+use crate::{
+    correlate::{Log, Moment, Run, What},
+    measure::Amounts,
+};
 
 const SHOWN: usize = 3;
 /// A change of step times is a finding if one by chance is rarer.
@@ -51,12 +54,6 @@ fn values<'a>(moments: impl Iterator<Item = &'a Moment>, name: &str) -> Vec<Valu
     moments.filter_map(|moment| of(&moment.what)).collect()
 }
 
-fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut sorted: Vec<f64> = values.collect();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len().checked_sub(1)? / 2).copied()
-}
-
 fn value(log: &Log, rule: &Rule) -> Option<Finding> {
     let name = rule.of.as_deref()?;
     let moments = || log.timeline().moments().iter();
@@ -64,8 +61,8 @@ fn value(log: &Log, rule: &Rule) -> Option<Finding> {
     let mut over: Vec<Value> =
         all.iter().copied().filter(|(_, value)| *value > rule.over).collect();
     over.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let (_, most) = *over.first().filter(|_| over.len() >= rule.lines)?;
-    let usual = median(over.iter().map(|(_, value)| *value))?;
+    let these = Amounts::of(over.iter().map(|(_, value)| *value).collect());
+    let (usual, most) = these.filter(|_| over.len() >= rule.lines).map(|all| (all.p50, all.max))?;
     let mut numbers = vec![match name {
         "buffer_empty" => format!("the buffer was empty in {} of {} lines", over.len(), all.len()),
         "uncached_step_ms" => format!(
@@ -90,7 +87,7 @@ fn value(log: &Log, rule: &Rule) -> Option<Finding> {
                 return None;
             }
         }
-        Some((median(theirs.values().copied())?, theirs.len()))
+        Amounts::of(theirs.into_values().collect()).map(|theirs| (theirs.p50, theirs.n))
     };
     let mut excluded = Vec::new();
     for signal in rule.rivals.iter().flat_map(|rival| &rival.unless) {
@@ -157,7 +154,10 @@ fn changed(
     ChangePoint { from, at, to, p }: ChangePoint,
 ) -> Option<Finding> {
     let (before, after) = (&steps[from..at], &steps[at..to]);
-    let seconds = |steps: &Steps| mean(steps.iter().map(|(_, time)| time.as_millis_f64() / 1e3));
+    // Means, as a few steps of many may be what changed.
+    let mean = |values: Vec<f64>| Amounts::of(values).map(|values| values.mean);
+    let seconds =
+        |steps: &Steps| mean(steps.iter().map(|(_, time)| time.as_millis_f64() / 1e3).collect());
     let (later, earlier) = (seconds(after)?, seconds(before)?);
     let mut numbers = vec![format!(
         "from step {} on: mean {later:.1} s instead of {earlier:.1} s (n {} and {}, p {p:.3}; threshold {} times)",
@@ -172,7 +172,7 @@ fn changed(
             let range = steps.first()?.0..=steps.last()?.0;
             let within =
                 values.iter().filter(|(step, _)| step.is_some_and(|step| range.contains(&step)));
-            mean(within.map(|(_, value)| *value))
+            mean(within.map(|(_, value)| *value).collect())
         };
         if let Some((old, new)) = of(before).zip(of(after)) {
             numbers.push(format!("{name}: mean {old:.1} before, {new:.1} after"));
@@ -190,10 +190,4 @@ fn changed(
         evidence: Vec::new(),
         weight: (later - earlier).abs() * 1e3,
     })
-}
-
-/// Means, as a few steps of many may be what changed.
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let (sum, n) = values.fold((0.0, 0_u32), |(sum, n), value| (sum + value, n + 1));
-    (n > 0).then(|| sum / f64::from(n))
 }
