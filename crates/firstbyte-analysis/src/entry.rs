@@ -1,20 +1,22 @@
 //! One line of the schema, as the reader works with it: no allocation for what firstbyte usually writes.
 
+mod candidates;
 mod quick;
 mod quick_json;
 mod record;
 
-use std::{borrow::Cow, sync::LazyLock};
+use std::borrow::Cow;
 
 use firstbyte_core::{
     Micros, Parsed, ParsedValue, Skipped, Tag, Timestamp, field, json,
     schema::{Count, Field, FieldId, MAX_FIELDS, Millis, RECORDS, Real, Record, Text, Unit, Unix},
     text,
 };
-use memchr::memmem::Finder;
+use memchr::memmem;
 
 pub(crate) use self::{
-    quick::{Candidate, Head, candidate, fields, head, quick},
+    candidates::{Candidate, candidates},
+    quick::{Head, fields, head, quick},
     quick_json::quick_json,
     record::Kind,
 };
@@ -104,14 +106,14 @@ pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, Skipped> {
 }
 
 /// How a JSON line of firstbyte begins, whatever stands in front of it.
-pub(crate) static JSON: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"{\"v\":"));
+const JSON: &[u8] = b"{\"v\":";
 
 /// The object of JSON in a line: all of it, or one of firstbyte's behind a prefix.
 pub(crate) fn object(line: &[u8]) -> Option<&[u8]> {
     if line.trim_ascii_start().first() == Some(&b'{') {
         return Some(line);
     }
-    let start = JSON.find(line)?;
+    let start = memmem::find(line, JSON)?;
     let end = memchr::memrchr(b'}', line).map_or(line.len(), |last| last + 1);
     line.get(start..end)
 }

@@ -9,7 +9,7 @@ use firstbyte_core::{
 use memchr::memmem::Finder;
 
 use crate::{
-    entry::{Candidate, Entry, candidate, parse, quick},
+    entry::{Entry, candidates, parse, quick},
     ingest::{IngestError, Reading, inputs, is_torn, whole_words},
     measure::{self, Amounts, Summary},
 };
@@ -152,13 +152,12 @@ impl Reader {
 
     /// Takes the first line of these, which has the key at `key`; returns where the next one begins.
     fn line<'a>(&mut self, lines: &'a [u8], key: usize, entry: &mut Entry<'a>) -> usize {
-        if let Candidate::At(at) = candidate(lines)
-            && let Some(length) = quick(&lines[at..], entry)
-        {
-            self.add(entry);
-            return at + length;
-        }
         let end = memchr::memchr(b'\n', &lines[key..]).map_or(lines.len(), |end| key + end);
+        let tag = candidates(&lines[..end]).next().and_then(|candidate| candidate.tag);
+        if tag.and_then(|tag| quick(&lines[tag..], entry)).is_some() {
+            self.add(entry);
+            return end + 1;
+        }
         let line = if end < lines.len() {
             &lines[..end]
         } else {

@@ -142,10 +142,9 @@ pub(crate) fn take_line(line: &[u8], source: u32, builder: &mut Builder) {
             Some(entry) => builder.take(&entry, source),
             None => builder.tally.unknown(),
         },
-        Err(Skipped::Empty) => builder.tally.skip(Reason::Empty),
-        Err(Skipped::BadJson) => builder.tally.skip(Reason::BadJson),
-        Err(Skipped::OtherVersion) => builder.tally.skip(Reason::OtherVersion),
-        Err(_) => builder.tally.skip(Reason::NoRecord),
+        Err(Skipped::BadJson) => builder.tally.skip(Reason::BadJson, 1),
+        Err(Skipped::OtherVersion) => builder.tally.skip(Reason::OtherVersion, 1),
+        Err(_) => builder.tally.skip(Reason::NoRecord, 1),
     }
 }
 

@@ -79,7 +79,7 @@ impl Live {
     ///
     /// If there is no file with this number.
     pub fn take(&mut self, source: usize, line: Option<&[u8]>) {
-        let Some(line) = line else { return self.tally.skip(Reason::TooLong) };
+        let Some(line) = line else { return self.tally.skip(Reason::TooLong, 1) };
         let log = Log::of_line(line);
         self.tally += *log.tally();
         let Some(call) = log.calls().next() else {

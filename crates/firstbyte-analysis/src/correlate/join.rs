@@ -131,7 +131,7 @@ impl Builder {
                 self.tally.parsed += 1;
                 self.tally.misfits += u64::from(entry.misfits > 0);
             }
-            Err(reason) => self.tally.skip(reason),
+            Err(reason) => self.tally.skip(reason, 1),
         }
     }
 

@@ -82,63 +82,8 @@ pub(crate) fn fields<'a>(bytes: &'a [u8], head: &Head, entry: &mut Entry<'a>) ->
     }
 }
 
-/// What a line may be, as far as one can tell without reading it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Candidate {
-    /// `[`, a tag and `]` are here, and no record can begin before.
-    At(usize),
-    /// Something that needs a closer look at the whole line.
-    Somewhere,
-    /// No record can be in this line, which ends here: at its line feed, or at the end of the bytes.
-    Nowhere(usize),
-}
-
-/// Where in the first line of `bytes` a record can begin.
-#[inline]
-pub(crate) fn candidate(bytes: &[u8]) -> Candidate {
-    let is_space = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r' | 0x0c);
-    let indent = bytes.iter().take_while(is_space).count();
-    if bytes.get(indent) == Some(&b'{') {
-        return Candidate::Somewhere;
-    }
-    let mut has_bracket = false;
-    let mut has_escape = false;
-    let mut at = 0;
-    while let Some(found) = memchr::memchr3(b'[', b'\n', 0x1b, &bytes[at..]) {
-        at += found;
-        match bytes[at] {
-            b'\n' if has_escape => return Candidate::Somewhere,
-            b'\n' => return Candidate::Nowhere(at),
-            b'[' if is_tag(&bytes[at + 1..]) => {
-                // A colour in the middle of a tag hides it.
-                return match has_bracket && has_escape {
-                    true => Candidate::Somewhere,
-                    false => Candidate::At(at),
-                };
-            }
-            b'[' => {
-                has_bracket = true;
-                at += 1;
-            }
-            _ => {
-                has_escape = true;
-                at = after_escape(bytes, at);
-            }
-        }
-    }
-    if has_escape { Candidate::Somewhere } else { Candidate::Nowhere(bytes.len()) }
-}
-
-/// Whether a tag and its closing bracket are here.
-#[inline]
-fn is_tag(bytes: &[u8]) -> bool {
-    let is_in_tag = |byte: &&u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
-    let tag = bytes.iter().take_while(is_in_tag).count();
-    tag > 0 && bytes.get(tag) == Some(&b']')
-}
-
 /// The place after an escape sequence that begins here, in the same line.
-fn after_escape(bytes: &[u8], at: usize) -> usize {
+pub(super) fn after_escape(bytes: &[u8], at: usize) -> usize {
     if bytes.get(at + 1) != Some(&b'[') {
         return at + 1;
     }

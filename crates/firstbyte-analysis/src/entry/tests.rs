@@ -210,18 +210,31 @@ proptest! {
         ],
     ) {
         let line = prefix + record;
-        if let Candidate::At(at) = candidate(line.as_bytes())
+        if let Some(Candidate { tag: Some(at), .. }) = candidates(line.as_bytes()).next()
             && let Some(told) = quickly(&line.as_bytes()[at..])
         {
             prop_assert_eq!(Some(told), tolerant(line.as_bytes()));
         }
     }
 
-    /// No line with a record is taken for one without.
+    /// No line with a record is taken for one without, whatever lines are around it.
     #[test]
-    fn nothing_is_overlooked(line in "(\\[|\\]|[a-z]{1,3}|[ =.A]|\u{1b}\\[0m|gen|\\[gen\\] batch.start a=1){0,12}") {
-        if text::parse(line.as_bytes()).is_ok() {
-            prop_assert!(!matches!(candidate(line.as_bytes()), Candidate::Nowhere(_)));
+    fn nothing_is_overlooked(
+        lines in prop::collection::vec(
+            "(\\[|\\]|\\{|[a-z]{1,3}|[ =.A]|\u{1b}\\[0m|gen|\\[gen\\] batch.start a=1|\\{\"v\":1,\"tag\":\"gen\",\"t_ns\":5\\}){0,12}",
+            1..4,
+        ),
+    ) {
+        let text = lines.join("\n");
+        let found: Vec<_> = candidates(text.as_bytes()).collect();
+        let mut start = 0;
+        for line in &lines {
+            let here = found.iter().find(|candidate| candidate.line == start);
+            let alone = candidates(line.as_bytes()).next();
+            prop_assert_eq!(here.map(|it| it.end), alone.map(|it| start + it.end));
+            prop_assert_eq!(here.map(|it| it.tag), alone.map(|it| it.tag.map(|tag| start + tag)));
+            prop_assert!(alone.is_some() || parse(line.as_bytes()).is_err(), "{}", line);
+            start += line.len() + 1;
         }
     }
 }

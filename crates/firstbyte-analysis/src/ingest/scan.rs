@@ -5,7 +5,7 @@ use super::{
     lines::Block,
     tally::{Reason, Tally},
 };
-use crate::entry::{Candidate, Head, JSON, candidate, head};
+use crate::entry::{Candidate, Head, candidates, head};
 
 /// A block, and where in it records can be.
 #[derive(Debug, Default)]
@@ -43,42 +43,23 @@ impl Scanned {
     /// Scans a block. `places` is memory to be used again.
     pub(super) fn new(block: Block, source: u32, mut places: Vec<Place>) -> Self {
         places.clear();
-        let mut tally = Tally::default();
-        for _ in 0..block.too_long {
-            tally.skip(Reason::TooLong);
-        }
         let bytes = block.lines();
-        let mut objects = JSON.find_iter(bytes).peekable();
-        let mut has_object = |line: usize, end: usize| {
-            while objects.next_if(|at| *at < line).is_some() {}
-            objects.peek().is_some_and(|at| *at < end)
-        };
-        let mut line = 0;
-        while line < bytes.len() {
-            let lines = &bytes[line..];
-            let (found, end) = match candidate(lines) {
-                Candidate::Nowhere(end) if has_object(line, line + end) => (Found::Other, end),
-                Candidate::Nowhere(end) => {
-                    let is_empty = lines[..end].iter().all(u8::is_ascii_whitespace);
-                    tally.skip(if is_empty { Reason::Empty } else { Reason::NoRecord });
-                    line += end + 1;
-                    continue;
-                }
-                Candidate::At(at) => {
-                    // A block is shorter than 4 GiB.
-                    let record = |head| Found::Record((line + at) as u32, head);
-                    let found = head(&lines[at..]).map_or(Found::Brackets, record);
-                    (found, end_of_line(lines, at))
-                }
-                Candidate::Somewhere => (Found::Other, end_of_line(lines, 0)),
-            };
-            places.push(Place { line: line as u32, found, end: (line + end) as u32 });
-            line += end + 1;
-        }
+        places.extend(candidates(bytes).map(|Candidate { line, end, tag }| {
+            let found = tag.map_or(Found::Other, |at| {
+                // A block is shorter than 4 GiB.
+                head(&bytes[at..]).map_or(Found::Brackets, |head| Found::Record(at as u32, head))
+            });
+            Place { line: line as u32, found, end: end as u32 }
+        }));
+        let mut tally = Tally::default();
+        tally.skip(Reason::TooLong, block.too_long);
+        tally.skip(Reason::NoRecord, lines(bytes) - places.len() as u64);
         Self { block, source, places, tally }
     }
 }
 
-fn end_of_line(lines: &[u8], from: usize) -> usize {
-    memchr::memchr(b'\n', &lines[from..]).map_or(lines.len(), |end| from + end)
+/// How many lines these are; the last one may have no line feed.
+fn lines(bytes: &[u8]) -> u64 {
+    let ends = memchr::memchr_iter(b'\n', bytes).count() as u64;
+    ends + u64::from(bytes.last().is_some_and(|last| *last != b'\n'))
 }

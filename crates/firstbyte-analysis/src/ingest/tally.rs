@@ -8,9 +8,7 @@ use crate::counted;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The line is empty, or white space.
-    Empty,
-    /// No record of firstbyte is in it.
+    /// No record of firstbyte is in it, be it empty or somebody else's.
     NoRecord,
     /// A JSON object that is none of firstbyte's, or is torn.
     BadJson,
@@ -26,8 +24,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 7] = [
-        Self::Empty,
+    pub const ALL: [Self; 6] = [
         Self::NoRecord,
         Self::BadJson,
         Self::OtherVersion,
@@ -40,7 +37,6 @@ impl Reason {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Empty => "empty",
             Self::NoRecord => "no record",
             Self::BadJson => "other JSON",
             Self::OtherVersion => "JSON of another version",
@@ -85,8 +81,8 @@ impl Tally {
         self.skipped[reason as usize]
     }
 
-    pub(crate) fn skip(&mut self, reason: Reason) {
-        self.skipped[reason as usize] += 1;
+    pub(crate) fn skip(&mut self, reason: Reason, lines: u64) {
+        self.skipped[reason as usize] += lines;
     }
 
     /// So many of the lines that were parsed repeat others.
