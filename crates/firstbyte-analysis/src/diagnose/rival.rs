@@ -67,6 +67,11 @@ impl Rule {
         })
     }
 
+    /// Every rival, for what has no signals that could exclude one.
+    pub(super) fn all_rivals(&self) -> Vec<String> {
+        self.rivals_but(|_| false)
+    }
+
     /// The rivals of which no signal is one that excludes them.
     pub(super) fn rivals_but(&self, excludes: impl Fn(&str) -> bool) -> Vec<String> {
         let left =

@@ -78,7 +78,7 @@ fn stragglers(calls: &ByServer<'_>, rule: &Rule) -> Vec<Finding> {
             };
             if *rpc / usual > rule.over && rpc - usual >= rule.at_least_ms {
                 findings.push(Finding {
-                    rivals: rule.rivals_but(|_| false),
+                    rivals: rule.all_rivals(),
                     rule: rule.clone(),
                     severity: Severity::Warning,
                     confidence: Confidence::Inferred,
@@ -123,7 +123,7 @@ fn trends(calls: &ByServer<'_>, rule: &Rule) -> Vec<Finding> {
         let percent = growth / median * 100.0;
         let tells = trend.p < significant && growth >= rule.at_least_ms && percent > rule.over;
         tells.then(|| Finding {
-            rivals: rule.rivals_but(|_| false),
+            rivals: rule.all_rivals(),
             rule: rule.clone(),
             severity: Severity::Notice,
             confidence: Confidence::Inferred,
@@ -201,7 +201,7 @@ fn failures(calls: &ByServer<'_>, rule: &Rule) -> Option<Finding> {
         numbers.push("all of them before their server answered for the first time".to_owned());
     }
     (!evidence.is_empty()).then(|| Finding {
-        rivals: rule.rivals_but(|_| false),
+        rivals: rule.all_rivals(),
         rule: rule.clone(),
         severity: match () {
             () if is_unknown => Severity::Critical,
@@ -231,7 +231,7 @@ fn without_end(calls: &ByServer<'_>, rule: &Rule) -> Option<Finding> {
         .filter(|call| call.client.is_some_and(|half| half.end == ClientEnd::Open))
         .collect();
     (!open.is_empty()).then(|| Finding {
-        rivals: rule.rivals_but(|_| false),
+        rivals: rule.all_rivals(),
         rule: rule.clone(),
         severity: Severity::Warning,
         confidence: Confidence::Undecided,
