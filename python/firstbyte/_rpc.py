@@ -11,6 +11,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _firstbyte
+from ._context import AsyncToo
 from ._errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def current_trace_id() -> str | None:
     return call.trace_id if call is not None else current_id.get()
 
 
-class trace:  # noqa: N801 - used like a function
+class trace(AsyncToo):  # noqa: N801 - used like a function
     """Give everything within one trace id: calls of instrumented and native clients, and timers.
 
     A new id each time unless one is given; anything but 16 hexadecimal digits is a `ConfigError`. For the
@@ -76,22 +77,11 @@ class trace:  # noqa: N801 - used like a function
         with suppress(ValueError):
             current_id.reset(token)
 
-    async def __aenter__(self) -> str:
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.__exit__(kind, error, traceback)
-
     def __call__(self, function: _F) -> _F:
         return _within(lambda: trace(self._given), function)
 
 
-class rpc:  # noqa: N801 - used like a function
+class rpc(AsyncToo):  # noqa: N801 - used like a function
     """Time the engine's work: `rpc.start` when it begins, `rpc.done` when it ends, however it ends.
 
         async with firstbyte.rpc("update_weights") as r:
@@ -129,17 +119,6 @@ class rpc:  # noqa: N801 - used like a function
     ) -> None:
         if self._timers:
             self.rpc_ms = self._timers.pop().done(error_name(error), word(self.call_id))
-
-    async def __aenter__(self) -> Self:
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.__exit__(kind, error, traceback)
 
     def __call__(self, function: _F) -> _F:
         return _within(lambda: rpc(self._operation), function)

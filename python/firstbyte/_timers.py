@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import _firstbyte
+from ._context import AsyncToo
 from ._rpc import current_trace_id, word
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def _rate(count: int | None, ms: float) -> float | None:
     return None if count is None or ms <= 0 else _known(lambda: count / (ms / 1e3))
 
 
-class _Timer:
+class _Timer(AsyncToo):
     """From `begin` to `end`, on the monotonic clock.
 
     One object times things one after the other, or one within the other. For what overlaps make one for each.
@@ -69,17 +70,6 @@ class _Timer:
         """Write the last line for something that was timed elsewhere, instead of using it as a context."""
         self.dur_ms = dur_ms
         self._end(dur_ms)
-
-    async def __aenter__(self) -> Self:
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.__exit__(kind, error, traceback)
 
 
 def _record(tag: str, name: str | None, **fields: Any) -> None:
