@@ -8,6 +8,7 @@ from types import NoneType
 from typing import TYPE_CHECKING
 
 from . import _firstbyte, _mailbox
+from ._context import AsyncClosable, Closable
 from ._errors import ConfigError, NotSent, OutcomeUnknown, OverlapError
 from ._response import AdminResponse
 from ._rpc import current_trace_id
@@ -15,9 +16,8 @@ from ._rpc import current_trace_id
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
     from os import PathLike
-    from types import TracebackType
 
-    from typing_extensions import Self, Unpack
+    from typing_extensions import Unpack
 
     from ._types import AsyncProbe, Call, CallOptions, CallState, Probe
 
@@ -108,7 +108,7 @@ class _Client:
         return f"<{type(self).__name__} {self.target}>"
 
 
-class AdminClient(_Client):
+class AdminClient(_Client, Closable):
     __doc__ = _Client.__doc__
 
     def request(
@@ -192,22 +192,8 @@ class AdminClient(_Client):
         except Exception as failure:
             note(error, failure)
 
-    def close(self) -> None:
-        """Nothing has to be closed; for code that does it all the same."""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-class AsyncAdminClient(_Client):
+class AsyncAdminClient(_Client, AsyncClosable):
     __doc__ = _Client.__doc__
 
     async def request(
@@ -281,20 +267,6 @@ class AsyncAdminClient(_Client):
                 self._native.detach(call)
         except Exception as failure:
             note(error, failure)
-
-    async def aclose(self) -> None:
-        """Nothing has to be closed; for code that does it all the same."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
 
 def _probed(call: Call) -> Call:

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import TracebackType
 
+    from typing_extensions import Self
+
 _T = TypeVar("_T")
 
 
@@ -26,3 +28,39 @@ class AsyncToo:
         traceback: TracebackType | None,
     ) -> None:
         self.__exit__(kind, error, traceback)
+
+
+class Closable:
+    """`with` for what has nothing to close."""
+
+    def close(self) -> None:
+        """Nothing has to be closed; for code that does it all the same."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class AsyncClosable:
+    """`async with` for what has nothing to close."""
+
+    async def aclose(self) -> None:
+        """Nothing has to be closed; for code that does it all the same."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()

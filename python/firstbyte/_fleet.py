@@ -17,13 +17,13 @@ from ._admin import (
     note,
     resume_call,
 )
+from ._context import AsyncClosable, Closable
 from ._errors import ConfigError
 from ._response import AdminResponse
 from ._types import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from types import TracebackType
 
     from typing_extensions import Self, Unpack
 
@@ -124,7 +124,7 @@ class _Fleet:
         return f"<{type(self).__name__} of {len(self.clients)}>"
 
 
-class AdminFleet(_Fleet):
+class AdminFleet(_Fleet, Closable):
     __doc__ = _Fleet.__doc__
 
     def request(self, method: str, path: str, **options: Unpack[CallOptions]) -> FanOutResult:
@@ -175,22 +175,8 @@ class AdminFleet(_Fleet):
         except Exception as failure:
             note(error, failure)
 
-    def close(self) -> None:
-        """Nothing has to be closed; for code that does it all the same."""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-class AsyncAdminFleet(_Fleet):
+class AsyncAdminFleet(_Fleet, AsyncClosable):
     __doc__ = _Fleet.__doc__
 
     async def request(self, method: str, path: str, **options: Unpack[CallOptions]) -> FanOutResult:
@@ -243,20 +229,6 @@ class AsyncAdminFleet(_Fleet):
                 servers.detach(call)
         except Exception as failure:
             note(error, failure)
-
-    async def aclose(self) -> None:
-        """Nothing has to be closed; for code that does it all the same."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
 
 def _native(clients: Iterable[AdminClient | AsyncAdminClient]) -> _firstbyte.NativeFleet:
