@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from ._types import AsyncProbe, Call, CallOptions, CallState, Probe
+    from ._types import AsyncProbe, CallOptions, CallState, NativeCall, Probe
 
 #: The clock of a resume that has none of its own, in seconds.
 RESUME_WITHIN = 60.0
@@ -96,7 +96,7 @@ class _Client:
 
     def _pause_and_resume(
         self, pause: str, resume: str, resume_timeout: float, options: CallOptions
-    ) -> tuple[Call, Call]:
+    ) -> tuple[NativeCall, NativeCall]:
         """Both calls, checked: a resume that cannot be sent would leave the server paused."""
         first = call_of("POST", pause, options)
         last = resume_call(resume, resume_timeout, options)
@@ -185,7 +185,7 @@ class AdminClient(_Client, Closable):
             raise
         AdminResponse(self._native.call(call)).raise_for_status()
 
-    def _try_resume(self, call: Call, error: BaseException) -> None:
+    def _try_resume(self, call: NativeCall, error: BaseException) -> None:
         """After an error, which is the one to tell, with that of the resume noted on it."""
         try:
             AdminResponse(self._native.call(call)).raise_for_status()
@@ -257,7 +257,7 @@ class AsyncAdminClient(_Client, AsyncClosable):
             raise
         AdminResponse(await _mailbox.call(self._native, call)).raise_for_status()
 
-    async def _try_resume(self, call: Call, error: BaseException) -> None:
+    async def _try_resume(self, call: NativeCall, error: BaseException) -> None:
         """After an error, which is the one to tell, with that of the resume noted on it."""
         try:
             if isinstance(error, Exception):
@@ -269,7 +269,7 @@ class AsyncAdminClient(_Client, AsyncClosable):
             note(error, failure)
 
 
-def _probed(call: Call) -> Call:
+def _probed(call: NativeCall) -> NativeCall:
     if call["operation_class"] is not None:
         raise ConfigError("operation_class: what a probe can tell is convergent; leave it out")
     return {**call, "probe": True}
@@ -302,7 +302,7 @@ def note(error: BaseException, failure: Exception) -> None:
         error.__context__ = failure
 
 
-def resume_call(path: str, timeout: float, pause: CallOptions) -> Call:
+def resume_call(path: str, timeout: float, pause: CallOptions) -> NativeCall:
     options: CallOptions = {
         "headers": pause.get("headers"),
         "step": pause.get("step"),
@@ -318,7 +318,7 @@ _OPTIONS = frozenset(
 )
 
 
-def call_of(method: str, path: str, options: CallOptions) -> Call:
+def call_of(method: str, path: str, options: CallOptions) -> NativeCall:
     if unknown := options.keys() - _OPTIONS:
         known = ", ".join(sorted(_OPTIONS))
         raise TypeError(f"{min(unknown)!r} is no option of a call; there are {known}")

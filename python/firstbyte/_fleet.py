@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
-    from ._types import Call, CallOptions, FanOut
+    from ._types import CallOptions, FanOut, NativeCall
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class _Fleet:
 
     def _pause_and_resume(
         self, pause: str, resume: str, resume_timeout: float, options: CallOptions
-    ) -> tuple[Call, Call]:
+    ) -> tuple[NativeCall, NativeCall]:
         """Both calls, checked: a resume that cannot be sent would leave the servers paused."""
         first = call_of("POST", pause, options)
         last = resume_call(resume, resume_timeout, options)
@@ -168,7 +168,7 @@ class AdminFleet(_Fleet, Closable):
             raise
         _result(self._native.call(last)).raise_for_outcome()
 
-    def _try_resume(self, servers: _firstbyte.NativeFleet, call: Call, error: BaseException) -> None:
+    def _try_resume(self, servers: _firstbyte.NativeFleet, call: NativeCall, error: BaseException) -> None:
         """After an error, which is the one to tell, with those of the resume noted on it."""
         try:
             _note_failures(error, servers.call(call))
@@ -219,7 +219,9 @@ class AsyncAdminFleet(_Fleet, AsyncClosable):
             raise
         _result(await _mailbox.call(self._native, last)).raise_for_outcome()
 
-    async def _try_resume(self, servers: _firstbyte.NativeFleet, call: Call, error: BaseException) -> None:
+    async def _try_resume(
+        self, servers: _firstbyte.NativeFleet, call: NativeCall, error: BaseException
+    ) -> None:
         """After an error, which is the one to tell, with those of the resume noted on it."""
         try:
             if isinstance(error, Exception):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import TypeAlias
 
-    from ._types import Call, FanOut
+    from ._types import FanOut, NativeCall
 
     _News: TypeAlias = _firstbyte.NativeResponse | _firstbyte.Question | FanOut
     _Ask: TypeAlias = Callable[[_firstbyte.Question], Awaitable[None]]
@@ -76,12 +76,12 @@ def _of_running_loop() -> _Loop:
 
 @overload
 async def call(
-    client: _firstbyte.NativeClient, arguments: Call, ask: _Ask | None = None
+    client: _firstbyte.NativeClient, arguments: NativeCall, ask: _Ask | None = None
 ) -> _firstbyte.NativeResponse: ...
 @overload
-async def call(client: _firstbyte.NativeFleet, arguments: Call) -> FanOut: ...
+async def call(client: _firstbyte.NativeFleet, arguments: NativeCall) -> FanOut: ...
 async def call(
-    client: _firstbyte.NativeClient | _firstbyte.NativeFleet, arguments: Call, ask: _Ask | None = None
+    client: _firstbyte.NativeClient | _firstbyte.NativeFleet, arguments: NativeCall, ask: _Ask | None = None
 ) -> _firstbyte.NativeResponse | FanOut:
     """Make a call on the native thread and wait for its end; `ask` answers its questions.
 

@@ -26,7 +26,7 @@ class CallOptions(TypedDict, total=False):
     trace_id: str | None
 
 
-class Call(TypedDict):
+class NativeCall(TypedDict):
     """One call, as the native client takes it."""
 
     method: str
