@@ -36,7 +36,9 @@ python-lint: $(TOOLS)/done ## formatting and lints of all Python
 	$(TOOLS)/bin/ruff check $(PYTHON_CODE)
 	$(TOOLS)/bin/ruff format --check $(PYTHON_CODE)
 
-wheel: $(TOOLS)/done ## build the Python wheel into WHEEL_DIR
+# An older wheel may have another platform tag, and then pip refuses to install both.
+wheel: $(TOOLS)/done ## build the Python wheel into WHEEL_DIR, in the place of older ones
+	rm -f $(WHEEL_DIR)/firstbyte-*.whl
 	$(TOOLS)/bin/maturin build --locked --profile $(WHEEL_PROFILE) --out $(WHEEL_DIR) -m python/Cargo.toml
 
 sdist: $(TOOLS)/done ## build the Python source distribution into WHEEL_DIR
