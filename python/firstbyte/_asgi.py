@@ -38,8 +38,8 @@ class FirstByteMiddleware(_firstbyte.Middleware):
         app.add_middleware(FirstByteMiddleware)     # Starlette, FastAPI: inside of their answers to errors
         vllm serve MODEL --middleware firstbyte.FirstByteMiddleware
 
-    A control call is a request that the route table knows: those of vLLM, SGLang and prime-rl, and of
-    the file that `routes` or `FIRSTBYTE_ROUTES` names. It gets `server.recv`, `server.first_byte` and
+    A control call is a request that the route table knows: those of vLLM, SGLang, prime-rl, AReaL, SkyRL and
+    TRL, and of the file that `routes` or `FIRSTBYTE_ROUTES` names. It gets `server.recv`, `server.first_byte` and
     exactly one `server.done`, and its response `server-timing` and `x-trace-id`. All other requests are
     counted while they run, and nothing more: application, `receive` and `send` are handed on as they are.
 

@@ -24,8 +24,8 @@ const EXAMPLES: &str = "Examples:
 /// A mock inference server: streamed completions, control routes, and faults on demand
 ///
 /// It answers /v1/completions, /v1/chat/completions, /v1/models, /health, and the control routes of
-/// vLLM, SGLang and prime-rl. When it is ready it prints one line: `firstbyte mock ready addr= url=
-/// faults= pid=`. Ctrl-C and SIGTERM end it.
+/// vLLM, SGLang, prime-rl, AReaL, SkyRL and TRL. When it is ready it prints one line: `firstbyte mock
+/// ready addr= url= faults= pid=`. Ctrl-C and SIGTERM end it.
 ///
 /// GET /mock/faults shows the faults in force; POST changes the keys that are in the body, which are
 /// those of the options below with _ for -.

@@ -43,7 +43,7 @@ pub enum Dialect {
     Vllm,
     /// SGLang.
     Sglang,
-    /// prime-rl's inference server, and AReaL's and SkyRL's additions to vLLM.
+    /// prime-rl's inference server, and those of others who train: what AReaL and SkyRL add to vLLM, and TRL's own.
     PrimeRl,
 }
 
