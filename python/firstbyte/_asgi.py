@@ -39,9 +39,10 @@ class FirstByteMiddleware(_firstbyte.Middleware):
         vllm serve MODEL --middleware firstbyte.FirstByteMiddleware
 
     A control call is a request that the route table knows: those of vLLM, SGLang, prime-rl, AReaL, SkyRL and
-    TRL, and of the file that `routes` or `FIRSTBYTE_ROUTES` names. It gets `server.recv`, `server.first_byte` and
-    exactly one `server.done`, and its response `server-timing` and `x-trace-id`. All other requests are
-    counted while they run, and nothing more: application, `receive` and `send` are handed on as they are.
+    TRL, and of the file that `routes` or `FIRSTBYTE_ROUTES` names. It gets `server.recv`,
+    `server.first_byte` and exactly one `server.done`, and its response `server-timing` and `x-trace-id`. All
+    other requests are counted while they run, and nothing more: application, `receive` and `send` are handed
+    on as they are.
 
     `loop_lag` says whether a heartbeat measures the event loop's delay. Where it is not given, it does, but
     for `FIRSTBYTE_LOOP_LAG=0`. Twice around one application, the outer one traces.
