@@ -89,9 +89,10 @@ class rpc(AsyncToo):  # noqa: N801 - used like a function
         return {"status": "ok", "rpc_ms": r.rpc_ms}
 
     Also a plain `with`, and a decorator of functions and coroutine functions (of a generator function it
-    times only the making of the generator). `Server-Timing` names the sum of a call's timers as `rpc`. The
-    class of an exception becomes `error=`; the exception goes on. `call_id`, if it is set before the end, is
-    the engine's own id of the call, which its line `[engine] call.done` has too: see `engine_call`.
+    times only the making of the generator). `Server-Timing` names the time in which at least one of a call's
+    timers ran as `rpc`. The class of an exception becomes `error=`; the exception goes on. `call_id`, if it
+    is set before the end, is the engine's own id of the call, which its line `[engine] call.done` has too:
+    see `engine_call`.
     """
 
     __slots__ = ("_operation", "_timers", "call_id", "rpc_ms")
