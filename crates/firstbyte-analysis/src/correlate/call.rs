@@ -156,25 +156,30 @@ impl<'a> Call<'a> {
     }
 
     fn ending_of_client(&self) -> String {
-        match self.client.map(|half| (half.end, half.status)) {
-            None => "the client's half is missing".to_owned(),
-            Some((ClientEnd::Done, Some(status))) => format!("status {status}"),
-            Some((ClientEnd::Done, None)) => "done".to_owned(),
-            Some((ClientEnd::Failed { outcome, phase, error }, _)) => {
-                let word = |word: Option<Name>| word.map_or("unknown", |word| self.log.name(word));
-                format!("failed in {}: {}, outcome {}", word(phase), word(error), word(outcome))
-            }
-            Some((ClientEnd::Open, _)) => "it has no end in these logs".to_owned(),
+        if let Some(Fail { phase, error, outcome }) = self.client_fail() {
+            return format!("failed in {phase}: {error}, outcome {outcome}");
         }
+        match self.client {
+            None => "the client's half is missing".to_owned(),
+            Some(half) if half.end == ClientEnd::Open => "it has no end in these logs".to_owned(),
+            Some(half) => {
+                half.status.map_or_else(|| "done".to_owned(), |status| format!("status {status}"))
+            }
+        }
+    }
+
+    /// What `client.fail` says, if the client says that it failed.
+    pub(crate) fn client_fail(&self) -> Option<Fail<'a>> {
+        let ClientEnd::Failed { phase, error, outcome } = self.client?.end else { return None };
+        let word = |word: Option<Name>| word.map_or("unknown", |word| self.log.name(word));
+        Some(Fail { phase: word(phase), error: word(error), outcome: word(outcome) })
     }
 
     /// What a call that [`failed`](Self::failed) failed of, in words.
     #[must_use]
     pub fn failure(&self) -> String {
-        let word = |word: Option<Name>| word.map_or("unknown", |word| self.log.name(word));
-        if let Some(ClientEnd::Failed { outcome, phase, error }) = self.client.map(|half| half.end)
-        {
-            return format!("{} in {}, outcome {}", word(error), word(phase), word(outcome));
+        if let Some(Fail { phase, error, outcome }) = self.client_fail() {
+            return format!("{error} in {phase}, outcome {outcome}");
         }
         let status = self.client.and_then(|half| half.status);
         let status = status.or(self.server.and_then(|half| half.status));
@@ -193,6 +198,14 @@ impl<'a> Call<'a> {
     pub fn name(&self, name: Name) -> &'a str {
         self.log.name(name)
     }
+}
+
+/// What `client.fail` says of a call; a word that is not there is `unknown`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fail<'a> {
+    phase: &'a str,
+    error: &'a str,
+    pub(crate) outcome: &'a str,
 }
 
 /// Whether the outcome of a server's half is the failure of its service.

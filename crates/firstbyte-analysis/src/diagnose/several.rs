@@ -182,7 +182,7 @@ fn failures(calls: &ByServer<'_>, rule: &Rule) -> Option<Finding> {
     for calls in calls.values() {
         for call in calls.iter().filter(|call| call.failed()) {
             let kind = call.failure();
-            is_unknown |= kind.ends_with("outcome unknown");
+            is_unknown |= call.client_fail().is_some_and(|fail| fail.outcome == "unknown");
             n += 1;
             lost += Metric::Wall.of(call).unwrap_or_default().as_millis_f64();
             if evidence.len() < SHOWN {
@@ -221,7 +221,7 @@ fn failures(calls: &ByServer<'_>, rule: &Rule) -> Option<Finding> {
 fn before_the_first_answer(calls: &[Call<'_>]) -> usize {
     let Some(first) = calls.iter().position(Call::ended_well) else { return 0 };
     let before = calls[..first].iter();
-    before.filter(|call| call.failed() && call.failure().ends_with("outcome not_sent")).count()
+    before.filter_map(Call::client_fail).filter(|fail| fail.outcome == "not_sent").count()
 }
 
 fn without_end(calls: &ByServer<'_>, rule: &Rule) -> Option<Finding> {

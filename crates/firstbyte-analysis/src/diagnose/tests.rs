@@ -385,6 +385,15 @@ fn an_answer_that_says_no_is_a_failure() {
 }
 
 #[test]
+fn a_server_does_not_say_that_its_clients_outcome_is_unknown() {
+    let line =
+        "[weights][00f067aa0ba902b7] server.done t=1.1 dur_ms=2.0 status=500 outcome=unknown\n";
+    let findings = found(line, "small");
+    assert_eq!(findings[0].numbers, ["1 x status 500, server outcome unknown"]);
+    assert_eq!(findings[0].severity, Severity::Warning);
+}
+
+#[test]
 fn a_server_that_is_waited_for_does_not_fail() {
     let early = "\
 [weights][00f067aa0ba902b7] client.send url=http://h/is_paused t=1.0 op=is_paused target=h:80
