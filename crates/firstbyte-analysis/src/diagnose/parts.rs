@@ -73,6 +73,8 @@ pub(super) fn culprits(call: &Call<'_>, thresholds: Thresholds) -> Option<Vec<Pa
     let resume = Metric::Resume.of(call).filter(|time| over(*time, thresholds.queue));
     found.extend(resume.map(|time| Part { name: "resume", time }));
     found.sort_by_key(|part| Reverse(part.time));
+    // No rule could be of it: rules of other names are refused.
+    debug_assert!(found.iter().all(|part| PARTS.contains(&part.name)), "{found:?}");
     Some(found)
 }
 

@@ -39,6 +39,14 @@ fn every_rule_has_its_section_in_the_runbook() {
 }
 
 #[test]
+fn every_part_that_can_be_at_fault_has_a_rule() {
+    let rules = Rules::default();
+    for part in super::parts::PARTS {
+        assert!(rules.of_part(part, None).is_some(), "{part}");
+    }
+}
+
+#[test]
 fn the_largest_part_of_a_slow_call_is_named() {
     for (field, id) in [
         ("setup_ms", "client-construction"),
