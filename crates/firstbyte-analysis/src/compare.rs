@@ -7,6 +7,7 @@ mod operation;
 use firstbyte_core::Micros;
 
 use self::differences::Differences;
+pub(crate) use self::operation::by_operation;
 pub use self::{
     failures::{Failures, Proportion},
     operation::{Compared, Operation, compare},

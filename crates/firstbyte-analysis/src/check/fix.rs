@@ -1,14 +1,12 @@
 //! Whether a long queue became short, and nothing was paid for it.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 
 use super::{Bound, Evidence, Limit, Quantity, Reading, Selection, Shift, Statistic, Verdict};
 use crate::{
-    compare::Margin,
+    compare::{Margin, by_operation},
     correlate::{Call, Log, What},
-    measure::{Metric, UNKNOWN},
+    measure::Metric,
 };
 
 /// From when on a queue is long, and from when on it is short: medians, in milliseconds.
@@ -101,22 +99,6 @@ fn queue<'a, I: Iterator<Item = Call<'a>>>(
 
 fn named(reading: Reading, side: &str) -> Reading {
     Reading { what: format!("{} {side}", reading.what), ..reading }
-}
-
-/// The calls of each operation before and after.
-fn by_operation<'a>(
-    before: impl Iterator<Item = Call<'a>>,
-    after: impl Iterator<Item = Call<'a>>,
-) -> BTreeMap<&'a str, (Vec<Call<'a>>, Vec<Call<'a>>)> {
-    let mut operations: BTreeMap<&str, (Vec<_>, Vec<_>)> = BTreeMap::new();
-    let name = |call: &Call<'a>| call.operation().unwrap_or(UNKNOWN);
-    for call in before {
-        operations.entry(name(&call)).or_default().0.push(call);
-    }
-    for call in after {
-        operations.entry(name(&call)).or_default().1.push(call);
-    }
-    operations
 }
 
 /// Tokens per second of generation; where not both logs tell these, completions per second.

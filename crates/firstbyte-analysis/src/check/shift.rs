@@ -1,14 +1,14 @@
 //! A sample before and after.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use firstbyte_core::Micros;
 
 use super::Verdict;
 use crate::{
-    compare::{Change, Comparison, Margin, of_values, reach_of, shift},
+    compare::{Change, Comparison, Margin, by_operation, of_values, reach_of, shift},
     correlate::Call,
-    measure::{Amounts, Metric, UNKNOWN, Z95},
+    measure::{Amounts, Metric, Z95},
 };
 
 /// A sample before and after; what is judged is whether it got worse.
@@ -63,24 +63,29 @@ impl Shift {
         margin: Margin,
         asked: usize,
     ) -> Vec<Self> {
-        let (mut before, mut after) = (by_operation(metric, before), by_operation(metric, after));
-        let all = |times: &BTreeMap<&str, Vec<Micros>>| times.values().flatten().copied().collect();
-        let (old, new): (Vec<_>, Vec<_>) = (all(&before), all(&after));
-        before.retain(|name, _| after.contains_key(name));
-        after.retain(|name, _| before.contains_key(name));
-        if before.is_empty() {
+        let times = |calls: &[Call<'a>]| -> Vec<Micros> {
+            let ended_well = calls.iter().filter(|call| call.ended_well());
+            ended_well.filter_map(|call| metric.of(call)).collect()
+        };
+        let all: Vec<_> = by_operation(before, after)
+            .into_iter()
+            .map(|(name, (old, new))| (name, times(&old), times(&new)))
+            .collect();
+        let both: Vec<_> =
+            all.iter().filter(|(_, old, new)| !old.is_empty() && !new.is_empty()).collect();
+        if both.is_empty() {
+            let old: Vec<_> = all.iter().flat_map(|(_, old, _)| old).copied().collect();
+            let new: Vec<_> = all.iter().flat_map(|(_, _, new)| new).copied().collect();
             let shift = Self::of_times(metric, &old, &new, margin, Z95, asked);
             return vec![Self { judged: None, ..shift }];
         }
-        let z = reach_of(before.len());
-        let is_one = before.len() == 1;
-        let both = before.into_iter().zip(after.into_values());
-        let one = |((name, before), after): ((&str, Vec<Micros>), Vec<Micros>)| {
-            let shift = Self::of_times(metric, &before, &after, margin, z, asked);
+        let (z, is_one) = (reach_of(both.len()), both.len() == 1);
+        let one = |(name, old, new): &(&str, Vec<Micros>, Vec<Micros>)| {
+            let shift = Self::of_times(metric, old, new, margin, z, asked);
             let what = if is_one { shift.what } else { format!("{} of {name}", shift.what) };
             Self { what, ..shift }
         };
-        both.map(one).collect()
+        both.into_iter().map(one).collect()
     }
 
     fn of_times(
@@ -151,20 +156,6 @@ impl Shift {
             Some(Change::Undecided { .. }) | None => Verdict::CannotTell,
         }
     }
-}
-
-/// The times of each operation that tells some.
-fn by_operation<'a>(
-    metric: Metric,
-    calls: impl Iterator<Item = Call<'a>>,
-) -> BTreeMap<&'a str, Vec<Micros>> {
-    let mut times: BTreeMap<&str, Vec<Micros>> = BTreeMap::new();
-    for call in calls.filter(Call::ended_well) {
-        if let Some(time) = metric.of(&call) {
-            times.entry(call.operation().unwrap_or(UNKNOWN)).or_default().push(time);
-        }
-    }
-    times
 }
 
 fn median(values: impl Iterator<Item = f64>) -> Median {

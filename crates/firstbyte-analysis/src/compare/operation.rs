@@ -1,6 +1,6 @@
 //! Two logs, operation by operation: a slow one among many quick ones has a median of its own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use firstbyte_core::Micros;
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     correlate::{Call, Log},
-    measure::{GroupBy, Metric},
+    measure::{Metric, UNKNOWN},
     parallel,
 };
 
@@ -61,18 +61,13 @@ struct Sample {
 }
 
 impl Sample {
-    fn new(metrics: usize) -> Self {
-        Self { calls: 0, ends: Proportion::default(), times: vec![Vec::new(); metrics] }
-    }
-
-    fn take(&mut self, metrics: &[Metric], call: &Call<'_>) {
-        self.calls += 1;
-        self.ends.take(call);
-        if call.ended_well() {
-            for (times, metric) in self.times.iter_mut().zip(metrics) {
-                times.extend(metric.of(call));
-            }
-        }
+    fn of(metrics: &[Metric], calls: &[Call<'_>]) -> Self {
+        let mut ends = Proportion::default();
+        calls.iter().for_each(|call| ends.take(call));
+        let ended_well: Vec<_> = calls.iter().filter(|call| call.ended_well()).collect();
+        let times =
+            |metric: &Metric| ended_well.iter().filter_map(|call| metric.of(call)).collect();
+        Self { calls: calls.len(), ends, times: metrics.iter().map(times).collect() }
     }
 }
 
@@ -81,17 +76,15 @@ impl Sample {
 #[must_use]
 pub fn compare(before: &Log, after: &Log, margin: Margin) -> Compared {
     let metrics = Metric::all();
-    let (mut old, mut new) = (samples(before, &metrics), samples(after, &metrics));
-    let only = |these: &BTreeMap<&str, Sample>, others: &BTreeMap<&str, Sample>| {
-        let only = these.iter().filter(|(name, _)| !others.contains_key(*name));
-        only.map(|(name, sample)| ((*name).to_owned(), sample.calls)).collect()
-    };
-    let (only_before, only_after) = (only(&old, &new), only(&new, &old));
-    let names: BTreeSet<&str> = old.keys().copied().collect();
-    let both =
-        names.into_iter().filter_map(|name| Some((name, old.remove(name)?, new.remove(name)?)));
-    let mut both: Vec<_> = both.collect();
-    both.sort_by_key(|(_, old, new)| std::cmp::Reverse(old.calls + new.calls));
+    let (mut only_before, mut only_after, mut both) = (Vec::new(), Vec::new(), Vec::new());
+    for (name, (old, new)) in by_operation(before.calls(), after.calls()) {
+        match (old.len(), new.len()) {
+            (calls, 0) => only_before.push((name.to_owned(), calls)),
+            (0, calls) => only_after.push((name.to_owned(), calls)),
+            _ => both.push((name, Sample::of(&metrics, &old), Sample::of(&metrics, &new))),
+        }
+    }
+    both.sort_by_key(|(_, old, new)| Reverse(old.calls + new.calls));
     let tests = both.iter().map(|(_, old, new)| tests(&metrics, old, new)).sum();
     let z = reach_of(tests);
     let operations = both.into_iter().map(|(name, old, new)| {
@@ -114,15 +107,20 @@ pub fn compare(before: &Log, after: &Log, margin: Margin) -> Compared {
     Compared { operations: operations.collect(), only_before, only_after, tests }
 }
 
-fn samples<'a>(log: &'a Log, metrics: &[Metric]) -> BTreeMap<&'a str, Sample> {
-    let mut samples = BTreeMap::new();
-    for call in log.calls() {
-        let sample = samples
-            .entry(GroupBy::Op.name(log, &call))
-            .or_insert_with(|| Sample::new(metrics.len()));
-        sample.take(metrics, &call);
+/// The calls of each operation before and after.
+pub(crate) fn by_operation<'a>(
+    before: impl Iterator<Item = Call<'a>>,
+    after: impl Iterator<Item = Call<'a>>,
+) -> BTreeMap<&'a str, (Vec<Call<'a>>, Vec<Call<'a>>)> {
+    let mut operations: BTreeMap<&str, (Vec<_>, Vec<_>)> = BTreeMap::new();
+    let name = |call: &Call<'a>| call.operation().unwrap_or(UNKNOWN);
+    for call in before {
+        operations.entry(name(&call)).or_default().0.push(call);
     }
-    samples
+    for call in after {
+        operations.entry(name(&call)).or_default().1.push(call);
+    }
+    operations
 }
 
 /// How many tests of an operation decide: a test with too few values is none.
