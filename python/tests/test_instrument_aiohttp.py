@@ -481,6 +481,15 @@ async def test_a_refused_connection_sent_nothing(trace):
 
 
 @in_loop
+async def test_an_address_of_version_6_is_the_target_of_the_native_client(trace):
+    url = f"http://[::1]:{refusing_port()}"
+    async with traced() as session:
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await post(session, f"{url}/pause")
+    assert trace.only("client.send")["target"] == firstbyte.AdminClient(url).target
+
+
+@in_loop
 async def test_a_name_that_nobody_knows_sent_nothing(trace):
     class Resolver(aiohttp.abc.AbstractResolver):
         async def resolve(self, host, port=0, family=socket.AF_INET):

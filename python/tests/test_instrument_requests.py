@@ -255,6 +255,13 @@ def test_messages_name_the_classes_of_urllib3(trace, session):
     assert str(after.value) == str(before.value)
 
 
+def test_an_address_of_version_6_is_the_target_of_the_native_client(trace, session):
+    url = f"http://[::1]:{refusing_port()}"
+    with pytest.raises(requests.exceptions.ConnectionError):
+        session.post(f"{url}/pause")
+    assert trace.only("client.send")["target"] == firstbyte.AdminClient(url).target
+
+
 def test_a_method_that_somebody_put_on_an_adapter_is_kept(trace, session):
     firstbyte.uninstrument(session)
     adapter, passed = session.get_adapter("http://"), []

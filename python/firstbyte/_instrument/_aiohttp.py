@@ -98,7 +98,7 @@ async def _start(session: Any, context: SimpleNamespace, params: Any) -> None:
 def _begin(context: SimpleNamespace, params: Any) -> None:
     url = params.url
     if _call.is_control(params.method, url.raw_path):
-        target = f"{url.host}:{url.port}"
+        target = _call.target(url.scheme, url.host, url.port)
         call = _call.begin(params.method, str(url), url.raw_path, target, params.headers)
         if call is not None:
             context.firstbyte = _Attempt(call)

@@ -63,6 +63,16 @@ def is_control(method: str, path: str) -> bool:
     return not fuse.is_blown and _firstbyte.find_route(method, path) is not None
 
 
+#: The ports that URLs leave out.
+_PORTS = {"http": 80, "https": 443}
+
+
+def target(scheme: str, host: str | None, port: int | None) -> str:
+    """Host and port as the native client names them: an address of IPv6 in brackets."""
+    host = f"[{host}]" if host and ":" in host else host
+    return f"{host}:{port or _PORTS.get(scheme)}"
+
+
 @guarded
 def begin(method: str, url: str, path: str, target: str, headers: Any) -> _firstbyte.ClientCall | None:
     """The call of a request, with its headers added to the request's own.

@@ -65,8 +65,8 @@ class _Traced(_firstbyte.HttpxMethod):
         path = url.raw_path.partition(b"?")[0].decode("ascii", "replace")
         if not _call.is_control(request.method, path):
             return None
-        port = url.port or {"http": 80, "https": 443}.get(url.scheme)
-        return _call.begin(request.method, str(url), path, f"{url.host}:{port}", request.headers)
+        target = _call.target(url.scheme, url.host, url.port)
+        return _call.begin(request.method, str(url), path, target, request.headers)
 
     @staticmethod
     def _watch_loop(watch: _firstbyte.HttpxWatch) -> _looplag.LoopLag | None:

@@ -133,8 +133,8 @@ class _AdapterSend(_firstbyte.Replaced):
         if outer is not None and request.headers.get("x-trace-id") == outer.trace_id:
             # Another override has it, which somebody has wrapped into a method of his own.
             return None
-        port = url.port or {"http": 80, "https": 443}.get(url.scheme)
-        return _call.begin(request.method, request.url, path, f"{url.hostname}:{port}", request.headers)
+        target = _call.target(url.scheme, url.hostname, url.port)
+        return _call.begin(request.method, request.url, path, target, request.headers)
 
     @_call.guarded
     def _failed(self, call: _firstbyte.ClientCall, error: BaseException, entered_ns: int) -> None:
