@@ -16,8 +16,9 @@ use firstbyte_core::Route;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OperationClass {
-    /// Twice is as good as once. May be sent again. The default of GET, HEAD and OPTIONS, but of routes
-    /// that change the server's state all the same ([`Route::acts`]).
+    /// Twice is as good as once. May be sent again, and may begin while another operation is in flight or
+    /// its outcome unknown. The default of GET, HEAD and OPTIONS, but of routes that change the server's
+    /// state all the same ([`Route::acts`]).
     Idempotent,
     /// A probe can tell whether it happened; see [`AdminRequest::probe`](crate::AdminRequest::probe).
     /// Sent again only when the probe says that it did not.
