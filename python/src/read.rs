@@ -222,7 +222,9 @@ fn unreadable(py: Python<'_>, error: &IngestError) -> PyErr {
         // Python chooses the class by the number: FileNotFoundError, PermissionError, ...
         Some(errno) => {
             let shown = format!("{}: ", error.path().display());
-            let why = message.strip_prefix(&shown).unwrap_or(&message).to_owned();
+            let why = message.strip_prefix(&shown).unwrap_or(&message);
+            // Python prints the number itself.
+            let why = why.strip_suffix(&format!(" (os error {errno})")).unwrap_or(why).to_owned();
             PyOSError::new_err((errno, why, error.path().as_os_str().to_owned()))
         }
         None if error.kind() == ErrorKind::InvalidInput => refused(py)(error),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
+import os
 import threading
 import time
 from pathlib import Path
@@ -140,6 +141,7 @@ def test_what_cannot_be_read_is_named(tmp_path):
     with pytest.raises(FileNotFoundError) as caught:
         firstbyte.read(missing)
     assert (caught.value.errno, caught.value.filename) == (errno.ENOENT, str(missing))
+    assert caught.value.strerror == os.strerror(errno.ENOENT)
     with pytest.raises(FileNotFoundError, match="no file matches") as caught:
         firstbyte.read([str(tmp_path / "*.log")])
     assert caught.value.filename == str(tmp_path / "*.log")
