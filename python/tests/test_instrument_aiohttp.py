@@ -334,6 +334,50 @@ async def test_a_redirect_without_an_end_is_an_error(trace):
     )
 
 
+async def sends_again(request, handler):
+    """A middleware for a server that is busy."""
+    response = await handler(request)
+    if response.status != 503:
+        return response
+    await asyncio.sleep(0.1)
+    return await handler(request)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+@in_loop
+async def test_what_a_middleware_sends_once_more_is_one_wait(trace, keeps):
+    connection = {} if keeps else {"connection": "close"}
+    busy = answer(503, delay=0.2, **connection)
+    with ScriptedServer(busy, answer(delay=0.2)) as server:
+        async with traced(middlewares=[sends_again]) as session:
+            await post(session, f"{server.url}/pause", json={})
+        assert server.connections == (1 if keeps else 2)
+    done = trace.only("client.done")
+    assert done["status"] == "200"
+    assert done.ms("wait_ms") >= 490
+    assert done.ms("send_ms") < 100
+    assert adds_up(done)
+
+
+@in_loop
+async def test_a_middleware_that_waits_for_a_server_to_come_is_connecting(trace):
+    port = refusing_port()
+
+    async def connects_again(request, handler):
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await handler(request)
+        await asyncio.sleep(0.2)
+        with ScriptedServer(port=port):
+            return await handler(request)
+
+    async with traced(middlewares=[connects_again]) as session:
+        await post(session, f"http://127.0.0.1:{port}/pause")
+    done = trace.only("client.done")
+    assert done.ms("connect_ms") >= 190
+    assert done.ms("setup_ms") < 100
+    assert adds_up(done)
+
+
 # What the server says of its half
 
 

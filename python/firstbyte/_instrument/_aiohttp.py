@@ -58,7 +58,6 @@ def _tracing() -> Any:
                     (self.on_connection_reuseconn, _reused),
                     (self.on_request_headers_sent, _sent),
                     (self.on_request_chunk_sent, _sent),
-                    (self.on_request_redirect, _redirected),
                     (self.on_request_end, _head),
                     (self.on_request_exception, _failed),
                 ]:
@@ -85,7 +84,11 @@ class _Attempt:
             self.call.enter("connect", self.connecting_ns)
 
     def waits(self) -> None:
-        """What was sent last was all: since then it waits."""
+        """What was sent last was all: since then it waits.
+
+        Also if a request goes out once more, by a redirect or by a middleware of somebody: no signal tells of
+        the answer to the one before. It is one call to its last hop, and what follows is one wait.
+        """
         if self.sent_ns is not None:
             self.call.enter("wait", self.sent_ns)
 
@@ -117,6 +120,7 @@ def _of_a_call(part: Callable[[_Attempt, Any], None]) -> Any:
 
 
 def _queued(attempt: _Attempt, params: Any) -> None:
+    attempt.waits()
     attempt.call.enter("pool")
 
 
@@ -129,7 +133,9 @@ def _resolved(attempt: _Attempt, params: Any) -> None:
 
 
 def _connecting(attempt: _Attempt, params: Any) -> None:
-    attempt.connecting_ns = _firstbyte.now_ns()
+    attempt.waits()
+    if attempt.connecting_ns is None:
+        attempt.connecting_ns = _firstbyte.now_ns()
 
 
 def _connected(attempt: _Attempt, params: Any) -> None:
@@ -138,16 +144,12 @@ def _connected(attempt: _Attempt, params: Any) -> None:
 
 
 def _reused(attempt: _Attempt, params: Any) -> None:
+    attempt.waits()
     attempt.call.enter("send")
 
 
 def _sent(attempt: _Attempt, params: Any) -> None:
     attempt.sent_ns = _firstbyte.now_ns()
-
-
-def _redirected(attempt: _Attempt, params: Any) -> None:
-    """The call goes on to its last hop; what follows is one wait."""
-    attempt.waits()
 
 
 def _failed(attempt: _Attempt, params: Any) -> None:
