@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from . import _firstbyte
 
-_logger = logging.getLogger("firstbyte")
+
+@cache
+def _logger() -> logging.Logger:
+    """Asked for when there is a line: `dictConfig` turns loggers off that there are before it."""
+    return logging.getLogger("firstbyte")
 
 
 def start(feed: _firstbyte.LoggingFeed) -> None:
@@ -36,14 +40,14 @@ def _run(feed: _firstbyte.LoggingFeed) -> None:
 
 def emit(line: str) -> None:
     """Log a line with level INFO."""
-    if _logger.level == logging.NOTSET:
+    logger = _logger()
+    if logger.level == logging.NOTSET:
         # The root's level is WARNING where nobody has chosen one.
-        _logger.setLevel(logging.INFO)
-    # Looked at each time, for a program may set up its logging later; then its handlers are enough.
-    logger = _logger if _logger.hasHandlers() else _stderr()
-    if _logger.isEnabledFor(logging.INFO):
+        logger.setLevel(logging.INFO)
+    if logger.isEnabledFor(logging.INFO):
+        # Looked at each time, for a program may set up its logging later; then its handlers are enough.
         # The line is the message: a % in it means nothing.
-        logger.info("%s", line)
+        (logger if logger.hasHandlers() else _stderr()).info("%s", line)
 
 
 class _StderrHandler(logging.Handler):
@@ -71,7 +75,7 @@ class _StderrHandler(logging.Handler):
 @cache
 def _stderr() -> logging.Logger:
     """The same logger with a handler, which nobody else sees."""
-    logger = logging.Logger(_logger.name, logging.INFO)
-    logger.filters = _logger.filters
+    logger = logging.Logger(_logger().name, logging.INFO)
+    logger.filters = _logger().filters
     logger.addHandler(_StderrHandler())
     return logger

@@ -426,6 +426,22 @@ with firstbyte.step(2): pass
     assert "step=1" not in ended.out
 
 
+def test_logging_that_is_configured_after_the_import_does_not_silence_it(program):
+    """`dictConfig` turns off the loggers that there are, unless it is told not to."""
+    ended = program.run(
+        """
+import logging.config
+handler = {"class": "logging.StreamHandler", "stream": "ext://sys.stdout"}
+root = {"handlers": ["all"], "level": "WARNING"}
+logging.config.dictConfig({"version": 1, "handlers": {"all": handler}, "root": root})
+with firstbyte.step(7): pass
+""",
+        FIRSTBYTE_LOG=None,
+    )
+    assert (ended.returncode, ended.err) == (0, "")
+    assert [line.name for line in parse(ended.out)] == ["process.start", "step.done", "process.end"]
+
+
 def test_the_level_that_was_set_is_kept(program):
     code = """
 logging.basicConfig()
