@@ -193,7 +193,10 @@ class Log:
         Raises `ConfigError` for a size that is none and for rules that mean nothing, `OSError` for a file of
         rules that cannot be read.
         """
-        text = None if rules is None else Path(rules).read_text(encoding="utf-8")
+        try:
+            text = None if rules is None else Path(rules).read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"rules={str(rules)!r}: {error}") from None
         return [Finding(**finding) for finding in json.loads(self._log.findings(model, text))]
 
     def stats(self, by: Literal["op", "target"] | None = None) -> dict[str, Any]:

@@ -96,6 +96,9 @@ def test_rules_and_notices(tmp_path):
         firstbyte.read(log).findings(rules=rules)
     with pytest.raises(OSError, match="nowhere"):
         firstbyte.read(log).findings(rules=tmp_path / "nowhere")
+    rules.write_bytes(b"# caf\xe9\n")
+    with pytest.raises(firstbyte.ConfigError, match=r"rules\.toml.*utf-8"):
+        firstbyte.read(log).findings(rules=rules)
 
 
 def test_stats_are_those_of_the_command(demo):
