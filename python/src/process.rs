@@ -4,6 +4,7 @@
 //! again: no Python code runs under the lock. So nobody else can hold it at a fork, and a child may use it.
 
 use std::{
+    ffi::OsString,
     io, mem,
     path::{self, Path, PathBuf},
     sync::{
@@ -23,8 +24,13 @@ use crate::{
     open,
 };
 
-static STATE: Mutex<State> =
-    Mutex::new(State { recorder: None, settings: None, hooked: false, unusable: false });
+static STATE: Mutex<State> = Mutex::new(State {
+    recorder: None,
+    settings: None,
+    environment: None,
+    hooked: false,
+    unusable: false,
+});
 
 /// Grows with every fork that this process is a child of.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
@@ -33,6 +39,8 @@ struct State {
     recorder: Option<Recorder>,
     /// `None` as long as the environment decides.
     settings: Option<Settings>,
+    /// What the environment said when a recorder was made of it.
+    environment: Option<Environment>,
     /// The interpreter will tell us of forks and of its end.
     hooked: bool,
     /// The environment's settings cannot work; that was said once.
@@ -52,20 +60,14 @@ struct Settings {
 
 impl Settings {
     /// `log` may be the word `stderr` or `logging` instead of a path.
+    ///
+    /// Paths are those of the present folder from now on: a child of a fork may be in another one.
     fn new(log: Option<PathBuf>, json: Option<PathBuf>) -> Self {
         let is = |word: &str| log.as_ref().is_some_and(|log| log.as_os_str() == word);
         let (stderr, to_logging) = (is("stderr"), is("logging"));
         let logging = to_logging || (log.is_none() && json.is_none());
-        let log = log.filter(|_| !stderr && !to_logging);
-        Self { log, json, stderr, logging, ..Self::default() }
-    }
-
-    fn from_env() -> Self {
-        let path = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-        Self::new(
-            path("FIRSTBYTE_LOG").map(PathBuf::from),
-            path("FIRSTBYTE_JSON").map(PathBuf::from),
-        )
+        let log = log.filter(|_| !stderr && !to_logging).map(absolute);
+        Self { log, json: json.map(absolute), stderr, logging, ..Self::default() }
     }
 
     /// The message says what cannot work.
@@ -100,6 +102,31 @@ impl Settings {
         let recorder = builder.build().map_err(|error| error.to_string())?;
         Ok(Made { recorder, logging })
     }
+}
+
+/// What the environment says, and what that means in the folder in which it was first looked at.
+#[derive(Clone, Debug)]
+struct Environment {
+    said: [Option<OsString>; 2],
+    settings: Settings,
+}
+
+impl Environment {
+    /// What was `known` if it says the same still.
+    fn read(known: Option<&Self>) -> Self {
+        let said = ["FIRSTBYTE_LOG", "FIRSTBYTE_JSON"]
+            .map(|name| std::env::var_os(name).filter(|value| !value.is_empty()));
+        if let Some(known) = known.filter(|known| known.said == said) {
+            return known.clone();
+        }
+        let [log, json] = said.clone().map(|path| path.map(PathBuf::from));
+        Self { said, settings: Settings::new(log, json) }
+    }
+}
+
+/// Without a folder to be relative to it stays as it is, and is refused where it is opened.
+fn absolute(path: PathBuf) -> PathBuf {
+    path::absolute(&path).unwrap_or(path)
 }
 
 /// Whether two paths name one file, which need not be there yet.
@@ -191,9 +218,10 @@ pub(crate) fn try_recorder(py: Python<'_>) -> PyResult<Recorder> {
         if let Some(recorder) = &state.recorder {
             return Ok(recorder.clone());
         }
-        let settings = state.settings.clone().unwrap_or_else(Settings::from_env);
-        match settings.build() {
+        let environment = Environment::read(state.environment.as_ref());
+        match state.settings.as_ref().unwrap_or(&environment.settings).build() {
             Ok(Made { recorder, logging }) => {
+                state.environment = Some(environment);
                 state.recorder = Some(recorder.clone());
                 let chores = Chores::of(&mut state, logging);
                 (Ok(recorder), Some(chores))

@@ -442,6 +442,27 @@ with firstbyte.step(7): pass
     assert [line.name for line in parse(ended.out)] == ["process.start", "step.done", "process.end"]
 
 
+@pytest.mark.parametrize("says", ["environment", "configure"])
+def test_a_program_that_changes_its_folder_goes_on_with_its_file(program, says):
+    code = """
+if sys.argv[1] == "configure":
+    firstbyte.configure(log="firstbyte.log")
+os.mkdir("elsewhere")
+for n in range(2):
+    with firstbyte.step(n): pass
+    assert firstbyte.flush()
+    os.chdir(os.path.join(os.path.dirname(__file__), "elsewhere"))
+child = multiprocessing.get_context("fork").Process(target=lambda: firstbyte.step(2).record(1.0))
+child.start(); child.join()
+assert (child.exitcode, os.listdir()) == (0, [])
+"""
+    relative = "firstbyte.log" if says == "environment" else None
+    ended = program.run(code, says, FIRSTBYTE_LOG=relative)
+    assert (ended.returncode, ended.err) == (0, "")
+    program.check_laws(processes=2)
+    assert [line["step"] for line in program.lines() if line.tag == "step"] == ["0", "1", "2"]
+
+
 def test_the_level_that_was_set_is_kept(program):
     code = """
 logging.basicConfig()

@@ -3,7 +3,7 @@
 use std::{
     fs::{File, OpenOptions},
     io,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
 };
 
 use super::{Entry, Sink, WriteError, write_lines};
@@ -41,7 +41,9 @@ impl FileSink {
     /// If the file cannot be opened.
     pub fn open(path: &Path, format: FileFormat) -> io::Result<Self> {
         let file = append(path)?;
-        Ok(Self { path: path.to_owned(), format, file, lines: Vec::new(), torn: false })
+        // The process may change its folder: that is no rotation.
+        let path = path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        Ok(Self { path, format, file, lines: Vec::new(), torn: false })
     }
 
     fn follow_rotation(&mut self) -> io::Result<()> {
