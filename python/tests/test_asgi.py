@@ -141,6 +141,24 @@ def test_streams_in_progress_are_counted_until_they_end(trace, serve):
     trace.wait_for("server.done")
 
 
+def test_control_calls_in_progress_are_counted_too(trace):
+    async def app(scope, receive, send):
+        await asyncio.sleep(10)
+
+    async def main():
+        paths = ["/pause", "/update_weights", "/resume"]
+        calls = [asyncio.create_task(middleware(scope(path, []), None, None)) for path in paths]
+        await asyncio.sleep(0.01)
+        assert middleware.in_flight == 3
+        for call in calls:
+            call.cancel()
+
+    middleware = FirstByteMiddleware(app)
+    asyncio.run(main())
+    assert [line["inflight"] for line in trace.named("server.recv")] == ["0", "1", "2"]
+    wait_until(lambda: middleware.in_flight == 0)
+
+
 def test_a_blocked_loop_shows_as_kernel_time_and_loop_lag(trace, serve):
     app = make_app()
 

@@ -90,7 +90,9 @@ impl Middleware {
             Some(Passage::Traced(call)) => {
                 let [receive, send] = [args.get_item(1)?, args.get_item(2)?];
                 let arguments = (call, args.get_item(0)?, receive, send);
-                slf.call_method1(intern!(py, "_traced"), arguments)
+                let coroutine = slf.call_method1(intern!(py, "_traced"), arguments)?;
+                _ = this.fuse.get().run(|| this.in_flight.enter(&coroutine, this.leave.bind(py)));
+                Ok(coroutine)
             }
             Some(Passage::Counted) => {
                 let coroutine = this.app.bind(py).call(args, kwargs)?;
@@ -112,11 +114,6 @@ impl Middleware {
             }
             Some(Passage::Untouched) | None => this.app.bind(py).call(args, kwargs),
         }
-    }
-
-    /// Counts a coroutine of ours as a request in progress.
-    fn _enter(&self, coroutine: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.in_flight.enter(coroutine, self.leave.bind(coroutine.py()))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
