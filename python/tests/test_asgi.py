@@ -503,6 +503,18 @@ def test_a_head_that_fails_again_and_again_blows_the_fuse(tmp_path):
     assert firstbyte.accounting()["failures"] == failures + 10
 
 
+def test_request_headers_that_can_be_read_once_are_the_applications(trace):
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.extend(scope["headers"])
+        await answer(scope, receive, send)
+
+    theirs = [(b"x-trace-id", b"00f067aa0ba902b7"), (b"authorization", b"theirs")]
+    drive(FirstByteMiddleware(app), scope("/pause", iter(theirs)))
+    assert seen == theirs
+
+
 def test_headers_that_can_be_read_once_arrive_whole(tmp_path):
     """Also where one of them is none: what to make of it is the server's."""
     theirs = [(b"a", b"b"), (), (b"c", b"d")]

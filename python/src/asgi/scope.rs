@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use pyo3::{
     intern,
     prelude::*,
-    types::{PyBytes, PyDict, PyString},
+    types::{PyBytes, PyDict, PyList, PyString},
 };
 
 /// What kind of scope it is.
@@ -90,7 +90,12 @@ pub(crate) fn trace_id(headers: &HeaderMap) -> TraceId {
 /// The headers of a request that we read.
 pub(crate) fn headers(scope: &Bound<'_, PyDict>) -> PyResult<HeaderMap> {
     let mut ours = HeaderMap::new();
-    if let Some(headers) = scope.get_item(intern!(scope.py(), "headers"))? {
+    // What can be walked over but once is the application's to walk over.
+    let once = |headers: &Bound<'_, PyAny>| {
+        !headers.is_instance_of::<PyList>() && headers.hasattr("__next__").unwrap_or(false)
+    };
+    let headers = scope.get_item(intern!(scope.py(), "headers"))?;
+    if let Some(headers) = headers.filter(|headers| !once(headers)) {
         for header in headers.try_iter()? {
             let header = header?;
             let name = header.get_item(0)?;
