@@ -44,8 +44,14 @@ fn one(sentence: &Sentence, rows: &Rows, ledger: &mut Ledger) {
     let is_speed = sentence.has(&["faster", "slower", "speedup"]);
     let base = if is_speed { Base::Either } else { Base::Before };
     let direction = |kind: Kind| Direction::of_sentence(tokens, place, kind);
-    if let Some((a, b)) = spelled(tokens, place) {
-        relative::check(CHECK, said, (a, b), base, direction(b.kind()), ledger);
+    if let Some(Spelled { pair, is_in_order }) = spelled(tokens, place) {
+        let direction = direction(pair.1.kind());
+        if is_in_order {
+            relative::check(CHECK, said, pair, base, direction, ledger);
+        } else {
+            let base = if direction.is_none() { Base::Either } else { base };
+            relative::check(CHECK, said, ordered(pair, direction), base, direction, ledger);
+        }
         return;
     }
     let Some(than) = than(tokens, place) else { return };
@@ -69,23 +75,36 @@ fn clause<'a>(tokens: impl Iterator<Item = &'a Token>) -> Option<Number> {
     amounts.next().filter(|amount| amount.is_exact && amounts.next().is_none())
 }
 
+/// Two amounts that a sentence compares.
+struct Spelled {
+    pair: (Number, Number),
+    /// The first one is that of before. `30 ms vs 300 ms` may be said either way round.
+    is_in_order: bool,
+}
+
+/// As the direction that is told has them: before and after.
+fn ordered((a, b): (Number, Number), direction: Option<Direction>) -> (Number, Number) {
+    let really = Direction::of_numbers(a, b);
+    if direction.is_some() && really.is_some() && direction != really { (b, a) } else { (a, b) }
+}
+
 /// `from A to B`, `A against B`, `A -> B`, in a sentence of no other amounts.
-fn spelled(tokens: &[Token], said: usize) -> Option<(Number, Number)> {
+fn spelled(tokens: &[Token], said: usize) -> Option<Spelled> {
     let number = |place: usize| tokens.get(place).and_then(Token::number).filter(|n| n.is_exact);
     let mut found = None;
     for place in 1..tokens.len().saturating_sub(1) {
         let word = tokens[place].word().unwrap_or("");
         let is_from = word == "to" && place >= 2 && tokens[place - 2].word() == Some("from");
-        let is_against =
-            ["vs", "vs.", "versus", "against"].contains(&word) || tokens[place].is('→');
-        if (is_from || is_against)
+        let is_in_order = is_from || tokens[place].is('→');
+        let is_against = ["vs", "vs.", "versus", "against"].contains(&word);
+        if (is_in_order || is_against)
             && let (Some(a), Some(b)) = (number(place - 1), number(place + 1))
         {
             if found.is_some() || place.abs_diff(said) > 12 {
                 return None;
             }
             let a = if a.kind() == Kind::Plain { a.with(b.unit) } else { a };
-            found = amount(&Token::Number(b)).map(|b| (a, b));
+            found = amount(&Token::Number(b)).map(|b| Spelled { pair: (a, b), is_in_order });
         }
     }
     found

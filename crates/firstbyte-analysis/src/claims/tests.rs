@@ -113,6 +113,25 @@ fn what_is_said_to_be_more_is_more() {
 }
 
 #[test]
+fn what_is_set_against_each_other_has_no_order_of_its_own() {
+    right("8.24x faster: 50 ms vs 412 ms.", 3);
+    right("8.24x faster: 412 ms vs 50 ms.", 3);
+    right("The shared client took 1012 ms vs 1.1 ms, 920x slower.", 3);
+    right("Queue 30 ms versus 300 ms before: 90 % less.", 3);
+    right("Throughput 35.0 tok/s against 17.5 tok/s: 50 % lower.", 3);
+    right("Throughput 35.0 tok/s against 17.5 tok/s: 100 % higher.", 3);
+    // Without a word either may be the base.
+    right("Queue 30 ms against 300 ms, 90 %.", 3);
+    right("Queue 300 ms against 30 ms, 90 %.", 3);
+    wrong("82.4x faster: 50 ms vs 412 ms.", "82.4x should be 8.24x, off by ten");
+    wrong("Queue 30 ms versus 300 ms before: 80 % less.", "80 % should be 90.0 %");
+    wrong(
+        "From 50 ms to 412 ms, 8.24x faster.",
+        "8.24x is said to be less, but 412 ms is more than 50 ms",
+    );
+}
+
+#[test]
 fn a_head_may_be_a_unit_alone() {
     let table = |ratio| {
         format!(
