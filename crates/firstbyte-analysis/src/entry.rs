@@ -99,10 +99,17 @@ const MOST_WORDS: usize = {
 /// What the tolerant reader of the core finds in a line of either form.
 pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, Skipped> {
     match object(line) {
-        // A brace may also be in front of a record.
-        Some(object) => json::parse(object).or_else(|why| text::parse(line).map_err(|_| why)),
+        // A brace may also be in front of a record. Within an object that nobody knows, it would end with a quote.
+        Some(object) => json::parse(object).or_else(|why| match text::parse(line) {
+            Ok(parsed) if !is_json(object) => Ok(parsed),
+            _ => Err(why),
+        }),
         None => text::parse(line),
     }
+}
+
+fn is_json(object: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(object).is_ok()
 }
 
 /// How a JSON line of firstbyte begins, whatever stands in front of it.

@@ -114,12 +114,13 @@ fn string_member(key: &str, text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Where Docker's json-file driver and journald's JSON output have the line that a process wrote.
-const WRAPPERS: [&str; 2] = ["log", "MESSAGE"];
+/// Where others have the line that a process wrote: Docker's json-file driver, journald's JSON output, loggers that write
+/// JSON, and Google's Cloud Logging.
+const WRAPPERS: [&str; 6] = ["log", "MESSAGE", "message", "msg", "event", "textPayload"];
 
 /// Reads one JSON line of this version of the schema; a line that tells no version counts as one.
 ///
-/// A line of either form that a container runtime or journald has put into an object of its own is read as well.
+/// A line of either form that a container runtime, journald or a logger has put into an object of its own is read as well.
 ///
 /// Durations come back under their text keys (`wall_ms`) with [`ParsedValue::Millis`].
 ///

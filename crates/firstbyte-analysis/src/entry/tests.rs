@@ -238,3 +238,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_object_that_nobody_knows_is_no_record_whose_last_value_ends_with_a_quote() {
+    let line = "[weights][ab] client.done wall_ms=1.5 status=200";
+    let object = format!(r#"{{"time":"x","body":"{line}"}}"#);
+    assert_eq!(parse(object.as_bytes()).map(|_| ()), Err(Skipped::BadJson));
+    for prefix in ["{", "{app} ", "{\"a\":1} "] {
+        let line = format!("{prefix}{line}");
+        assert_eq!(parse(line.as_bytes()).unwrap().count("status"), Some(200), "{line}");
+    }
+}

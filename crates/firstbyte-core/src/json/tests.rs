@@ -60,6 +60,12 @@ fn a_line_within_the_object_of_a_container_or_of_journald_is_read() {
         for object in [
             format!(r#"{{"log":"{line}","stream":"stdout","time":"2026-11-24T18:35:12Z"}}"#),
             format!(r#"{{"_PID":"7","MESSAGE":"{line}"}}"#),
+            format!(
+                r#"{{"@timestamp":"x","log":{{"level":"INFO"}},"message":"{line}","level":"INFO"}}"#
+            ),
+            format!(r#"{{"level":"info","ts":1.5,"msg":"{line}"}}"#),
+            format!(r#"{{"event":"{line}","level":"info"}}"#),
+            format!(r#"{{"insertId":"1","textPayload":"{line}"}}"#),
         ] {
             let parsed = parse(object.as_bytes()).unwrap();
             assert_eq!(
