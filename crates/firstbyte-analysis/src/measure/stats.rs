@@ -67,7 +67,7 @@ impl Window {
         if self.since.is_none() && self.until.is_none() {
             return true;
         }
-        let Some(at) = moment(call).map(seconds) else { return false };
+        let Some(at) = moment(call).map(|(at, _)| seconds(at)) else { return false };
         self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at < until)
     }
 }
@@ -92,7 +92,7 @@ pub struct Group {
     pub open: u64,
     /// A row for each metric that at least one call tells.
     pub rows: Vec<(Metric, Summary, Option<Share>)>,
-    /// How rpc changes with time.
+    /// How rpc changes with time, of the calls on the clock that most are on.
     pub rpc_trend: Option<Trend>,
     /// How queue goes along with the requests in progress on the server.
     pub queue_and_in_flight: Option<Correlation>,
@@ -138,8 +138,9 @@ impl Stats {
             groups
         });
         let groups = stretches.into_iter().reduce(join).unwrap_or_default();
-        let groups =
-            groups.into_iter().map(|(name, gathered)| gathered.group(name.unwrap_or_default()));
+        let groups = groups
+            .into_iter()
+            .map(|(name, gathered)| gathered.group(name.unwrap_or_default(), log));
         let mut groups: Vec<Group> = groups.collect();
         groups.sort_by_key(|group| std::cmp::Reverse(group.calls));
         Self { groups, timeline: beside::durations(log), amounts: beside::amounts(log) }
@@ -167,8 +168,8 @@ struct Gathered {
     failed: u64,
     open: u64,
     columns: Columns,
-    /// Second and milliseconds.
-    rpc: Vec<(f64, f64)>,
+    /// Second and milliseconds, by the file that the second is of.
+    rpc: BTreeMap<u32, Vec<(f64, f64)>>,
     /// Requests in progress and milliseconds.
     queue: Vec<(f64, f64)>,
     generation: generating::Gathered,
@@ -185,19 +186,21 @@ impl Gathered {
             Some(_) => self.whole += u64::from(call.server.is_some()),
             None => {}
         }
-        if let (Some(at), Some(rpc)) = (moment(call), call.rpc()) {
-            self.rpc.push((seconds(at), rpc.as_millis_f64()));
-        }
-        let queue = call.queue();
-        let in_flight = call.server.and_then(ServerHalf::in_flight);
-        if let (Some(in_flight), Some(queue)) = (in_flight, queue) {
-            self.queue.push((f64::from(in_flight), queue.as_millis_f64()));
-        }
         if call.ended_well() {
-            self.columns.take(call);
-            if let Some(queue) = queue {
-                self.generation.take(call, queue);
-            }
+            self.take_times(call);
+        }
+    }
+
+    /// Failed calls have no place in the times.
+    fn take_times(&mut self, call: &Call<'_>) {
+        self.columns.take(call);
+        if let (Some((at, source)), Some(rpc)) = (moment(call), call.rpc()) {
+            self.rpc.entry(source).or_default().push((seconds(at), rpc.as_millis_f64()));
+        }
+        let Some(queue) = call.queue() else { return };
+        self.generation.take(call, queue);
+        if let Some(in_flight) = call.server.and_then(ServerHalf::in_flight) {
+            self.queue.push((f64::from(in_flight), queue.as_millis_f64()));
         }
     }
 
@@ -212,12 +215,14 @@ impl Gathered {
         for (column, later) in self.columns.0.iter_mut().zip(later.columns.0) {
             column.join(later);
         }
-        self.rpc.extend(later.rpc);
+        for (source, points) in later.rpc {
+            self.rpc.entry(source).or_default().extend(points);
+        }
         self.queue.extend(later.queue);
         self.generation.join(later.generation);
     }
 
-    fn group(self, name: &str) -> Group {
+    fn group(self, name: &str, log: &Log) -> Group {
         let columns = self.columns.0;
         let rows = if self.calls > parallel::WORTH_A_THREAD as u64 {
             parallel::map(columns, Column::row).into_iter().flatten().collect()
@@ -233,7 +238,7 @@ impl Gathered {
             failed: self.failed,
             open: self.open,
             rows,
-            rpc_trend: Trend::of(&self.rpc),
+            rpc_trend: Trend::of(&of_one_clock(self.rpc, log)),
             queue_and_in_flight: Correlation::of(&self.queue),
             queue_and_generation: self.generation.correlation(),
             queue_by_generation: self.generation.queue(),
@@ -299,11 +304,78 @@ impl Column {
     }
 }
 
-/// When a call was sent, or else received.
-fn moment(call: &Call<'_>) -> Option<Timestamp> {
-    call.client.and_then(|half| half.sent_at).or_else(|| call.server?.recv_at)
+/// When a call was sent, or else received, and the file that says so.
+fn moment(call: &Call<'_>) -> Option<(Timestamp, u32)> {
+    let sent = call.client.and_then(|half| Some((half.sent_at?, half.source)));
+    sent.or_else(|| call.server.and_then(|half| Some((half.recv_at?, half.source))))
+}
+
+/// The points of the clock that most of them are of: seconds of two clocks are in no order. A file of several boots has none.
+fn of_one_clock(by_source: BTreeMap<u32, Vec<(f64, f64)>>, log: &Log) -> Vec<(f64, f64)> {
+    let mut clocks: Vec<(u32, Vec<(f64, f64)>)> = Vec::new();
+    for (source, points) in by_source {
+        if !log.share_a_clock(source, source) {
+            continue;
+        }
+        match clocks.iter_mut().find(|(other, _)| log.share_a_clock(*other, source)) {
+            Some((_, known)) => known.extend(points),
+            None => clocks.push((source, points)),
+        }
+    }
+    // Of equally many, the first.
+    let most = clocks.into_iter().rev().max_by_key(|(_, points)| points.len());
+    most.map_or(Vec::new(), |(_, points)| points)
 }
 
 fn seconds(at: Timestamp) -> f64 {
     at.as_nanos() as f64 / 1e9
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+
+    /// Twelve calls of a process, with the same rpc.
+    fn process(boot: &str, from: u32, rpc: u32, status: u16) -> String {
+        let mut lines = format!(
+            "[firstbyte] process.start pid=1 boot={boot} host=h version=0 t={from}.000000 unix=1.000000\n"
+        );
+        for n in from..from + 12 {
+            let (queue, in_flight) = (10 + n % 3, n % 5);
+            let wall = rpc + queue;
+            writeln!(
+                lines,
+                "[weights][{n:016x}] client.send url=http://h/pause t={n}.000000\n\
+                 [weights][{n:016x}] client.done wall_ms={wall}.0 rpc_ms={rpc}.0 queue_ms={queue}.0 status={status}\n\
+                 [weights][{n:016x}] server.recv path=/pause t={n}.001000 inflight={in_flight}"
+            )
+            .unwrap();
+        }
+        lines
+    }
+
+    fn of(lines: &str) -> Group {
+        let log = Log::from_bytes(lines.as_bytes());
+        Stats::of(&log, GroupBy::Nothing, Window::default()).groups.remove(0)
+    }
+
+    #[test]
+    fn a_trend_is_of_one_clock() {
+        let one = of(&process("a", 9000, 100, 200)).rpc_trend.unwrap();
+        assert!(one.n == 12 && one.p > 0.1, "{one:?}");
+        // The host was booted anew: what came later has the smaller seconds.
+        let lines = process("a", 9000, 100, 200) + &process("b", 50, 400, 200);
+        assert_eq!(of(&lines).rpc_trend, None);
+    }
+
+    #[test]
+    fn failed_calls_have_no_place_in_trend_and_correlation() {
+        let lines = process("a", 9000, 100, 200) + &process("a", 9100, 1, 503);
+        let group = of(&lines);
+        assert_eq!((group.calls, group.failed), (24, 12));
+        assert_eq!(group.rpc_trend.unwrap().n, 12);
+        assert_eq!(group.queue_and_in_flight.unwrap().n, 12);
+    }
 }
