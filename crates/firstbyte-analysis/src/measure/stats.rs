@@ -80,7 +80,7 @@ pub struct Group {
     pub name: String,
     /// How many calls.
     pub calls: u64,
-    /// Of them: those with a client's half that ended well and a server's half.
+    /// Of them: those with both halves, however they ended.
     pub whole: u64,
     /// Of them: those with the client's half only.
     pub client_only: u64,
@@ -180,11 +180,11 @@ impl Gathered {
         self.calls += 1;
         self.client_only += u64::from(call.server.is_none());
         self.server_only += u64::from(call.client.is_none());
-        match call.client.map(|half| half.end) {
-            _ if call.failed() => self.failed += 1,
-            Some(ClientEnd::Open) => self.open += 1,
-            Some(_) => self.whole += u64::from(call.server.is_some()),
-            None => {}
+        self.whole += u64::from(call.client.is_some() && call.server.is_some());
+        if call.failed() {
+            self.failed += 1;
+        } else if call.client.is_some_and(|half| half.end == ClientEnd::Open) {
+            self.open += 1;
         }
         if call.ended_well() {
             self.take_times(call);
@@ -374,7 +374,7 @@ mod tests {
     fn failed_calls_have_no_place_in_trend_and_correlation() {
         let lines = process("a", 9000, 100, 200) + &process("a", 9100, 1, 503);
         let group = of(&lines);
-        assert_eq!((group.calls, group.failed), (24, 12));
+        assert_eq!((group.calls, group.whole, group.failed), (24, 24, 12));
         assert_eq!(group.rpc_trend.unwrap().n, 12);
         assert_eq!(group.queue_and_in_flight.unwrap().n, 12);
     }
