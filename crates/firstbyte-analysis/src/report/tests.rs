@@ -180,6 +180,18 @@ fn a_failed_call_is_no_part_of_the_means_and_is_among_the_slowest() {
 }
 
 #[test]
+fn the_colour_of_no_fault_is_for_calls_that_were_judged() {
+    let verdict = |lines: &str| {
+        let html = html(&report(lines));
+        html.split_once("class=\"verdict ").unwrap().1.split_once('"').unwrap().0.to_owned()
+    };
+    assert_eq!(verdict(""), "open");
+    assert_eq!(verdict("[weights][00000000000000aa] server.recv path=/a t=1.100000\n"), "open");
+    assert_eq!(verdict(&call(1, 1.0, 5, "a")), "none");
+    assert_eq!(verdict(&call(1, 1.0, 2000, "a")), "critical");
+}
+
+#[test]
 fn what_is_unknown_is_said_to_be() {
     let verdict = |lines: &str| report(lines).verdict.sentence();
     assert_eq!(verdict(""), "Nothing can be said: there is no call in these lines.");
@@ -274,7 +286,10 @@ fn few_calls_are_points_each() {
     let report = report(&lines);
     assert_eq!(report.clocks.list[0].points.len(), 1000);
     let html = html(&report);
-    assert!(html.contains("Each of 1000 calls is a point.") && !html.contains("class=\"middle\""));
+    assert!(
+        html.contains("Each of 1000 calls is a point.")
+            && !html.contains("class=\"middle\"")
+    );
     let text = markdown(&report);
     let row = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap().len();
     assert_eq!(row("largest "), row("median "), "{text}");

@@ -13,6 +13,8 @@ use super::cut_sentence;
 pub struct Verdict {
     /// That of the worst finding; `None` if there is no finding.
     pub severity: Option<Severity>,
+    /// Whether there is a finding, or a call that could be judged: otherwise no finding says nothing.
+    pub is_judged: bool,
     /// What is wrong, or that nothing is, or that nothing can be said.
     pub fault: String,
     /// How many calls, against which threshold, how sure.
@@ -36,6 +38,7 @@ impl Verdict {
         };
         Self {
             severity: Some(worst.severity),
+            is_judged: true,
             fault: cut_sentence(&worst.rule.title),
             grounds: cut_sentence(&worst.numbers.join(", "))
                 + &format!("; {}{more}", worst.confidence),
@@ -65,7 +68,7 @@ impl Verdict {
                 ),
             ),
         };
-        Self { severity: None, fault: fault.to_owned(), grounds }
+        Self { severity: None, is_judged: judged > 0, fault: fault.to_owned(), grounds }
     }
 
     /// It as one sentence.

@@ -28,7 +28,8 @@ pub(super) fn write(report: &Report, page: &mut Page) {
     page.ours("<header>");
     page.element("h1", &[], &report.title);
     let verdict = &report.verdict;
-    page.open("p", &[("class", &format!("verdict {}", class(verdict.severity)))]);
+    let class = if verdict.is_judged { class(verdict.severity) } else { "open" };
+    page.open("p", &[("class", &format!("verdict {class}"))]);
     if let Some(severity) = verdict.severity {
         page.element("span", &[("class", &"severity")], severity.as_str());
     }
