@@ -105,13 +105,19 @@ fn write_table(calls: &[(Micros, Call<'_>)], by: Metric, out: &mut String) -> fm
             .map_or("-".to_owned(), |(part, time)| format!("{} {time} ms", part.as_str()));
         writeln!(
             out,
-            "{:<18} {:>9} {:>9} {:>9}  {largest:<23} {:<17} {}",
+            "{:<18} {:>9} {:>9} {:>9}  {largest:<23} {:<17} {}{}",
             plain(&call.id()),
             time(Metric::Wall),
             time(Metric::Queue),
             time(Metric::Rpc),
             plain(call.operation().unwrap_or("-")),
             plain(call.target().unwrap_or("-")),
+            // The time of a failure is no time of a call.
+            if call.failed() {
+                format!("  FAILED: {}", plain(&call.failure()))
+            } else {
+                String::new()
+            },
         )?;
     }
     Ok(())

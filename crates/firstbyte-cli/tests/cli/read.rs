@@ -91,6 +91,21 @@ fn wide_values_do_not_touch_each_other_and_huge_ones_are_short() {
 }
 
 #[test]
+fn the_slowest_calls_say_that_they_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = "[weights][00000000000000aa] client.fail wall_ms=60000.0 phase=wait outcome=unknown error=reset op=a\n\
+        [weights][00000000000000bb] client.done wall_ms=9.0 rpc_ms=2.0 queue_ms=7.0 status=503 op=a target=h:1\n\
+        [weights][00000000000000cc] client.done wall_ms=8.0 rpc_ms=2.0 queue_ms=6.0 status=200 op=a target=h:1\n";
+    std::fs::write(folder.path().join("a.log"), lines).unwrap();
+    let output = firstbyte(&["slowest", "a.log"]).current_dir(&folder).output().unwrap();
+    let out = stdout(&output);
+    let rows: Vec<&str> = out.lines().rev().take(3).collect();
+    assert!(rows[2].ends_with(" -  FAILED: reset in wait, outcome unknown"), "{out}");
+    assert!(rows[1].ends_with(" h:1  FAILED: status 503"), "{out}");
+    assert!(rows[0].ends_with(" h:1"), "{out}");
+}
+
+#[test]
 fn json_has_the_same_numbers() {
     let folder = corpus().join("seed");
     let output = firstbyte(&["stats", "*.log", "--json"]).current_dir(folder).output().unwrap();
