@@ -128,8 +128,8 @@ pub(super) fn left_out(left_out: usize, what: &str) -> Option<String> {
 
 pub(super) fn queue(clock: &Clock) -> String {
     format!(
-        "Queue (wall - rpc) in milliseconds at the moment the call was sent, in seconds since t = {:.3} s of {}. Calls that tell \
-         their queue: {} of {}.",
+        "Queue (wall - rpc) in milliseconds at the moment the call was sent, in seconds since t = {:.3} s of {}. Calls that \
+         ended well and tell their queue: {} of {}.",
         clock.start_s,
         on(clock),
         clock.with_queue,
@@ -157,7 +157,7 @@ pub(super) fn bands(clock: &Clock) -> Option<String> {
 /// How the calls are drawn.
 pub(super) fn points(clock: &Clock) -> String {
     if !clock.has_columns() {
-        return format!("Each of {} is a point.", counted(clock.calls as u64, "call"));
+        return "Each of these is a point.".to_owned();
     }
     let slowest = match clock.points.len() {
         0 => String::new(),

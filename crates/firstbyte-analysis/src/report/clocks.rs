@@ -54,7 +54,7 @@ pub struct Point {
     pub at_s: f64,
     /// Its trace id.
     pub id: String,
-    /// wall - rpc.
+    /// wall - rpc, if it ended well.
     pub queue: Option<Micros>,
     /// Requests in progress on its server when it arrived.
     pub in_flight: Option<u32>,
@@ -126,7 +126,7 @@ fn clock(
     let point = |(at, call): &(Timestamp, Call<'_>)| Point {
         at_s: since(*at),
         id: call.id(),
-        queue: call.queue(),
+        queue: columns::queue(call),
         in_flight: call.server.and_then(ServerHalf::in_flight),
         slowest: place(call),
     };
@@ -147,7 +147,7 @@ fn clock(
         start_s: start.as_nanos() as f64 / 1e9,
         length_s,
         calls: calls.len(),
-        with_queue: calls.iter().filter(|(_, call)| call.queue().is_some()).count(),
+        with_queue: calls.iter().filter(|(_, call)| columns::queue(call).is_some()).count(),
         with_in_flight: calls
             .iter()
             .filter(|(_, call)| call.server.is_some_and(|half| half.in_flight().is_some()))

@@ -1,5 +1,7 @@
 //! Calls over time, column by column: what is told of many of them is true of all.
 
+use firstbyte_core::Micros;
+
 use crate::correlate::{Call, ServerHalf};
 
 /// An axis of time has so many.
@@ -13,7 +15,7 @@ pub struct Column {
     pub place: usize,
     /// How many calls were sent in it.
     pub calls: usize,
-    /// wall - rpc of those that tell it, in milliseconds.
+    /// wall - rpc of those that ended well and tell it, in milliseconds.
     pub queue: Option<Spread>,
     /// Requests in progress on the server when they arrived, of those that tell it.
     pub in_flight: Option<Spread>,
@@ -46,6 +48,11 @@ impl Spread {
     }
 }
 
+/// The queue of a call that ended well: the wall of a failure is no time of a call.
+pub(super) fn queue(call: &Call<'_>) -> Option<Micros> {
+    call.queue().filter(|_| call.ended_well())
+}
+
 /// The columns that have calls, of calls with their seconds since the start, in order.
 pub(super) fn of(calls: &[(f64, Call<'_>)], length_s: f64) -> Vec<Column> {
     let place = |at_s: f64| {
@@ -60,7 +67,7 @@ pub(super) fn of(calls: &[(f64, Call<'_>)], length_s: f64) -> Vec<Column> {
         Column {
             place: place(calls[0].0),
             calls: calls.len(),
-            queue: numbers(|call| call.queue().map(|queue| queue.as_millis_f64())),
+            queue: numbers(|call| queue(call).map(Micros::as_millis_f64)),
             in_flight: numbers(|call| call.server.and_then(ServerHalf::in_flight).map(f64::from)),
         }
     };

@@ -281,13 +281,25 @@ fn of_many_calls_the_picture_is_of_all() {
 }
 
 #[test]
+fn the_queue_over_time_is_that_of_calls_that_ended_well() {
+    let failed = "[weights][00000000000000aa] client.send url=http://h/a t=3.000000 op=a target=h:80\n\
+        [weights][00000000000000aa] rpc.done op=a t=4.000000 rpc_ms=100.0\n\
+        [weights][00000000000000aa] client.fail wall_ms=60000.0 error=read_timeout outcome=unknown phase=wait op=a\n";
+    let lines: String = (0..9).map(|n| call(n, n as f64, 5, "a")).collect();
+    let clock = report(&(lines + failed)).clocks.list.remove(0);
+    assert_eq!((clock.calls, clock.with_queue), (10, 9));
+    assert!(clock.columns.iter().filter_map(|column| column.queue).all(|queue| queue.max == 5.0));
+    assert!(clock.points.iter().all(|point| point.queue.is_none_or(|queue| queue.0 == 5000)));
+}
+
+#[test]
 fn few_calls_are_points_each() {
     let lines: String = (0..1000).map(|n| call(n, n as f64, n % 7, "a")).collect();
     let report = report(&lines);
     assert_eq!(report.clocks.list[0].points.len(), 1000);
     let html = html(&report);
     assert!(
-        html.contains("Each of 1000 calls is a point.")
+        html.contains("queue: 1000 of 1000. Each of these is a point.")
             && !html.contains("class=\"middle\"")
     );
     let text = markdown(&report);
