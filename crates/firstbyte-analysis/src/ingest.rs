@@ -18,7 +18,7 @@ use self::{
     lines::Blocks,
     scan::{Found, Place, Scanned},
 };
-pub(crate) use self::{lines::LONGEST, reading::Reading};
+pub(crate) use self::{lines::LONGEST, reading::Reading, source::once};
 pub use self::{
     source::{IngestError, Input, inputs},
     tally::{Reason, Tally},
@@ -45,7 +45,8 @@ impl Default for Options {
 
 impl Log {
     /// Reads files, in any mix of text and JSON lines, plain, `.gz` or `.zst`, whatever stands before a
-    /// line's record. A path may be a pattern (`logs/*.log`), and `-` is the standard input.
+    /// line's record. A path may be a pattern (`logs/*.log`), and `-` is the standard input. A file that is named twice is
+    /// read once.
     ///
     /// With more than one core, blocks of lines are read side by side; the result is the same.
     ///
@@ -56,7 +57,7 @@ impl Log {
     /// as far as it goes: see [`Log::broken`].
     pub fn read(paths: &[PathBuf], options: &Options) -> Result<Self, IngestError> {
         let mut builder = Builder::new(options);
-        let inputs = inputs(paths)?;
+        let inputs = once(inputs(paths)?);
         for input in &inputs {
             builder.source(input.name());
         }

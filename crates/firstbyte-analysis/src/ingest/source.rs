@@ -1,6 +1,7 @@
 //! Files, patterns and the standard input, decompressed.
 
 use std::{
+    collections::HashSet,
     error::Error,
     fmt,
     fs::File,
@@ -106,6 +107,14 @@ pub fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, IngestError> {
     Ok(inputs)
 }
 
+/// Each file once, whatever the paths that name it: two lines beside the calls may be alike, so that of a file that is read
+/// twice they would count twice.
+pub(crate) fn once(mut inputs: Vec<Input>) -> Vec<Input> {
+    let mut known = HashSet::new();
+    inputs.retain(|input| input.file().is_none_or(|file| known.insert(file)));
+    inputs
+}
+
 impl Input {
     /// The path, or `-` for the standard input.
     #[must_use]
@@ -117,6 +126,14 @@ impl Input {
     #[must_use]
     pub fn name(&self) -> String {
         self.0.display().to_string()
+    }
+
+    /// The file that it is by all of its paths; `None` if it is no file, such as a pipe, or not there.
+    fn file(&self) -> Option<PathBuf> {
+        if self.0 == Path::new("-") {
+            return None;
+        }
+        self.0.canonicalize().ok().filter(|path| path.is_file())
     }
 
     /// The stream of its bytes, decompressed if its name says that it is compressed.

@@ -221,6 +221,25 @@ fn rotated_files_of_a_pattern_are_read_from_the_oldest_on() {
 }
 
 #[test]
+fn a_file_is_read_once_by_whatever_paths_it_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let line = "[gen] batch.done completions=8 dur_ms=1000.0 inflight=0\n";
+    fs::write(path("a.log"), line).unwrap();
+    fs::write(path("b.log"), line).unwrap();
+    let mut paths = vec![path("*.log"), path("a.log"), path("./a.log")];
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("a.log", path("c")).unwrap();
+        paths.push(path("c"));
+    }
+    let log = Log::read(&paths, &Options::default()).unwrap();
+    assert_eq!((log.sources().len(), log.timeline().moments().len()), (2, 2));
+    let field = crate::field::Numeric::from_key("dur_ms").unwrap();
+    assert_eq!(crate::field::FieldStats::read(&paths, field).unwrap().lines, 2);
+}
+
+#[test]
 fn many_calls_of_one_id_take_no_square_of_time() {
     let lines: String = (0..40_000)
         .map(|n| {
