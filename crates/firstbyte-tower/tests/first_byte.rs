@@ -126,6 +126,10 @@ fn a_response_without_a_body_ends_with_its_head() {
 #[test]
 fn a_body_dropped_before_its_end_is_an_early_drop_unless_nothing_is_missing() {
     let chunked = || ScriptedBody::new().data("ab").end().with_size_hint(Default::default());
+    let with_trailers = || {
+        let body = ScriptedBody::new().data("ab").trailers(HeaderMap::new()).end();
+        body.with_size_hint(Default::default())
+    };
     let declared = |length| Response::builder().header("content-length", length).body(chunked());
     for (response, frames, outcome) in [
         (Response::new(ScriptedBody::new().data("ab").data("c")), 0, "early_drop"),
@@ -133,6 +137,9 @@ fn a_body_dropped_before_its_end_is_an_early_drop_unless_nothing_is_missing() {
         (Response::new(chunked()), 1, "early_drop"),
         (declared(3).unwrap(), 1, "early_drop"),
         (declared(2).unwrap(), 1, "ok"),
+        // Nothing can follow trailers, and no server asks for it.
+        (Response::new(with_trailers()), 2, "ok"),
+        (Response::new(with_trailers()), 1, "early_drop"),
     ] {
         let log = Log::new();
         let mut response = Some(response);

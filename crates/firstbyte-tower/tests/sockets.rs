@@ -60,7 +60,9 @@ async fn server(log: &Log) -> SocketAddr {
             "/resume",
             post(|| async {
                 let trailers = HeaderMap::from_iter([(http::header::ETAG, "x".parse().unwrap())]);
-                Body::new(ScriptedBody::new().data("a").pending().data("b").trailers(trailers))
+                // Like a stream of frames: it does not know that nothing follows its trailers.
+                let body = ScriptedBody::new().data("a").pending().data("b").trailers(trailers);
+                Body::new(body.end().with_size_hint(Default::default()))
             }),
         )
         .route("/update_weights", post(pending::<()>))

@@ -47,8 +47,9 @@ impl<B: Body, C: Call> Body for ResponseBody<B, C> {
             Poll::Pending => {}
             Poll::Ready(Some(Ok(frame))) => {
                 let bytes = frame.data_ref().map_or(0, Buf::remaining);
-                // The consumer need not ask again once the body says that it is at its end.
-                guard.frame(bytes, this.inner.is_end_stream());
+                // The consumer need not ask again once the body says that it is at its end, nor after
+                // trailers: servers drop the body with them, whether it knows that it is over or not.
+                guard.frame(bytes, frame.is_trailers() || this.inner.is_end_stream());
             }
             Poll::Ready(Some(Err(_))) => guard.end(Outcome::Error),
             Poll::Ready(None) => guard.end(Outcome::Ok),
