@@ -454,3 +454,19 @@ fn a_million_hostile_requests_make_no_more_histograms_than_there_are_operations(
     let counts: Vec<_> = classes.iter().map(|class| (&*class.class, class.count)).collect();
     assert_eq!(counts, [("pause", 200_000), (Latency::OTHER, 800_000)]);
 }
+
+#[test]
+fn layers_that_answer_in_the_services_place_may_be_outside() {
+    use tower_http::timeout::TimeoutLayer;
+
+    let log = Log::new();
+    let service = tower::ServiceBuilder::new()
+        .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, Duration::ZERO))
+        .layer(FirstByteLayer::new(log.recorder.clone()))
+        .service(service_fn(|_| pending::<Result<Response<Full<Bytes>>, Infallible>>()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let response = runtime.block_on(service.oneshot(post("/pause"))).unwrap();
+    assert_eq!(response.status(), StatusCode::GATEWAY_TIMEOUT);
+    assert!(response.body().is_end_stream());
+    assert_eq!(log.outcome(), "cancelled");
+}

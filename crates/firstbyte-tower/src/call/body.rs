@@ -26,6 +26,14 @@ impl<B, C: Call> ResponseBody<B, C> {
     }
 }
 
+/// A body that nobody watches, as layers make it that answer in the service's place: tower-http's time-out,
+/// CORS and authorization.
+impl<B: Default, C: Call> Default for ResponseBody<B, C> {
+    fn default() -> Self {
+        Self::new(B::default(), Guard::new(None))
+    }
+}
+
 impl<B: Body, C: Call> Body for ResponseBody<B, C> {
     type Data = B::Data;
     type Error = B::Error;
