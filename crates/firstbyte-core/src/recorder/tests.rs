@@ -37,6 +37,10 @@ fn gated(capacity: usize) -> (Recorder, mpsc::Sender<()>, MemorySink) {
     (recorder, open, memory)
 }
 
+fn make_pipe(path: &Path) {
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
 fn lines(path: &Path) -> Vec<String> {
     fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect()
 }
@@ -211,8 +215,7 @@ fn a_torn_line_is_closed_and_whole_ones_count_as_written() {
 fn a_pipe_that_nobody_empties_stalls_nobody() {
     let dir = tempfile::tempdir().unwrap();
     let pipe = dir.path().join("pipe");
-    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
-    assert!(made.success());
+    make_pipe(&pipe);
     let unread = Recorder::builder().text_file(&pipe).build().unwrap_err().to_string();
     assert!(unread.contains("start its reader first"), "{unread}");
     let _reader = fs::OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
@@ -223,6 +226,36 @@ fn a_pipe_that_nobody_empties_stalls_nobody() {
     }
     let balance = close(&recorder);
     assert!(balance.written > 100 && balance.dropped_by(DropReason::Sink) > 1_000, "{balance:?}");
+}
+
+#[test]
+fn a_torn_line_is_no_event_to_a_reader() {
+    let mut torn = 0;
+    for padding in 0..16 {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        make_pipe(&pipe);
+        let mut reader = fs::OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
+        let recorder = Recorder::builder().text_file(&pipe).build().unwrap();
+        let long = |n| event(n).with(field::OUTCOME, &"x".repeat(padding));
+        (0..2_000).for_each(|n| recorder.record(&long(n)));
+        recorder.flush(SOON);
+        let before = recorder.accounting();
+        assert!(before.dropped_by(DropReason::Sink) > 0, "{before:?}");
+        // There is room again: what is torn is closed, and the next line is whole.
+        let mut bytes = vec![0; 1 << 20];
+        let mut count = std::io::Read::read(&mut reader, &mut bytes).unwrap();
+        recorder.record(&long(2_000));
+        let balance = close(&recorder);
+        count += std::io::Read::read(&mut reader, &mut bytes[count..]).unwrap();
+        let lines = bytes[..count].split(|byte| *byte == b'\n');
+        let parsed: Vec<_> = lines.map(|line| (line, text::parse(line))).collect();
+        torn += parsed.iter().filter(|(line, parsed)| !line.is_empty() && parsed.is_err()).count();
+        let events = parsed.iter().filter_map(|(_, parsed)| parsed.as_ref().ok());
+        let events = events.filter(|event| event.name.as_deref() == Some("server.done")).count();
+        assert_eq!(events as u64, balance.written, "padding {padding}");
+    }
+    assert!(torn > 0, "no line was torn");
 }
 
 #[test]

@@ -33,6 +33,10 @@ pub struct FileSink {
     torn: bool,
 }
 
+/// Ends a torn line so that no reader takes what is left of it for an event: half a number would be
+/// another number. It can be no word of a text line and no part of an object.
+const TORN: &[u8] = b" %torn\n";
+
 impl FileSink {
     /// Opens the file for appending; a new one gets mode 0600.
     ///
@@ -61,7 +65,7 @@ impl Sink for FileSink {
         self.follow_rotation().map_err(|source| WriteError { written: 0, source })?;
         // A line that a full disk tore ends here, so that it spoils no other.
         if self.torn {
-            write_lines(&mut self.file, b"\n")
+            write_lines(&mut self.file, TORN)
                 .map_err(|(error, _)| WriteError { written: 0, ..error })?;
             self.torn = false;
         }
