@@ -162,13 +162,28 @@ impl BuildError {
         let hint = match error.kind() {
             io::ErrorKind::NotFound => "; create its folder first",
             _ if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => {
-                "; it is a pipe that nobody reads, start its reader first"
+                if is_socket(path) {
+                    "; it is a socket (as /dev/stderr is of a service of systemd): choose a file, or stderr()"
+                } else {
+                    "; it is a pipe that nobody reads, start its reader first"
+                }
             }
             io::ErrorKind::PermissionDenied => "; choose a path that this user may write",
             _ => "",
         };
         Self(format!("cannot append to {}: {error}{hint}", path.display()))
     }
+}
+
+#[cfg(unix)]
+fn is_socket(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    path.metadata().is_ok_and(|metadata| metadata.file_type().is_socket())
+}
+
+#[cfg(not(unix))]
+fn is_socket(_: &Path) -> bool {
+    false
 }
 
 impl fmt::Display for BuildError {

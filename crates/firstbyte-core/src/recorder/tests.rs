@@ -303,6 +303,15 @@ fn a_path_that_cannot_be_opened_anew_loses_only_what_came_meanwhile() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn a_path_that_is_a_socket_is_not_called_a_pipe() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("socket");
+    let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let error = Recorder::builder().text_file(&path).build().unwrap_err().to_string();
+    assert!(!error.contains("pipe") && error.contains("is a socket"), "{error}");
+}
+
+#[test]
 fn a_file_that_is_read_only_is_refused_at_construction() {
     // The kernel lets nobody write this one, not even root.
     let error = Recorder::builder().text_file("/sys/kernel/notes").build().unwrap_err();
