@@ -229,6 +229,29 @@ fn a_pipe_that_nobody_empties_stalls_nobody() {
 }
 
 #[test]
+fn a_pipe_whose_reader_reads_loses_nothing_of_a_burst() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    make_pipe(&pipe);
+    let path = pipe.clone();
+    let reader = thread::spawn(move || fs::read_to_string(path).unwrap());
+    let recorder = loop {
+        // The reader may not have opened it yet.
+        match Recorder::builder().text_file(&pipe).build() {
+            Ok(recorder) => break recorder,
+            Err(_) => thread::yield_now(),
+        }
+    };
+    // Ten times what a pipe holds, and less than the queue.
+    for n in 0..8_000 {
+        recorder.record(&event(n));
+    }
+    let balance = close(&recorder);
+    assert_eq!((balance.written, balance.dropped()), (8_000, 0));
+    assert_eq!(reader.join().unwrap().lines().count(), 8_002);
+}
+
+#[test]
 fn a_torn_line_is_no_event_to_a_reader() {
     let mut torn = 0;
     for padding in 0..16 {

@@ -4,10 +4,21 @@ use std::{
     fs::{File, OpenOptions},
     io,
     path::{self, Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use super::{Entry, Sink, WriteError, write_lines};
-use crate::process::Process;
+use crate::{
+    clock::{Clock, Timestamp},
+    process::Process,
+};
+
+/// How long the reader of a full pipe may take until it counts as stalled. Then nothing waits for it any
+/// more before it reads again.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// From one look at a full pipe to the next.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// How events become lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,14 +34,23 @@ pub enum FileFormat {
 ///
 /// The file is opened with `O_APPEND` and only whole lines are handed to `write`, so that several
 /// processes may share it. When the path no longer leads to the open file, because it was rotated
-/// or deleted, it is opened anew before the next batch.
+/// or deleted, it is opened anew before the next batch. The reader of a pipe has a quarter of a second to
+/// make room in it; what does not fit then is lost, and counted.
 #[derive(Debug)]
 pub struct FileSink {
     path: PathBuf,
     format: FileFormat,
-    file: File,
+    file: Patient,
     lines: Vec<u8>,
     torn: bool,
+}
+
+/// A file that is waited for if it is a pipe: its reader needs a moment to make room for a burst.
+#[derive(Debug)]
+struct Patient {
+    file: File,
+    /// It was full for too long, and has taken nothing since.
+    stalled: bool,
 }
 
 /// Ends a torn line so that no reader takes what is left of it for an event: half a number would be
@@ -47,15 +67,46 @@ impl FileSink {
         let file = append(path)?;
         // The process may change its folder: that is no rotation.
         let path = path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        Ok(Self { path, format, file, lines: Vec::new(), torn: false })
+        Ok(Self { path, format, file: Patient::new(file), lines: Vec::new(), torn: false })
     }
 
     fn follow_rotation(&mut self) -> io::Result<()> {
-        if !same_file(&self.file, &self.path) {
-            self.file = append(&self.path)?;
+        if !same_file(&self.file.file, &self.path) {
+            self.file = Patient::new(append(&self.path)?);
             self.torn = false;
         }
         Ok(())
+    }
+}
+
+impl Patient {
+    fn new(file: File) -> Self {
+        Self { file, stalled: false }
+    }
+}
+
+impl io::Write for Patient {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut give_up = None::<Timestamp>;
+        loop {
+            let written = self.file.write(bytes);
+            match &written {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && !self.stalled => {
+                    let now = Clock::system().now();
+                    self.stalled = *give_up.get_or_insert(now + PATIENCE) <= now;
+                    thread::park_timeout(LOOK);
+                }
+                Ok(_) => {
+                    self.stalled = false;
+                    return written;
+                }
+                Err(_) => return written,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 
@@ -86,7 +137,7 @@ fn append(path: &Path) -> io::Result<File> {
     {
         use std::os::unix::fs::OpenOptionsExt;
         // Of use only if the path is a pipe: one without a reader must not stop the program's start,
-        // and one that is full must not stop the writer.
+        // and one that nobody empties must not stop the writer for long.
         let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
         options.mode(0o600).custom_flags(nonblocking);
     }
