@@ -227,12 +227,13 @@ impl Probe {
     /// Everything that the connection had was accepted.
     ///
     /// The wait begins when the last bytes were handed over, not when that call came back: the
-    /// server may have begun meanwhile, and its half must lie within the wait.
-    pub(crate) fn flushed(&self) {
+    /// server may have begun meanwhile, and its half must lie within the wait. `late` is the moment of that
+    /// if the TLS session had kept bytes back.
+    pub(crate) fn flushed(&self, late: Option<Timestamp>) {
         let whole = self.body_taken.load(Relaxed) && self.sent() > 0;
         if whole && !self.all_sent.swap(true, Relaxed) {
-            let at = Timestamp::from_nanos(self.last_write.load(Relaxed));
-            self.state().timer.enter(Phase::Wait, at);
+            let last_write = || Timestamp::from_nanos(self.last_write.load(Relaxed));
+            self.state().timer.enter(Phase::Wait, late.unwrap_or_else(last_write));
         }
     }
 

@@ -28,6 +28,8 @@ pub(super) struct Socket(pub(super) Arc<Wire>);
 pub(super) struct Io {
     stream: Stream,
     attempt: CurrentProbe,
+    /// The TLS session has accepted bytes that the socket did not take at once.
+    held_back: bool,
 }
 
 /// The attempt that a connection works for; another one after each reuse.
@@ -85,7 +87,7 @@ impl CurrentProbe {
 
 impl Io {
     pub(super) const fn new(stream: Stream, attempt: CurrentProbe) -> Self {
-        Self { stream, attempt }
+        Self { stream, attempt, held_back: false }
     }
 }
 
@@ -145,8 +147,11 @@ impl AsyncWrite for Io {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // hyper flushes when its own buffer is empty.
-        ready!(delegate!(self.poll_flush(cx)))?;
-        self.attempt.get().flushed();
+        let late = self.held_back.then(|| self.attempt.get().now());
+        let flushed = delegate!(self.poll_flush(cx));
+        self.held_back = flushed.is_pending();
+        ready!(flushed)?;
+        self.attempt.get().flushed(late);
         Poll::Ready(Ok(()))
     }
 
@@ -194,5 +199,71 @@ impl AsyncWrite for Socket {
         let stream = self.0.stream();
         let socket = socket2::SockRef::from(&*stream);
         Poll::Ready(socket.shutdown(std::net::Shutdown::Write))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, net::Ipv4Addr, time::Duration};
+
+    use firstbyte_core::{Clock, Phase};
+    use firstbyte_testkit::TlsFixture;
+    use rustls::pki_types::ServerName;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+        time::sleep,
+    };
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+    use super::*;
+    use crate::probe::Label;
+
+    const LATE: Duration = Duration::from_millis(600);
+
+    #[tokio::test]
+    async fn what_the_tls_session_keeps_back_is_not_sent_yet() {
+        let tls = TlsFixture::new();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let acceptor = TlsAcceptor::from(tls.server_config());
+        let server = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            sleep(LATE).await;
+            stream.read_to_end(&mut Vec::new()).await.unwrap_or_default()
+        });
+        let stream = TcpStream::connect(addr).await.unwrap();
+        socket2::SockRef::from(&stream).set_send_buffer_size(1 << 14).unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let connector = TlsConnector::from(tls.client_config());
+        let stream = connector.connect(name, Socket(Wire::new(stream))).await.unwrap();
+
+        let clock = Clock::system();
+        let url = "https://localhost/update_weights".parse().unwrap();
+        let label = Label::new(&reqwest::Method::POST, &url);
+        let probe = Probe::start(label, clock.clone(), clock.now());
+        probe.adopt();
+        probe.enter(Phase::Send);
+        probe.body_taken();
+        let mut io = Io::new(Stream::Tls(Box::new(stream)), CurrentProbe::new(Arc::clone(&probe)));
+        // As much as it accepts while the server does not read.
+        for _ in 0..4 {
+            poll_fn(|cx| {
+                while Pin::new(&mut io).poll_write(cx, &[0; 1 << 14])?.is_ready() {}
+                Poll::Ready(io::Result::Ok(()))
+            })
+            .await
+            .unwrap();
+            sleep(LATE / 10).await;
+        }
+        let keeps_back = poll_fn(|cx| Poll::Ready(Pin::new(&mut io).poll_flush(cx).is_pending()));
+        assert!(keeps_back.await && !probe.is_all_sent());
+        io.flush().await.unwrap();
+        assert!(probe.is_all_sent());
+        let send = probe.finish().0.get(Phase::Send).map(Duration::from);
+        assert!(send.is_some_and(|send| send + LATE / 10 >= LATE), "{send:?}");
+        drop(io);
+        server.await.unwrap();
     }
 }
