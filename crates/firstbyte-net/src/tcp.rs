@@ -46,12 +46,16 @@ pub struct TcpInfo {
     /// Resolution: a jiffy of the kernel, 1 to 10 ms (4 ms at 250 Hz). Before any payload came,
     /// the time since the handshake.
     pub last_data_recv: Duration,
+    /// Time since the newest acknowledgement arrived from the peer, in the same resolution.
+    pub last_ack_recv: Duration,
     /// Segments sent and not acknowledged. On a listening socket: connections that wait to be
     /// accepted.
     pub unacked: u32,
     /// Time-outs in a row that made the kernel send the oldest segment again; 0 once it is
     /// acknowledged.
     pub retransmits: u8,
+    /// Probes in a row that the peer has not answered: of its window, or to see whether it is there.
+    pub probes: u8,
     /// How often the retransmission time-out was doubled since the last progress.
     pub backoff: u8,
     /// Smoothed round-trip time, in steps of 1 us; zero if there was none yet.
@@ -152,8 +156,10 @@ impl TcpInfo {
         Self {
             state: TcpState::from_number(raw.state),
             last_data_recv: Duration::from_millis(raw.last_data_recv.into()),
+            last_ack_recv: Duration::from_millis(raw.last_ack_recv.into()),
             unacked: raw.unacked,
             retransmits: raw.retransmits,
+            probes: raw.probes,
             backoff: raw.backoff,
             rtt: Duration::from_micros(raw.rtt.into()),
             bytes_acked: known!(bytes_acked),

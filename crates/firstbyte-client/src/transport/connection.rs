@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::{
+    busy::BusyPeer,
     io::{CurrentProbe, Io, Wire},
     request::{Origin, RequestBody},
 };
@@ -38,6 +39,8 @@ pub(super) struct Connection {
 pub(super) struct Clocks {
     /// Until the last request byte is accepted.
     pub(super) send: Duration,
+    /// Until a peer that does not answer on the TCP level counts as dead.
+    pub(super) peer_dead: Duration,
     pub(super) total: Option<Instant>,
 }
 
@@ -66,6 +69,7 @@ impl Connection {
         let mut response = pin!(self.sender.send_request(request));
         let mut send_clock = None;
         let mut total_clock = None;
+        let mut busy = BusyPeer::new(clocks.peer_dead);
         let head = poll_fn(|cx| {
             drive(&mut self.driver, cx);
             if let Poll::Ready(head) = response.as_mut().poll(cx) {
@@ -75,6 +79,9 @@ impl Connection {
             if sending && elapsed(&mut send_clock, || sleep(clocks.send), cx) {
                 return Poll::Ready(Err(Reason::SendTimeout.into()));
             }
+            if busy.poll(probe.sent(), &self.wire, cx) {
+                return Poll::Ready(Err(Reason::PeerDead.into()));
+            }
             match clocks.total {
                 Some(at) if elapsed(&mut total_clock, || sleep_until(at), cx) => {
                     Poll::Ready(Err(Reason::TotalTimeout.into()))
@@ -83,6 +90,7 @@ impl Connection {
             }
         });
         let head = head.await?;
+        busy.end(&self.wire);
         // It may have come with the bytes of a 1xx.
         probe.received();
         Ok((head, self))

@@ -5,6 +5,7 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use tokio::{
@@ -55,6 +56,29 @@ impl Wire {
             .map(|bytes| bytes as u64);
         #[cfg(not(unix))]
         return None;
+    }
+
+    /// If bytes wait for room in the peer's kernel: how many probes for it in a row have no answer, and how long
+    /// ago the newest answer is.
+    #[cfg(target_os = "linux")]
+    pub(super) fn waits_for_room(&self) -> Option<(u8, Duration)> {
+        let info = firstbyte_net::tcp::info(std::os::fd::AsFd::as_fd(&*self.stream())).ok()?;
+        let waits = info.unacked == 0 && info.notsent_bytes? > 0;
+        waits.then_some((info.probes, info.last_ack_recv))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn waits_for_room(&self) -> Option<(u8, Duration)> {
+        None
+    }
+
+    /// Sets how long sent bytes may stay unacknowledged, and the peer's window closed.
+    pub(super) fn set_user_timeout(&self, timeout: Duration) {
+        // The kernel refuses nothing but a socket that is gone, which the next read tells.
+        #[cfg(target_os = "linux")]
+        let _ = socket2::SockRef::from(&*self.stream()).set_tcp_user_timeout(Some(timeout));
+        #[cfg(not(target_os = "linux"))]
+        let _ = timeout;
     }
 
     /// Whether the peer has neither closed the connection nor said anything unasked.

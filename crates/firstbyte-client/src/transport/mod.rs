@@ -29,6 +29,7 @@
 //! ```
 
 mod body;
+mod busy;
 mod connect;
 mod connection;
 mod io;
@@ -144,7 +145,7 @@ impl HyperTransport {
         if total.is_some_and(|total| total <= Instant::now()) {
             return Err(Reason::TotalTimeout.into());
         }
-        let clocks = Clocks { send: timeouts.send, total };
+        let clocks = Clocks { send: timeouts.send, peer_dead: timeouts.peer_dead, total };
         let (head, connection) = connection.send(request, probe, &clocks).await?;
         let (parts, incoming) = head.into_parts();
         let body = ResponseBody::new(incoming, connection, slot, Arc::clone(probe), total);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use firstbyte_client::{ClientError, Timeouts};
 use firstbyte_core::{Phase, field};
 use firstbyte_testkit::{Fault, FaultProxy, Script, ScriptedServer, response, response_head};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{MS, Trace, count, ok, text};
 
@@ -311,4 +311,61 @@ fn a_proxy_in_the_environment_is_ignored() {
     let output = command.args(["--exact", test]).env_remove("no_proxy").output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+/// Every byte more than this waits for the server to read: larger than what its kernel takes.
+#[cfg(target_os = "linux")]
+const MORE_THAN_A_WINDOW: usize = 2_000_000;
+
+/// A server whose kernel has no room for the rest of the request; the peer counts as dead after a second.
+#[cfg(target_os = "linux")]
+async fn too_busy_to_read() -> (tokio::net::TcpListener, Trace, firstbyte_client::AdminClient) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let trace = Trace::new();
+    let timeouts = Timeouts { peer_dead: Duration::from_secs(1), ..Timeouts::default() };
+    let client = trace.builder(&url).timeouts(timeouts).build().unwrap();
+    (listener, trace, client)
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_server_that_is_too_busy_to_read_is_not_dead() {
+    let (listener, _trace, client) = too_busy_to_read().await;
+    let server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        // Meanwhile its kernel answers every question whether there is room.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let (mut left, mut buffer) = (MORE_THAN_A_WINDOW, vec![0; 1 << 16]);
+        while left > 0 {
+            match stream.read(&mut buffer).await {
+                Ok(0) | Err(_) => return stream,
+                Ok(bytes) => left = left.saturating_sub(bytes),
+            }
+        }
+        stream.write_all(&response(200, &[], "{}")).await.unwrap();
+        stream
+    };
+    let call = client.post("/update_weights").body(vec![0; MORE_THAN_A_WINDOW]).send();
+    let (result, _stream) = tokio::join!(call, server);
+    assert_eq!(result.unwrap().status, 200);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_server_that_dies_while_it_is_too_busy_to_read_is_dead() {
+    let (listener, _trace, client) = too_busy_to_read().await;
+    let server = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        // From now on it drops every packet.
+        let drop = socket2::SockFilter::new(0x06, 0, 0, 0);
+        socket2::SockRef::from(&stream).attach_filter(&[drop]).unwrap();
+        stream
+    };
+    let call = client.post("/update_weights").body(vec![0; MORE_THAN_A_WINDOW]).send();
+    let call = tokio::time::timeout(Duration::from_secs(30), call);
+    let (result, _stream) = tokio::join!(call, server);
+    let error = result.expect("in time").unwrap_err();
+    assert_eq!((error.reason(), error.is_outcome_unknown()), ("peer_dead", true));
 }
