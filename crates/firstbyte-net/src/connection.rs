@@ -28,7 +28,8 @@ pub(crate) use self::socket::LentSocket;
 /// # Which request
 ///
 /// On HTTP/1 a request begins with the first read after the connection was accepted or something
-/// was written on it, and lasts until the next write. Ask while the head is being handled, before
+/// was written on it, and lasts until the next write. A read right behind another one, with no pause
+/// in which nothing was there, begins none: it may bring the rest of a body that nobody wanted. Ask while the head is being handled, before
 /// the body is read: the answer to `expect: 100-continue` is a write. In between, and for a
 /// pipelined request whose bytes were read before the response to an earlier one was written,
 /// `first_byte` and `kernel` are absent.

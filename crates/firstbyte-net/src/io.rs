@@ -46,6 +46,9 @@ pub struct TracedIo<T> {
     io: T,
     connection: Connection,
     receive: Option<Receive<T>>,
+    /// Nothing more was there after the last read. Else what comes after a write may be the rest of a body that
+    /// nobody wanted, and no request.
+    drained: bool,
     /// The reads of this request so far all filled their buffers, so that more was there at once.
     more_at_hand: bool,
 }
@@ -62,7 +65,7 @@ impl<T> TracedIo<T> {
             #[cfg(target_os = "linux")]
             None,
         );
-        Self { io, connection, receive: None, more_at_hand: false }
+        Self { io, connection, receive: None, drained: true, more_at_hand: false }
     }
 
     /// What is known of the connection; clones may outlive it.
@@ -107,7 +110,8 @@ impl TracedIo<TcpStream> {
             #[cfg(target_os = "linux")]
             Some(LentSocket::new(&stream)),
         );
-        Self { io: stream, connection, receive: stamp::reader(stamped), more_at_hand: false }
+        let receive = stamp::reader(stamped);
+        Self { io: stream, connection, receive, drained: true, more_at_hand: false }
     }
 }
 
@@ -119,12 +123,14 @@ impl<T: AsyncRead + Unpin> AsyncRead for TracedIo<T> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let room = buf.remaining();
-        let begins = this.connection.awaits_request();
+        let begins = this.drained && this.connection.awaits_request();
         let mut stamp = None;
-        match this.receive {
-            Some(receive) if begins => stamp = ready!(receive(&this.io, cx, buf))?,
-            _ => ready!(Pin::new(&mut this.io).poll_read(cx, buf))?,
-        }
+        let read = match this.receive {
+            Some(receive) if begins => receive(&this.io, cx, buf).map_ok(|at| stamp = at),
+            _ => Pin::new(&mut this.io).poll_read(cx, buf),
+        };
+        this.drained = read.is_pending();
+        ready!(read)?;
         let bytes = room - buf.remaining();
         if bytes == 0 {
             return Poll::Ready(Ok(()));

@@ -5,7 +5,7 @@ use std::{sync::mpsc, time::Duration};
 
 use crate::common::{Client, GET, assert_waited_since, from_text, listen, now, router, serve};
 use axum::{Router, routing::get};
-use firstbyte_core::{Clock, Micros};
+use firstbyte_core::{Arrival, Clock, Micros};
 use firstbyte_net::{TracedListener, trace_connections};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -194,4 +194,46 @@ async fn moments_are_those_of_the_given_clock_and_the_kernel_keeps_its_own() {
     // The wall clock of 1970 contradicts the stamp, so TCP_INFO has the word.
     let kernel = Duration::from(arrival.kernel.unwrap());
     assert!(kernel + JIFFIES >= LATE && kernel < LATE * 10, "{kernel:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_thrown_away_after_the_answer_is_no_request() {
+    async fn ignore(request: axum::extract::Request) -> &'static str {
+        sleep(LATE).await;
+        drop(request);
+        "0 0 0"
+    }
+    for stamps in [true, false] {
+        let (listener, addr) = listen().await;
+        let router = router().merge(Router::new().route("/ignore", axum::routing::post(ignore)));
+        let server = axum::serve(listener.receive_timestamps(stamps), trace_connections(router));
+        tokio::spawn(async move { server.await });
+        // hyper reads some of a body that nobody asks for, and throws the rest away if one read ends it.
+        let calls: Vec<_> = (2_000..34_000)
+            .step_by(2_000)
+            .map(|size| tokio::spawn(second_call(addr, size)))
+            .collect();
+        let mut kept = 0;
+        for call in calls {
+            if let Some((size, arrival)) = call.await.unwrap() {
+                kept += 1;
+                let kernel = arrival.kernel;
+                assert!(kernel < Some(PROMPT), "{kernel:?} after {size} bytes, stamps: {stamps}");
+            }
+        }
+        assert!(kept > 0, "hyper closed all the connections");
+    }
+
+    /// Nothing if the server closes the connection after the first one.
+    async fn second_call(addr: std::net::SocketAddr, size: usize) -> Option<(usize, Arrival)> {
+        let mut client = Client::connect(addr).await;
+        let head = format!("POST /ignore HTTP/1.1\r\nhost: x\r\ncontent-length: {size}\r\n\r\n");
+        client.send(head).await;
+        sleep(Duration::from_millis(20)).await;
+        client.send(vec![b'x'; size]).await;
+        client.arrival().await;
+        sleep(Duration::from_millis(50)).await;
+        client.is_open().then_some(())?;
+        Some((size, client.get().await))
+    }
 }

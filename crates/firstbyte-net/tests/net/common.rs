@@ -89,6 +89,12 @@ impl Client {
         from_text(&String::from_utf8(text).unwrap())
     }
 
+    /// Whether the server keeps the connection and has nothing to say.
+    pub(crate) fn is_open(&self) -> bool {
+        let read = self.0.try_read(&mut [0]);
+        read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+    }
+
     pub(crate) async fn get(&mut self) -> Arrival {
         self.send(GET).await;
         self.arrival().await
