@@ -1094,7 +1094,7 @@ started = time.monotonic()
 for n in range(5000):
     with firstbyte.step(n): pass
 assert time.monotonic() - started < 5
-firstbyte.flush(0.1)
+firstbyte.flush(2)  # a full pipe is waited for, a quarter of a second
 balance = firstbyte.accounting()
 assert balance["offered"] == 5000 == balance["written"] + sum(balance["dropped"].values()), balance
 assert balance["dropped"]["sink"] > 0
