@@ -28,22 +28,23 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod call_state;
 mod error;
 mod fleet;
+mod held;
 mod middleware;
 mod policy;
 mod probe;
 mod transport;
-mod watch;
+mod wire;
 
 pub use self::{
-    admin::{
-        AdminClient, AdminClientBuilder, AdminRequest, AdminResponse, HeldDone, Paused, Probed,
-    },
+    admin::{AdminClient, AdminClientBuilder, AdminRequest, AdminResponse, Paused, Probed},
+    call_state::{CallState, Whereabouts},
     error::ClientError,
     fleet::{AdminFleet, FanOut, Outcome, TargetResult},
+    held::HeldDone,
     middleware::{FirstByteMiddleware, RpcReport},
     policy::{OperationClass, RetryPolicy, SingleFlight, Timeouts},
     transport::{ConnectionMode, HyperTransport, TransportBuilder},
-    watch::{CallState, Whereabouts},
 };

@@ -17,10 +17,10 @@ use tokio::{task::futures::TaskLocalFuture, task_local};
 use url::{Position, Url};
 
 use crate::{
-    admin::HeldDone,
+    call_state::{CallState, Whereabouts},
     error::{ClientError, Failure, Place},
-    transport::Wire,
-    watch::{CallState, Whereabouts},
+    held::HeldDone,
+    wire::Wire,
 };
 
 /// One attempt of a call.

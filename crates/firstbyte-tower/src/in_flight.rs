@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use crate::first_byte::{Handle, Shared};
+use crate::shared::{Handle, Shared};
 
 /// The number of requests in progress in the services of one [`FirstByteLayer`].
 ///

@@ -40,6 +40,7 @@ pub mod first_byte;
 mod in_flight;
 mod latency;
 pub mod rpc;
+mod shared;
 mod ticks;
 pub mod trace_id;
 

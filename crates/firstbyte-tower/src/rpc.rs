@@ -35,7 +35,7 @@ use firstbyte_core::{
 };
 use http::Extensions;
 
-use crate::{call::Progress, first_byte::Shared};
+use crate::{call::Progress, shared::Shared};
 
 /// A control call, as its handler finds it among the request's extensions.
 ///

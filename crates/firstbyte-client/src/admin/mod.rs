@@ -33,7 +33,6 @@
 
 mod attempt;
 mod builder;
-mod held;
 mod paused;
 mod request;
 mod response;
@@ -50,15 +49,14 @@ use reqwest_middleware::ClientWithMiddleware;
 
 pub use self::{
     builder::AdminClientBuilder,
-    held::HeldDone,
     paused::Paused,
     request::{AdminRequest, Probed},
     response::AdminResponse,
 };
 use crate::{
+    call_state::CallState,
     policy::{RetryPolicy, SingleFlight, Timeouts},
     probe::Probe,
-    watch::CallState,
 };
 
 /// A client for the control calls of one server.

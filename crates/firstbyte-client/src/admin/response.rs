@@ -7,8 +7,8 @@ use firstbyte_core::{Split, TraceId};
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
-use super::HeldDone;
 use crate::error::ClientError;
+use crate::held::HeldDone;
 
 /// The response to a control call.
 #[derive(Clone)]

@@ -4,7 +4,7 @@ use std::{error::Error, sync::Arc};
 
 use firstbyte_core::{Event, Phases, Recorder, Split, field, record};
 
-use crate::{admin::HeldDone, error::ClientError, probe::Probe};
+use crate::{error::ClientError, held::HeldDone, probe::Probe};
 
 /// From `client.send` to `client.done` or `client.fail`.
 #[derive(Debug)]

@@ -8,11 +8,8 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::{attempt::Attempt, rpc::RpcReport};
-use crate::{
-    error::{ClientError, Reason},
-    watch::StillWaiting,
-};
+use super::{attempt::Attempt, rpc::RpcReport, still_waiting::StillWaiting};
+use crate::error::{ClientError, Reason};
 
 /// Passes frames through as they are; ends the attempt once.
 pub(super) struct ObservedBody {

@@ -37,6 +37,7 @@
 mod attempt;
 mod body;
 mod rpc;
+mod still_waiting;
 
 use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
@@ -46,12 +47,11 @@ use reqwest::{Request, Response, ResponseBuilderExt as _};
 use reqwest_middleware::{Middleware, Next};
 
 pub use self::rpc::RpcReport;
-use self::{attempt::Attempt, body::ObservedBody};
+use self::{attempt::Attempt, body::ObservedBody, still_waiting::StillWaiting};
 use crate::{
     error::ClientError,
     policy::Timeouts,
     probe::{Label, Probe},
-    watch::StillWaiting,
 };
 
 /// Traces control calls: trace headers on the request, one `client.send` and exactly one

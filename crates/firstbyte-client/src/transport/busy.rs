@@ -4,7 +4,7 @@ use std::{pin::Pin, task::Context, time::Duration};
 
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::io::Wire;
+use crate::wire::Wire;
 
 /// Keeps `TCP_USER_TIMEOUT` away from such a peer.
 ///

@@ -15,12 +15,13 @@ use tokio_rustls::TlsConnector;
 
 use super::{
     connection::Connection,
-    io::{CurrentProbe, Io, Socket, Stream, Wire},
+    io::{CurrentProbe, Io, Socket, Stream},
     request::Origin,
 };
 use crate::{
     error::{Failure, Reason},
     probe::Probe,
+    wire::Wire,
 };
 
 /// How long one address may keep the next one waiting (RFC 8305).

@@ -17,12 +17,13 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::{
     busy::BusyPeer,
-    io::{CurrentProbe, Io, Wire},
+    io::{CurrentProbe, Io},
     request::{Origin, RequestBody},
 };
 use crate::{
     error::{Failure, Reason},
     probe::Probe,
+    wire::Wire,
 };
 
 /// An open connection with at most one request on it.

@@ -5,20 +5,12 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
-use crate::probe::Probe;
-
-/// A connection's socket, shared with whoever wants to ask the kernel about it.
-#[derive(Debug)]
-pub(crate) struct Wire(Mutex<TcpStream>);
+use crate::{probe::Probe, wire::Wire};
 
 /// The socket as a byte stream. Its lock is never contended but by a question about a stuck call.
 #[derive(Clone, Debug)]
@@ -41,58 +33,6 @@ pub(super) struct CurrentProbe(Arc<Mutex<Arc<Probe>>>);
 pub(super) enum Stream {
     Plain(Socket),
     Tls(Box<TlsStream<Socket>>),
-}
-
-impl Wire {
-    pub(super) fn new(stream: TcpStream) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(stream)))
-    }
-
-    /// See [`firstbyte_net::tcp::unacked_bytes`].
-    pub(crate) fn unacked_bytes(&self) -> Option<u64> {
-        #[cfg(unix)]
-        return firstbyte_net::tcp::unacked_bytes(std::os::fd::AsFd::as_fd(&*self.stream()))
-            .ok()
-            .map(|bytes| bytes as u64);
-        #[cfg(not(unix))]
-        return None;
-    }
-
-    /// If bytes wait for room in the peer's kernel: how many probes for it in a row have no answer, and how long
-    /// ago the newest answer is.
-    #[cfg(target_os = "linux")]
-    pub(super) fn waits_for_room(&self) -> Option<(u8, Duration)> {
-        let info = firstbyte_net::tcp::info(std::os::fd::AsFd::as_fd(&*self.stream())).ok()?;
-        let waits = info.unacked == 0 && info.notsent_bytes? > 0;
-        waits.then_some((info.probes, info.last_ack_recv))
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    pub(super) fn waits_for_room(&self) -> Option<(u8, Duration)> {
-        None
-    }
-
-    /// Sets how long sent bytes may stay unacknowledged, and the peer's window closed.
-    pub(super) fn set_user_timeout(&self, timeout: Duration) {
-        // The kernel refuses nothing but a socket that is gone, which the next read tells.
-        #[cfg(target_os = "linux")]
-        let _ = socket2::SockRef::from(&*self.stream()).set_tcp_user_timeout(Some(timeout));
-        #[cfg(not(target_os = "linux"))]
-        let _ = timeout;
-    }
-
-    /// Whether the peer has neither closed the connection nor said anything unasked.
-    pub(super) fn is_quiet(&self) -> bool {
-        let stream = self.stream();
-        // Asks the kernel: the runtime may not have seen the peer's FIN yet.
-        let socket = socket2::SockRef::from(&*stream);
-        let peeked = socket.peek(&mut [std::mem::MaybeUninit::uninit()]);
-        matches!(peeked, Err(e) if e.kind() == io::ErrorKind::WouldBlock)
-    }
-
-    fn stream(&self) -> MutexGuard<'_, TcpStream> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl CurrentProbe {
@@ -235,7 +175,7 @@ mod tests {
     use rustls::pki_types::ServerName;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpListener,
+        net::{TcpListener, TcpStream},
         time::sleep,
     };
     use tokio_rustls::{TlsAcceptor, TlsConnector};

@@ -49,7 +49,6 @@ use reqwest::{Request, Response};
 use reqwest_middleware::{ClientWithMiddleware, Middleware, Next};
 use tokio::time::{Instant, timeout_at};
 
-pub(crate) use self::io::Wire;
 pub use self::pool::ConnectionMode;
 use self::{body::ResponseBody, connection::Clocks, pool::Pool, request::Outgoing, tls::Tls};
 use crate::{

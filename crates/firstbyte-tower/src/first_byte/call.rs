@@ -7,10 +7,10 @@ use firstbyte_core::{
 };
 use http::{HeaderMap, Request};
 
-use super::Shared;
 use crate::{
     call::{Call, Outcome, Progress},
     rpc::{Exchange, Rpc},
+    shared::Shared,
     trace_id::{of_request, set_on_response},
 };
 

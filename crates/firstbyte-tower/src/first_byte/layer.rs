@@ -7,6 +7,7 @@ use super::FirstByte;
 use crate::{
     in_flight::InFlight,
     latency::{Histograms, Latency},
+    shared::{Handle, Shared},
     ticks::Ticks,
     trace_id::InvalidIds,
 };
@@ -15,24 +16,6 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct FirstByteLayer {
     handle: Arc<Handle>,
-}
-
-/// What layers and services hold: exactly one reference to what requests in progress hold.
-#[derive(Debug)]
-pub(crate) struct Handle {
-    pub(super) shared: Arc<Shared>,
-}
-
-/// What a request in progress holds; so the number of requests is the number of references, less
-/// that of the [`Handle`]. A line of its own in the cache, apart from the reference count.
-#[derive(Debug)]
-#[repr(align(64))]
-pub(crate) struct Shared {
-    pub(crate) recorder: Recorder,
-    pub(super) routes: RouteTable,
-    pub(super) latency: Arc<Histograms>,
-    pub(super) ticks: Ticks,
-    pub(super) invalid: InvalidIds,
 }
 
 impl FirstByteLayer {

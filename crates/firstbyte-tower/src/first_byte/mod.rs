@@ -76,5 +76,4 @@ mod call;
 mod layer;
 mod service;
 
-pub(crate) use self::layer::{Handle, Shared};
 pub use self::{call::ServerCall, layer::FirstByteLayer, service::FirstByte};

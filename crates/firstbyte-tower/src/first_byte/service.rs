@@ -7,8 +7,11 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{Handle, ServerCall};
-use crate::call::{Guard, ResponseBody, ResponseFuture};
+use super::ServerCall;
+use crate::{
+    call::{Guard, ResponseBody, ResponseFuture},
+    shared::Handle,
+};
 
 /// The service of [`FirstByteLayer`](super::FirstByteLayer).
 #[derive(Clone, Debug)]

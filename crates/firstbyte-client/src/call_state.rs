@@ -4,12 +4,9 @@
 //! [weights][00f067aa0ba902b7] client.waiting elapsed_ms=60000.4 phase=wait state=in_server_kernel_or_later sent_bytes=312 unacked_bytes=0 attempt=1 op=update_weights target=10.0.0.7:8000
 //! ```
 
-use std::{fmt, pin::Pin, task::Context, time::Duration};
+use std::fmt;
 
-use firstbyte_core::{Event, Micros, Phase, Recorder, Timestamp, TraceId, field, record};
-use tokio::time::{Instant, Sleep, sleep};
-
-use crate::probe::Probe;
+use firstbyte_core::{Event, Micros, Phase, Timestamp, TraceId, field, record};
 
 /// What a call waits for.
 ///
@@ -110,7 +107,7 @@ impl fmt::Display for Whereabouts {
 }
 
 impl CallState {
-    fn event(&self, at: Timestamp) -> Event {
+    pub(crate) fn event(&self, at: Timestamp) -> Event {
         Event::new(&record::CLIENT_WAITING, at)
             .with(field::ELAPSED, self.elapsed)
             .with(field::PHASE, self.phase.as_str())
@@ -120,35 +117,5 @@ impl CallState {
             .with(field::ATTEMPT, i64::from(self.attempt))
             .with_known(field::OP, self.operation.as_deref())
             .with(field::TARGET, &self.target)
-    }
-}
-
-/// Tells every interval where an attempt is. Costs nothing until the attempt has to wait.
-#[derive(Debug)]
-pub(crate) struct StillWaiting {
-    interval: Duration,
-    timer: Option<Pin<Box<Sleep>>>,
-}
-
-impl StillWaiting {
-    /// With an interval of zero it never tells.
-    pub(crate) const fn every(interval: Duration) -> Self {
-        Self { interval, timer: None }
-    }
-
-    /// To be called whenever the attempt turns out to be pending.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, probe: &Probe, recorder: &Recorder) {
-        if self.interval.is_zero() || !recorder.is_enabled() {
-            return;
-        }
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(self.interval)));
-        // The first look is for a server that never stops sending: the runtime's timers come late then.
-        while timer.deadline() <= Instant::now() || timer.as_mut().poll(cx).is_ready() {
-            if let Some(state) = probe.snapshot() {
-                let event = state.event(recorder.clock().now());
-                recorder.record(&probe.label.mark(event));
-            }
-            timer.as_mut().reset(Instant::now() + self.interval);
-        }
     }
 }
