@@ -32,9 +32,10 @@ mod call_state;
 mod error;
 mod fleet;
 mod held;
+mod label;
 mod middleware;
 mod policy;
-mod probe;
+mod progress;
 mod transport;
 mod wire;
 

@@ -11,9 +11,10 @@ use tokio::time::Instant;
 use super::{AdminClient, AdminRequest, AdminResponse, request::Probed};
 use crate::{
     error::{ClientError, Failure, Reason},
+    label::Label,
     middleware::{AdminAttempt, AdminCall, trace_id},
     policy::{Flight, LONGEST, OperationClass, Overlapping, Refusal, RetryPolicy},
-    probe::{Label, Probe},
+    progress::Progress,
 };
 
 type Result<T> = std::result::Result<T, ClientError>;
@@ -150,25 +151,26 @@ impl<'a> Call<'a> {
         label = label.behind(&inner.prefix).routed(self.route);
         label.trace_id = Some(self.trace_id);
         label.attempt = number;
-        let probe = Probe::start(label, clock.clone(), started.unwrap_or_else(|| clock.now()));
+        let progress =
+            Progress::start(label, clock.clone(), started.unwrap_or_else(|| clock.now()));
         if let Some(flight) = &mut self.flight {
-            flight.watch(&probe);
+            flight.watch(&progress);
         }
-        inner.register(&probe);
+        inner.register(&progress);
         let mut extensions = Extensions::new();
         extensions.insert(AdminCall(Some(AdminAttempt {
-            probe: Arc::clone(&probe),
+            progress: Arc::clone(&progress),
             step: self.request.step,
             max_body: inner.max_body,
             whole: true,
             hold: self.request.hold,
         })));
         let sent = inner.client.execute_with_extensions(self.message(), &mut extensions).await;
-        let mut response = sent.map_err(|e| own_error(e, &probe))?;
-        let body = read(&mut response, &probe).await?;
-        let split = probe.split().unwrap_or_else(|| {
+        let mut response = sent.map_err(|e| own_error(e, &progress))?;
+        let body = read(&mut response, &progress).await?;
+        let split = progress.split().unwrap_or_else(|| {
             // A middleware answered in the server's place.
-            Split::new(probe.finish().0, ServerTiming::default(), ReportedRpc::Missing)
+            Split::new(progress.finish().0, ServerTiming::default(), ReportedRpc::Missing)
         });
         Ok(AdminResponse {
             status: response.status(),
@@ -177,8 +179,8 @@ impl<'a> Call<'a> {
             trace_id: self.trace_id,
             split,
             attempts: number,
-            done: probe.take_held(),
-            subject: probe.label.subject(),
+            done: progress.take_held(),
+            subject: progress.label.subject(),
         })
     }
 
@@ -220,7 +222,7 @@ fn refused(
     }
 }
 
-async fn read(response: &mut reqwest::Response, probe: &Probe) -> Result<Bytes> {
+async fn read(response: &mut reqwest::Response, progress: &Progress) -> Result<Bytes> {
     let mut body = BytesMut::new();
     let mut first = Bytes::new();
     loop {
@@ -234,15 +236,15 @@ async fn read(response: &mut reqwest::Response, probe: &Probe) -> Result<Bytes> 
                 }
                 body.extend_from_slice(&chunk);
             }
-            Err(error) => return Err(own_error(error.into(), probe)),
+            Err(error) => return Err(own_error(error.into(), progress)),
         }
     }
 }
 
 /// Our own error inside a middleware's, or one about it. URLs are taken out of reqwest's errors.
-fn own_error(error: reqwest_middleware::Error, probe: &Probe) -> ClientError {
+fn own_error(error: reqwest_middleware::Error, progress: &Progress) -> ClientError {
     if let Some(own) = ClientError::find(&error) {
         return own.clone();
     }
-    probe.error(Failure { reason: Reason::Middleware, source: Some(error.without_url().into()) })
+    progress.error(Failure { reason: Reason::Middleware, source: Some(error.without_url().into()) })
 }

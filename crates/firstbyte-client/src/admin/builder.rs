@@ -10,9 +10,9 @@ use reqwest_middleware::Middleware;
 use super::{AdminClient, Inner};
 use crate::{
     error::ClientError,
+    label,
     middleware::FirstByteMiddleware,
     policy::{RetryPolicy, SingleFlight, Timeouts},
-    probe,
     transport::{ConnectionMode, HyperTransport, TransportBuilder, unused_client},
 };
 
@@ -176,7 +176,7 @@ impl AdminClientBuilder {
             .build();
         let prefix = base.path().trim_end_matches('/').to_owned();
         Ok(AdminClient(Arc::new(Inner {
-            target: (probe::target(&base) + &prefix).into(),
+            target: (label::target(&base) + &prefix).into(),
             prefix,
             base: base.as_str().trim_end_matches('/').to_owned(),
             headers,

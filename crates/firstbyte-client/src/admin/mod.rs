@@ -56,7 +56,7 @@ pub use self::{
 use crate::{
     call_state::CallState,
     policy::{RetryPolicy, SingleFlight, Timeouts},
-    probe::Probe,
+    progress::Progress,
 };
 
 /// A client for the control calls of one server.
@@ -89,7 +89,7 @@ struct Inner {
     retry: RetryPolicy,
     max_body: usize,
     flights: SingleFlight,
-    calls: Mutex<Vec<Weak<Probe>>>,
+    calls: Mutex<Vec<Weak<Progress>>>,
 }
 
 impl AdminClient {
@@ -148,7 +148,7 @@ impl Inner {
         url.path().strip_prefix(&self.prefix).unwrap_or(url.path())
     }
 
-    fn register(&self, call: &Arc<Probe>) {
+    fn register(&self, call: &Arc<Progress>) {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         calls.retain(|call| call.strong_count() > 0);
         calls.push(Arc::downgrade(call));

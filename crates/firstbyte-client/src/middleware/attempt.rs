@@ -4,13 +4,13 @@ use std::{error::Error, sync::Arc};
 
 use firstbyte_core::{Event, Phases, Recorder, Split, field, record};
 
-use crate::{error::ClientError, held::HeldDone, probe::Probe};
+use crate::{error::ClientError, held::HeldDone, progress::Progress};
 
 /// From `client.send` to `client.done` or `client.fail`.
 #[derive(Debug)]
 pub(super) struct Attempt {
     recorder: Recorder,
-    probe: Arc<Probe>,
+    progress: Arc<Progress>,
     /// A body that is dropped before its end is a cancelled call, not a caller's choice.
     whole: bool,
     /// The caller wants to add to `client.done` what happened after it.
@@ -21,26 +21,26 @@ pub(super) struct Attempt {
 impl Attempt {
     pub(super) fn begin(
         recorder: Recorder,
-        probe: Arc<Probe>,
+        progress: Arc<Progress>,
         step: Option<i64>,
         whole: bool,
         hold: bool,
     ) -> Self {
         if recorder.is_enabled() {
-            let label = &probe.label;
-            let event = Event::new(&record::CLIENT_SEND, probe.started)
+            let label = &progress.label;
+            let event = Event::new(&record::CLIENT_SEND, progress.started)
                 .with(field::URL, label.url())
                 .with(field::TARGET, label.target())
                 .with(field::ATTEMPT, i64::from(label.attempt))
                 .with_known(field::OP, label.operation.as_deref())
                 .with_known(field::STEP, step);
-            recorder.record(&probe.label.mark(event));
+            recorder.record(&progress.label.mark(event));
         }
-        Self { recorder, probe, whole, hold, over: false }
+        Self { recorder, progress, whole, hold, over: false }
     }
 
-    pub(super) fn probe(&self) -> &Probe {
-        &self.probe
+    pub(super) fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     pub(super) fn recorder(&self) -> &Recorder {
@@ -52,23 +52,23 @@ impl Attempt {
         if std::mem::replace(&mut self.over, true) {
             return;
         }
-        let (phases, _, at) = self.probe.finish();
+        let (phases, _, at) = self.progress.finish();
         let split = split(phases);
         if self.whole {
-            self.probe.set_split(split);
+            self.progress.set_split(split);
         }
         if self.recorder.is_enabled() {
             let mut event = Event::new(&record::CLIENT_DONE, at);
             split.set_on(&mut event);
-            let status = self.probe.status().map(|status| i64::from(status.as_u16()));
+            let status = self.progress.status().map(|status| i64::from(status.as_u16()));
             let event = event
                 .with_known(field::STATUS, status)
-                .with(field::ATTEMPT, i64::from(self.probe.label.attempt))
-                .with_known(field::OP, self.probe.label.operation.as_deref())
-                .with(field::TARGET, self.probe.label.target());
-            let event = self.probe.label.mark(event);
+                .with(field::ATTEMPT, i64::from(self.progress.label.attempt))
+                .with_known(field::OP, self.progress.label.operation.as_deref())
+                .with(field::TARGET, self.progress.label.target());
+            let event = self.progress.label.mark(event);
             if self.hold {
-                self.probe.hold(HeldDone::new(self.recorder.clone(), event));
+                self.progress.hold(HeldDone::new(self.recorder.clone(), event));
             } else {
                 self.recorder.record(&event);
             }
@@ -99,19 +99,19 @@ impl Attempt {
         if std::mem::replace(&mut self.over, true) {
             return;
         }
-        let (phases, phase, at) = self.probe.finish();
+        let (phases, phase, at) = self.progress.finish();
         if self.recorder.is_enabled() {
-            let status = self.probe.status().map(|status| i64::from(status.as_u16()));
+            let status = self.progress.status().map(|status| i64::from(status.as_u16()));
             let event = Event::new(&record::CLIENT_FAIL, at)
                 .with(field::WALL, phases.wall())
                 .with(field::PHASE, phase.as_str())
                 .with(field::OUTCOME, outcome)
                 .with(field::ERROR, reason)
-                .with(field::ATTEMPT, i64::from(self.probe.label.attempt))
+                .with(field::ATTEMPT, i64::from(self.progress.label.attempt))
                 .with_known(field::STATUS, status)
-                .with_known(field::OP, self.probe.label.operation.as_deref())
-                .with(field::TARGET, self.probe.label.target());
-            self.recorder.record(&self.probe.label.mark(event));
+                .with_known(field::OP, self.progress.label.operation.as_deref())
+                .with(field::TARGET, self.progress.label.target());
+            self.recorder.record(&self.progress.label.mark(event));
         }
     }
 }

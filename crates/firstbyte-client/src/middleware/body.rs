@@ -71,13 +71,13 @@ impl Body for ObservedBody {
                 return Poll::Ready(None);
             }
             Poll::Pending => {
-                this.waiting.poll(cx, this.attempt.probe(), this.attempt.recorder());
+                this.waiting.poll(cx, this.attempt.progress(), this.attempt.recorder());
                 return Poll::Pending;
             }
         };
         if let Some(data) = frame.data_ref() {
             let Some(room) = this.room.checked_sub(data.len()) else {
-                let error: ClientError = this.attempt.probe().error(Reason::BodyTooLarge);
+                let error: ClientError = this.attempt.progress().error(Reason::BodyTooLarge);
                 return Poll::Ready(Some(Err(this.fail(error.into()))));
             };
             this.room = room;

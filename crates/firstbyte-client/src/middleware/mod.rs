@@ -48,11 +48,7 @@ use reqwest_middleware::{Middleware, Next};
 
 pub use self::rpc::RpcReport;
 use self::{attempt::Attempt, body::ObservedBody, still_waiting::StillWaiting};
-use crate::{
-    error::ClientError,
-    policy::Timeouts,
-    probe::{Label, Probe},
-};
+use crate::{error::ClientError, label::Label, policy::Timeouts, progress::Progress};
 
 /// Traces control calls: trace headers on the request, one `client.send` and exactly one
 /// `client.done` or `client.fail` per call, `client.waiting` while it is stuck.
@@ -75,7 +71,7 @@ pub(crate) struct AdminCall(pub(crate) Option<AdminAttempt>);
 
 #[derive(Clone, Debug)]
 pub(crate) struct AdminAttempt {
-    pub(crate) probe: Arc<Probe>,
+    pub(crate) progress: Arc<Progress>,
     pub(crate) step: Option<i64>,
     pub(crate) max_body: usize,
     /// Whether the response is read to its end in any case.
@@ -135,9 +131,9 @@ impl FirstByteMiddleware {
         let at = self.recorder.clock().now();
         let mut label = Label::new(request.method(), request.url()).routed(route);
         label.trace_id = Some(trace_id(request.headers()));
-        let probe = Probe::start(label, self.recorder.clock().clone(), at);
+        let progress = Progress::start(label, self.recorder.clock().clone(), at);
         Ok(Some(AdminAttempt {
-            probe,
+            progress,
             step: None,
             max_body: usize::MAX,
             whole: false,
@@ -158,19 +154,19 @@ impl Middleware for FirstByteMiddleware {
         let Some(admin) = attempt.map_err(reqwest_middleware::Error::middleware)? else {
             return next.run(request, extensions).await;
         };
-        let probe = admin.probe;
-        if let Some(id) = probe.label.trace_id {
+        let progress = admin.progress;
+        if let Some(id) = progress.label.trace_id {
             TraceHeaders::read(request.headers()).set_with_parent(request.headers_mut(), id);
         }
         let recorder = self.recorder.clone();
         let mut attempt =
-            Attempt::begin(recorder, Arc::clone(&probe), admin.step, admin.whole, admin.hold);
+            Attempt::begin(recorder, Arc::clone(&progress), admin.step, admin.whole, admin.hold);
         let mut waiting = StillWaiting::every(self.still_waiting);
-        let mut running = pin!(probe.scope(next.run(request, extensions)));
+        let mut running = pin!(progress.scope(next.run(request, extensions)));
         let result = poll_fn(|cx| {
             let result = running.as_mut().poll(cx);
             if result.is_pending() {
-                waiting.poll(cx, attempt.probe(), &self.recorder);
+                waiting.poll(cx, attempt.progress(), &self.recorder);
             }
             result
         });
@@ -196,7 +192,7 @@ fn observe(
     waiting: StillWaiting,
     max_body: usize,
 ) -> Response {
-    attempt.probe().head(response.status());
+    attempt.progress().head(response.status());
     let report = RpcReport::of(response.headers());
     let url = response.url().clone();
     let (parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();

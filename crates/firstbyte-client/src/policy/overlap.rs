@@ -7,7 +7,7 @@ use std::{
 
 use firstbyte_core::TraceId;
 
-use crate::probe::Probe;
+use crate::progress::Progress;
 
 /// What its clients remember of their targets: whether an operation is on its way to it, and whose
 /// outcome on it is unknown.
@@ -53,7 +53,7 @@ pub(crate) struct Flight {
     target: Arc<str>,
     trace_id: TraceId,
     overlapping: Overlapping,
-    attempt: Option<Arc<Probe>>,
+    attempt: Option<Arc<Progress>>,
     /// An attempt before that one may have happened.
     in_doubt: bool,
     succeeded: bool,
@@ -129,7 +129,7 @@ impl SingleFlight {
 impl Flight {
     /// An attempt begins, whose outcome is in doubt as soon as a byte of it was accepted. The doubt
     /// about those before it stays.
-    pub(crate) fn watch(&mut self, attempt: &Arc<Probe>) {
+    pub(crate) fn watch(&mut self, attempt: &Arc<Progress>) {
         self.in_doubt = self.is_in_doubt();
         self.attempt = Some(Arc::clone(attempt));
     }
@@ -164,7 +164,7 @@ mod tests {
     use firstbyte_core::Clock;
 
     use super::{Overlapping::*, *};
-    use crate::probe::Label;
+    use crate::label::Label;
 
     fn id(n: u64) -> TraceId {
         TraceId::new(n).unwrap()
@@ -174,12 +174,12 @@ mod tests {
         name.into()
     }
 
-    fn attempt(sent: usize) -> Arc<Probe> {
+    fn attempt(sent: usize) -> Arc<Progress> {
         let url = "http://localhost/update_weights".parse().unwrap();
         let label = Label::new(&reqwest::Method::POST, &url);
-        let probe = Probe::start(label, Clock::system(), Clock::system().now());
-        probe.add_sent(sent, probe.now());
-        probe
+        let progress = Progress::start(label, Clock::system(), Clock::system().now());
+        progress.add_sent(sent, progress.now());
+        progress
     }
 
     #[test]

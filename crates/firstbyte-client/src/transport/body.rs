@@ -17,14 +17,14 @@ use super::{
 };
 use crate::{
     error::{ClientError, Failure, Reason},
-    probe::Probe,
+    progress::Progress,
 };
 
 /// Holds the connection and its slot until the body ended or is dropped, whichever comes first.
 pub(super) struct ResponseBody {
     incoming: Incoming,
     held: Option<(Connection, Slot)>,
-    probe: Arc<Probe>,
+    progress: Arc<Progress>,
     deadline: Option<Instant>,
     clock: Option<Pin<Box<Sleep>>>,
 }
@@ -34,11 +34,11 @@ impl ResponseBody {
         incoming: Incoming,
         connection: Connection,
         slot: Slot,
-        probe: Arc<Probe>,
+        progress: Arc<Progress>,
         deadline: Option<Instant>,
     ) -> Self {
         let held = Some((connection, slot));
-        let mut body = Self { incoming, held, probe, deadline, clock: None };
+        let mut body = Self { incoming, held, progress, deadline, clock: None };
         if body.incoming.is_end_stream() {
             body.release();
         }
@@ -97,7 +97,7 @@ impl Body for ResponseBody {
             Poll::Pending => return Poll::Pending,
         };
         this.held = None;
-        Poll::Ready(Some(Err(this.probe.error(failure))))
+        Poll::Ready(Some(Err(this.progress.error(failure))))
     }
 
     fn size_hint(&self) -> SizeHint {

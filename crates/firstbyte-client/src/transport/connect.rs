@@ -15,12 +15,12 @@ use tokio_rustls::TlsConnector;
 
 use super::{
     connection::Connection,
-    io::{CurrentProbe, Io, Socket, Stream},
+    io::{CurrentProgress, Io, Socket, Stream},
     request::Origin,
 };
 use crate::{
     error::{Failure, Reason},
-    probe::Probe,
+    progress::Progress,
     wire::Wire,
 };
 
@@ -32,24 +32,24 @@ pub(super) async fn connect(
     origin: Origin,
     tls: Option<TlsConnector>,
     peer_dead: Duration,
-    probe: &Arc<Probe>,
+    progress: &Arc<Progress>,
 ) -> Result<Connection, Failure> {
     let stream = match &origin.host {
         url::Host::Ipv4(ip) => {
-            probe.enter(Phase::Connect);
+            progress.enter(Phase::Connect);
             TcpStream::connect(SocketAddr::from((*ip, origin.port))).await
         }
         url::Host::Ipv6(ip) => {
-            probe.enter(Phase::Connect);
+            progress.enter(Phase::Connect);
             TcpStream::connect(SocketAddr::from((*ip, origin.port))).await
         }
         url::Host::Domain(name) => {
-            probe.enter(Phase::Dns);
+            progress.enter(Phase::Dns);
             let addresses = lookup_host((name.as_str(), origin.port)).await;
             let addresses = addresses
                 .map_err(|e| Failure { reason: Reason::Dns, source: Some(e.into()) })?
                 .collect::<Vec<_>>();
-            probe.enter(Phase::Connect);
+            progress.enter(Phase::Connect);
             connect_any(addresses).await
         }
     };
@@ -60,12 +60,12 @@ pub(super) async fn connect(
     let stream = match tls {
         None => Stream::Plain(socket),
         Some(tls) => {
-            probe.enter(Phase::Tls);
+            progress.enter(Phase::Tls);
             let name = server_name(&origin)?;
             Stream::Tls(Box::new(tls.connect(name, socket).await.map_err(Failure::of_io)?))
         }
     };
-    let current = CurrentProbe::new(Arc::clone(probe));
+    let current = CurrentProgress::new(Arc::clone(progress));
     let io = TokioIo::new(Io::new(stream, current.clone()));
     Connection::open(io, origin, wire, current).await
 }

@@ -17,12 +17,12 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::{
     busy::BusyPeer,
-    io::{CurrentProbe, Io},
+    io::{CurrentProgress, Io},
     request::{Origin, RequestBody},
 };
 use crate::{
     error::{Failure, Reason},
-    probe::Probe,
+    progress::Progress,
     wire::Wire,
 };
 
@@ -32,7 +32,7 @@ pub(super) struct Connection {
     /// `None` once it is over; the socket is closed then.
     driver: Option<Box<http1::Connection<TokioIo<Io>, RequestBody>>>,
     wire: Arc<Wire>,
-    current: CurrentProbe,
+    current: CurrentProgress,
     pub(super) origin: Origin,
 }
 
@@ -50,7 +50,7 @@ impl Connection {
         io: TokioIo<Io>,
         origin: Origin,
         wire: Arc<Wire>,
-        current: CurrentProbe,
+        current: CurrentProgress,
     ) -> Result<Self, Failure> {
         let (sender, driver) = http1::handshake(io).await.map_err(Failure::of_hyper)?;
         Ok(Self { sender, driver: Some(Box::new(driver)), wire, current, origin })
@@ -60,13 +60,13 @@ impl Connection {
     pub(super) async fn send(
         mut self,
         mut request: http::Request<RequestBody>,
-        probe: &Arc<Probe>,
+        progress: &Arc<Progress>,
         clocks: &Clocks,
     ) -> Result<(http::Response<Incoming>, Self), Failure> {
-        let interim = Arc::clone(probe);
+        let interim = Arc::clone(progress);
         hyper::ext::on_informational(&mut request, move |_| interim.interim());
-        self.current.set(Arc::clone(probe));
-        probe.connected(&self.wire);
+        self.current.set(Arc::clone(progress));
+        progress.connected(&self.wire);
         let mut response = pin!(self.sender.send_request(request));
         let mut send_clock = None;
         let mut total_clock = None;
@@ -76,11 +76,11 @@ impl Connection {
             if let Poll::Ready(head) = response.as_mut().poll(cx) {
                 return Poll::Ready(head.map_err(Failure::of_hyper));
             }
-            let sending = !probe.is_all_sent();
+            let sending = !progress.is_all_sent();
             if sending && elapsed(&mut send_clock, || sleep(clocks.send), cx) {
                 return Poll::Ready(Err(Reason::SendTimeout.into()));
             }
-            if busy.poll(probe.sent(), &self.wire, cx) {
+            if busy.poll(progress.sent(), &self.wire, cx) {
                 return Poll::Ready(Err(Reason::PeerDead.into()));
             }
             match clocks.total {
@@ -93,7 +93,7 @@ impl Connection {
         let head = head.await?;
         busy.end(&self.wire);
         // It may have come with the bytes of a 1xx.
-        probe.received();
+        progress.received();
         Ok((head, self))
     }
 

@@ -10,7 +10,7 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
-use crate::{probe::Probe, wire::Wire};
+use crate::{progress::Progress, wire::Wire};
 
 /// The socket as a byte stream. Its lock is never contended but by a question about a stuck call.
 #[derive(Clone, Debug)]
@@ -20,14 +20,14 @@ pub(super) struct Socket(pub(super) Arc<Wire>);
 #[derive(Debug)]
 pub(super) struct Io {
     stream: Stream,
-    attempt: CurrentProbe,
+    attempt: CurrentProgress,
     /// The TLS session has accepted bytes that the socket did not take at once.
     held_back: bool,
 }
 
 /// The attempt that a connection works for; another one after each reuse.
 #[derive(Clone, Debug)]
-pub(super) struct CurrentProbe(Arc<Mutex<Arc<Probe>>>);
+pub(super) struct CurrentProgress(Arc<Mutex<Arc<Progress>>>);
 
 #[derive(Debug)]
 pub(super) enum Stream {
@@ -35,22 +35,22 @@ pub(super) enum Stream {
     Tls(Box<TlsStream<Socket>>),
 }
 
-impl CurrentProbe {
-    pub(super) fn new(probe: Arc<Probe>) -> Self {
-        Self(Arc::new(Mutex::new(probe)))
+impl CurrentProgress {
+    pub(super) fn new(progress: Arc<Progress>) -> Self {
+        Self(Arc::new(Mutex::new(progress)))
     }
 
-    pub(super) fn set(&self, probe: Arc<Probe>) {
-        *self.get() = probe;
+    pub(super) fn set(&self, progress: Arc<Progress>) {
+        *self.get() = progress;
     }
 
-    fn get(&self) -> MutexGuard<'_, Arc<Probe>> {
+    fn get(&self) -> MutexGuard<'_, Arc<Progress>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Io {
-    pub(super) const fn new(stream: Stream, attempt: CurrentProbe) -> Self {
+    pub(super) const fn new(stream: Stream, attempt: CurrentProgress) -> Self {
         Self { stream, attempt, held_back: false }
     }
 }
@@ -181,7 +181,7 @@ mod tests {
     use tokio_rustls::{TlsAcceptor, TlsConnector};
 
     use super::*;
-    use crate::probe::Label;
+    use crate::label::Label;
 
     const LATE: Duration = Duration::from_millis(600);
 
@@ -206,11 +206,12 @@ mod tests {
         let clock = Clock::system();
         let url = "https://localhost/update_weights".parse().unwrap();
         let label = Label::new(&reqwest::Method::POST, &url);
-        let probe = Probe::start(label, clock.clone(), clock.now());
-        probe.adopt();
-        probe.enter(Phase::Send);
-        probe.body_taken();
-        let mut io = Io::new(Stream::Tls(Box::new(stream)), CurrentProbe::new(Arc::clone(&probe)));
+        let progress = Progress::start(label, clock.clone(), clock.now());
+        progress.adopt();
+        progress.enter(Phase::Send);
+        progress.body_taken();
+        let mut io =
+            Io::new(Stream::Tls(Box::new(stream)), CurrentProgress::new(Arc::clone(&progress)));
         // As much as it accepts while the server does not read.
         for _ in 0..4 {
             poll_fn(|cx| {
@@ -222,10 +223,10 @@ mod tests {
             sleep(LATE / 10).await;
         }
         let keeps_back = poll_fn(|cx| Poll::Ready(Pin::new(&mut io).poll_flush(cx).is_pending()));
-        assert!(keeps_back.await && !probe.is_all_sent());
+        assert!(keeps_back.await && !progress.is_all_sent());
         io.flush().await.unwrap();
-        assert!(probe.is_all_sent());
-        let send = probe.finish().0.get(Phase::Send).map(Duration::from);
+        assert!(progress.is_all_sent());
+        let send = progress.finish().0.get(Phase::Send).map(Duration::from);
         assert!(send.is_some_and(|send| send + LATE / 10 >= LATE), "{send:?}");
         drop(io);
         server.await.unwrap();

@@ -53,9 +53,10 @@ pub use self::pool::ConnectionMode;
 use self::{body::ResponseBody, connection::Clocks, pool::Pool, request::Outgoing, tls::Tls};
 use crate::{
     error::{ClientError, Failure, Reason},
+    label::Label,
     middleware::with_url,
     policy::{LONGEST, PEER_DEAD, Timeouts},
-    probe::{Label, Probe},
+    progress::Progress,
 };
 
 /// A terminal [`Middleware`]: what comes after it in the stack is never called.
@@ -115,12 +116,13 @@ impl HyperTransport {
         self.0.timeouts
     }
 
-    async fn call(&self, request: Request, probe: &Arc<Probe>) -> Result<Response, Failure> {
+    async fn call(&self, request: Request, progress: &Arc<Progress>) -> Result<Response, Failure> {
         let Shared { pool, tls, timeouts } = &*self.0;
-        probe.adopt();
+        progress.adopt();
         let total = request.timeout().copied().or(timeouts.total);
         let total = total.map(|total| Instant::now() + total.min(LONGEST));
-        let Outgoing { request, url, origin } = Outgoing::new(request, pool.is_one_shot(), probe)?;
+        let Outgoing { request, url, origin } =
+            Outgoing::new(request, pool.is_one_shot(), progress)?;
         // Before the slot: making it ready takes tens of milliseconds the first time, which are no wait
         // for a connection.
         let tls = if origin.is_https() {
@@ -128,7 +130,7 @@ impl HyperTransport {
         } else {
             None
         };
-        let slot = within(total, Reason::TotalTimeout, pool.slot(probe)).await?;
+        let slot = within(total, Reason::TotalTimeout, pool.slot(progress)).await?;
         let connection = match slot.idle(&origin) {
             Some(connection) => connection,
             None => {
@@ -137,7 +139,7 @@ impl HyperTransport {
                     Some(total) if total < clock => (total, Reason::TotalTimeout),
                     _ => (clock, Reason::ConnectTimeout),
                 };
-                let connecting = connect::connect(origin, tls, timeouts.peer_dead, probe);
+                let connecting = connect::connect(origin, tls, timeouts.peer_dead, progress);
                 within(Some(deadline), reason, connecting).await?
             }
         };
@@ -145,9 +147,9 @@ impl HyperTransport {
             return Err(Reason::TotalTimeout.into());
         }
         let clocks = Clocks { send: timeouts.send, peer_dead: timeouts.peer_dead, total };
-        let (head, connection) = connection.send(request, probe, &clocks).await?;
+        let (head, connection) = connection.send(request, progress, &clocks).await?;
         let (parts, incoming) = head.into_parts();
-        let body = ResponseBody::new(incoming, connection, slot, Arc::clone(probe), total);
+        let body = ResponseBody::new(incoming, connection, slot, Arc::clone(progress), total);
         let body = reqwest::Body::wrap(body);
         Ok(with_url(http::Response::from_parts(parts, body), url))
     }
@@ -161,14 +163,14 @@ impl Middleware for HyperTransport {
         _: &mut Extensions,
         _: Next<'_>,
     ) -> reqwest_middleware::Result<Response> {
-        let probe = Probe::current(request.headers()).unwrap_or_else(|| {
+        let progress = Progress::current(request.headers()).unwrap_or_else(|| {
             let clock = Clock::system();
             let now = clock.now();
-            Probe::start(Label::new(request.method(), request.url()), clock, now)
+            Progress::start(Label::new(request.method(), request.url()), clock, now)
         });
-        self.call(request, &probe)
+        self.call(request, &progress)
             .await
-            .map_err(|failure| reqwest_middleware::Error::middleware(probe.error(failure)))
+            .map_err(|failure| reqwest_middleware::Error::middleware(progress.error(failure)))
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::{connection::Connection, request::Origin};
 use crate::{
     error::{ClientError, Failure, Reason},
-    probe::Probe,
+    progress::Progress,
 };
 
 /// What happens to a connection before and after its request.
@@ -72,9 +72,9 @@ impl Pool {
     }
 
     /// Waits for a slot.
-    pub(super) async fn slot(&self, probe: &Probe) -> Result<Slot, Failure> {
+    pub(super) async fn slot(&self, progress: &Progress) -> Result<Slot, Failure> {
         let Some(kept) = &self.0 else { return Ok(Slot(None)) };
-        probe.enter(Phase::Pool);
+        progress.enter(Phase::Pool);
         let permit = Arc::clone(&kept.slots).acquire_owned().await;
         // The semaphore is never closed.
         let permit = permit.map_err(|_| Reason::Closed)?;

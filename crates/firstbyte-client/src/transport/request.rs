@@ -13,7 +13,8 @@ use reqwest::{Request, Url};
 
 use crate::{
     error::{Failure, Reason},
-    probe::{self, Probe},
+    label,
+    progress::Progress,
 };
 
 /// What goes over the wire, and where to.
@@ -35,10 +36,10 @@ impl Outgoing {
     pub(super) fn new(
         mut request: Request,
         one_shot: bool,
-        probe: &Arc<Probe>,
+        progress: &Arc<Progress>,
     ) -> Result<Self, Failure> {
         let origin = Origin::of(request.url())?;
-        let body = RequestBody::new(request.body_mut().take().unwrap_or_default(), probe);
+        let body = RequestBody::new(request.body_mut().take().unwrap_or_default(), progress);
         let mut outgoing = http::Request::new(body);
         let url = request.url();
         let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
@@ -86,7 +87,7 @@ impl Origin {
     /// The `host` header: the port only where it is not the scheme's own.
     fn authority(&self, url: &Url) -> String {
         match url.port() {
-            Some(_) => probe::target(url),
+            Some(_) => label::target(url),
             None => self.host.to_string(),
         }
     }
@@ -96,14 +97,14 @@ impl Origin {
 #[derive(Debug)]
 pub(super) struct RequestBody {
     body: reqwest::Body,
-    probe: Arc<Probe>,
+    progress: Arc<Progress>,
 }
 
 impl RequestBody {
-    fn new(body: reqwest::Body, probe: &Arc<Probe>) -> Self {
-        let body = Self { body, probe: Arc::clone(probe) };
+    fn new(body: reqwest::Body, progress: &Arc<Progress>) -> Self {
+        let body = Self { body, progress: Arc::clone(progress) };
         if body.is_end_stream() {
-            body.probe.body_taken();
+            body.progress.body_taken();
         }
         body
     }
@@ -119,7 +120,7 @@ impl Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, reqwest::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         if frame.is_none() || self.body.is_end_stream() {
-            self.probe.body_taken();
+            self.progress.body_taken();
         }
         Poll::Ready(frame)
     }

@@ -1,31 +1,27 @@
 //! What the parts of one attempt share: the middleware that tells, the transport that knows.
 
-use std::{
-    ops::Range,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed},
-    },
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, Weak,
+    atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed},
 };
 
 use firstbyte_core::{
-    Clock, Event, Micros, Phase, PhaseTimer, Phases, Route, Split, Tag, Timestamp, TraceId,
-    header::TraceHeaders, redact_url,
+    Clock, Micros, Phase, PhaseTimer, Phases, Split, Timestamp, header::TraceHeaders,
 };
 use http::{HeaderMap, StatusCode};
 use tokio::{task::futures::TaskLocalFuture, task_local};
-use url::{Position, Url};
 
 use crate::{
     call_state::{CallState, Whereabouts},
     error::{ClientError, Failure, Place},
     held::HeldDone,
+    label::Label,
     wire::Wire,
 };
 
 /// One attempt of a call.
 #[derive(Debug)]
-pub(crate) struct Probe {
+pub(crate) struct Progress {
     pub(crate) label: Label,
     clock: Clock,
     /// When the attempt began.
@@ -47,20 +43,6 @@ pub(crate) struct Probe {
     state: Mutex<State>,
 }
 
-/// What the events of an attempt are labelled with.
-#[derive(Clone, Debug)]
-pub(crate) struct Label {
-    pub(crate) trace_id: Option<TraceId>,
-    pub(crate) method: reqwest::Method,
-    /// The URL without credentials and query values, and the target behind it where it is no part of it.
-    text: String,
-    url_end: usize,
-    target: Range<usize>,
-    pub(crate) operation: Option<Arc<str>>,
-    pub(crate) tag: Tag,
-    pub(crate) attempt: u32,
-}
-
 #[derive(Debug)]
 struct State {
     timer: PhaseTimer,
@@ -70,88 +52,13 @@ struct State {
     over: bool,
 }
 
-impl Label {
-    pub(crate) fn new(method: &reqwest::Method, url: &Url) -> Self {
-        let mut text = redact_url(url.as_str());
-        let url_end = text.len();
-        let host = &url[Position::BeforeHost..Position::AfterPort];
-        let start = url[..Position::BeforeHost].len();
-        let in_url = start..start + host.len();
-        let target = if url.port().is_some() && text.get(in_url.clone()) == Some(host) {
-            in_url
-        } else {
-            text.push_str(&target(url));
-            url_end..text.len()
-        };
-        Self {
-            trace_id: None,
-            method: method.clone(),
-            text,
-            url_end,
-            target,
-            operation: None,
-            tag: Tag::Admin,
-            attempt: 1,
-        }
-    }
-
-    /// The target is one of several behind a host and port: the beginning of its paths is part of it.
-    pub(crate) fn behind(mut self, prefix: &str) -> Self {
-        if self.target.start >= self.url_end {
-            self.text.push_str(prefix);
-            self.target.end = self.text.len();
-        } else if self.text[self.target.end..].starts_with(prefix) {
-            self.target.end += prefix.len();
-        }
-        self
-    }
-
-    /// Operation and tag of a control route; calls without one are filed under `admin`.
-    pub(crate) fn routed(mut self, route: Option<&Route>) -> Self {
-        if let Some(route) = route {
-            self.operation = Some(route.operation.clone());
-            self.tag = route.tag;
-        }
-        self
-    }
-
-    /// Puts tag and trace id on an event.
-    pub(crate) fn mark(&self, event: Event) -> Event {
-        let event = event.tag(self.tag);
-        match self.trace_id {
-            Some(id) => event.trace_id(id),
-            None => event,
-        }
-    }
-
-    /// The URL, without credentials and query values.
-    pub(crate) fn url(&self) -> &str {
-        &self.text[..self.url_end]
-    }
-
-    /// Host and port, and the beginning of the paths where several servers share them.
-    pub(crate) fn target(&self) -> &str {
-        &self.text[self.target.clone()]
-    }
-
-    /// Method and URL, for messages.
-    pub(crate) fn subject(&self) -> String {
-        format!("{} {}", self.method, self.url())
-    }
-}
-
-/// Host and port, the port also where the URL leaves it out.
-pub(crate) fn target(url: &Url) -> String {
-    firstbyte_core::target(Some(url.scheme()), &url[Position::BeforeHost..Position::AfterPort])
-}
-
 task_local! {
     /// The attempt that the running code works for: how the middleware and the transport of a call
     /// find each other. An extension of the request would cost three allocations.
-    static CURRENT: Arc<Probe>;
+    static CURRENT: Arc<Progress>;
 }
 
-impl Probe {
+impl Progress {
     /// Runs `future` on behalf of this attempt.
     pub(crate) fn scope<F: Future>(self: &Arc<Self>, future: F) -> TaskLocalFuture<Arc<Self>, F> {
         CURRENT.scope(Arc::clone(self), future)
@@ -160,8 +67,8 @@ impl Probe {
     /// The attempt that carries a request with these headers. A middleware may send requests of its
     /// own on the way; they do not have the attempt's id.
     pub(crate) fn current(headers: &HeaderMap) -> Option<Arc<Self>> {
-        let probe = CURRENT.try_with(Arc::clone).ok()?;
-        (TraceHeaders::read(headers).id() == probe.label.trace_id).then_some(probe)
+        let progress = CURRENT.try_with(Arc::clone).ok()?;
+        (TraceHeaders::read(headers).id() == progress.label.trace_id).then_some(progress)
     }
 
     pub(crate) fn start(label: Label, clock: Clock, at: Timestamp) -> Arc<Self> {
@@ -205,7 +112,7 @@ impl Probe {
         state.timer.enter(Phase::Send, at);
     }
 
-    /// The moment, for [`Probe::add_sent`].
+    /// The moment, for [`Progress::add_sent`].
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -347,31 +254,5 @@ impl Probe {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_label_names_url_and_target_without_secrets() {
-        for (url, redacted, target) in [
-            ("http://host:8000/pause", "http://host:8000/pause", "host:8000"),
-            ("http://host/pause", "http://host/pause", "host:80"),
-            ("https://host", "https://host/", "host:443"),
-            ("http://[::1]:8000/a", "http://[::1]:8000/a", "[::1]:8000"),
-            ("http://[::1]/a", "http://[::1]/a", "[::1]:80"),
-            ("http://u:p@host:8000/a?token=x#y", "http://host:8000/a?token=***", "host:8000"),
-            ("http://host:8000@other:9/a", "http://other:9/a", "other:9"),
-            (
-                "http://bücher.example:1/",
-                "http://xn--bcher-kva.example:1/",
-                "xn--bcher-kva.example:1",
-            ),
-        ] {
-            let label = Label::new(&reqwest::Method::POST, &Url::parse(url).unwrap());
-            assert_eq!((label.url(), label.target()), (redacted, target), "{url}");
-        }
     }
 }
