@@ -8,6 +8,7 @@
 
 mod arrival;
 mod clock;
+mod engine_time;
 mod event;
 pub mod header;
 pub mod json;
@@ -25,6 +26,7 @@ mod trace_id;
 pub use self::{
     arrival::{Arrival, ArrivalSource, Transport},
     clock::{Clock, Micros, Timestamp},
+    engine_time::EngineTime,
     event::{Event, MAX_TEXT, Store, Value},
     parsed::{Parsed, ParsedValue, Skipped},
     phases::{Flags, Phase, PhaseTimer, Phases, ReportedRpc, Split},

@@ -20,18 +20,10 @@
 //! }
 //! ```
 
-use std::{
-    borrow::Cow,
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    thread,
-};
+use std::{borrow::Cow, fmt, sync::Arc, thread};
 
 use firstbyte_core::{
-    Clock, Event, Micros, Tag, Timestamp, TraceId, field, record, schema::Record,
+    Clock, EngineTime, Event, Micros, Tag, Timestamp, TraceId, field, record, schema::Record,
 };
 use http::Extensions;
 
@@ -53,19 +45,8 @@ pub(crate) struct Exchange {
     pub(crate) recv: Timestamp,
     pub(crate) kernel: Option<Micros>,
     pub(crate) progress: Progress,
-    /// From server.recv to the first rpc.start in microseconds, or [`UNKNOWN`].
-    handler: AtomicU64,
-    /// How long at least one timer ran, of those that have ended, in microseconds; or [`UNKNOWN`].
-    rpc: AtomicU64,
-    /// How many timers run, in the lower 16 bits, and above since when at least one does, in microseconds from
-    /// server.recv: one word, so that they change together.
-    running: AtomicU64,
+    pub(crate) engine: EngineTime,
 }
-
-const UNKNOWN: u64 = u64::MAX;
-
-const RUNNING_BITS: u32 = 16;
-const RUNNING: u64 = (1 << RUNNING_BITS) - 1;
 
 impl Rpc {
     /// The control call that a request with these extensions belongs to.
@@ -96,7 +77,7 @@ impl Rpc {
         let exchange = &*self.0;
         let operation = operation.into();
         let started = exchange.clock().now();
-        exchange.begin_rpc(exchange.since_recv(started));
+        exchange.engine.begin(exchange.since_recv(started));
         let event = exchange.event(&record::RPC_START, started);
         exchange.record(&event.with(field::OP, &operation));
         RpcTimer { rpc: self.clone(), operation, started, ended: false }
@@ -134,7 +115,7 @@ impl RpcTimer {
         let at = exchange.clock().now();
         // Cut at the boundaries, so that handler + rpc is never more than total.
         let rpc = exchange.since_recv(at) - exchange.since_recv(self.started);
-        exchange.end_rpc(exchange.since_recv(at));
+        exchange.engine.end(exchange.since_recv(at));
         let event = exchange.event(&record::RPC_DONE, at).with(field::OP, &self.operation);
         exchange.record(&event.with(field::RPC, rpc).with_known(field::ERROR, error));
         rpc
@@ -159,9 +140,7 @@ impl Exchange {
         kernel: Option<Micros>,
         progress: Progress,
     ) -> Self {
-        let (handler, rpc) = (AtomicU64::new(UNKNOWN), AtomicU64::new(UNKNOWN));
-        let running = AtomicU64::new(0);
-        Self { shared, id, tag, recv, kernel, progress, handler, rpc, running }
+        Self { shared, id, tag, recv, kernel, progress, engine: EngineTime::default() }
     }
 
     #[inline]
@@ -182,37 +161,6 @@ impl Exchange {
     #[inline]
     pub(crate) fn record(&self, event: &Event) {
         self.shared.recorder.record(event);
-    }
-
-    /// Handler and rpc, as far as they are known now.
-    #[inline]
-    pub(crate) fn server_half(&self) -> (Option<Micros>, Option<Micros>) {
-        let known = |micros: &AtomicU64| {
-            let micros = micros.load(Relaxed);
-            (micros != UNKNOWN).then_some(Micros(micros))
-        };
-        (known(&self.handler), known(&self.rpc))
-    }
-
-    /// A timer begins.
-    fn begin_rpc(&self, Micros(at): Micros) {
-        _ = self.handler.compare_exchange(UNKNOWN, at, Relaxed, Relaxed);
-        _ = self.running.fetch_update(Relaxed, Relaxed, |running| {
-            let is_first = running & RUNNING == 0;
-            Some(if is_first { at << RUNNING_BITS } else { running } + 1)
-        });
-    }
-
-    /// A timer ends. What the last one that runs leaves behind is work of the engine.
-    fn end_rpc(&self, Micros(at): Micros) {
-        let running = self.running.fetch_sub(1, Relaxed) - 1;
-        if running & RUNNING == 0 {
-            // On another thread it may have begun a moment later.
-            let busy = at.saturating_sub(running >> RUNNING_BITS);
-            _ = self.rpc.fetch_update(Relaxed, Relaxed, |sum| {
-                Some(if sum == UNKNOWN { busy } else { sum.saturating_add(busy) })
-            });
-        }
     }
 }
 

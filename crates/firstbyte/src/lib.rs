@@ -73,10 +73,10 @@
 
 #[doc(inline)]
 pub use firstbyte_core::{
-    Arrival, ArrivalSource, Clock, Dialect, Event, Flags, InvalidTraceId, MAX_TEXT, Micros, Parsed,
-    ParsedValue, Phase, PhaseTimer, Phases, Process, Recorder, ReportedRpc, Route, RouteError,
-    RouteTable, Skipped, Split, Store, Tag, Timestamp, TraceId, Transport, Value, field, header,
-    json, record, recorder, redact_url, schema, text,
+    Arrival, ArrivalSource, Clock, Dialect, EngineTime, Event, Flags, InvalidTraceId, MAX_TEXT,
+    Micros, Parsed, ParsedValue, Phase, PhaseTimer, Phases, Process, Recorder, ReportedRpc, Route,
+    RouteError, RouteTable, Skipped, Split, Store, Tag, Timestamp, TraceId, Transport, Value,
+    field, header, json, record, recorder, redact_url, schema, text,
 };
 
 #[cfg(feature = "client")]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use firstbyte_core::{
-    Clock, Event, Micros, Route, Tag, Timestamp, TraceId, field,
+    Clock, EngineTime, Event, Micros, Route, Tag, Timestamp, TraceId, field,
     header::{ServerTiming, since_request_start},
     record,
     schema::Record,
@@ -19,8 +19,6 @@ use crate::{
     open::{Ends, Open},
     process::{self, record_event},
 };
-
-const UNKNOWN: u64 = u64::MAX;
 
 /// A control call, from `server.recv` to exactly one `server.done`.
 #[pyclass(frozen, weakref, module = "firstbyte._firstbyte")]
@@ -38,13 +36,7 @@ pub(crate) struct Exchange {
     proxy: Option<Micros>,
     in_flight: usize,
     generation: u64,
-    /// From `server.recv` to the first `rpc.start` in microseconds, or [`UNKNOWN`].
-    handler: AtomicU64,
-    /// How long at least one timer ran, of those that have ended, in microseconds; or [`UNKNOWN`].
-    rpc: AtomicU64,
-    /// Timers that run, and since when at least one does, in microseconds from `server.recv`.
-    running: AtomicU64,
-    running_since: AtomicU64,
+    engine: EngineTime,
     /// 0 as long as there is none.
     status: AtomicU16,
     bytes: AtomicU64,
@@ -124,10 +116,7 @@ impl ServerCall {
             proxy: since_request_start(&headers, &clock),
             in_flight,
             generation: process::generation(),
-            handler: AtomicU64::new(UNKNOWN),
-            rpc: AtomicU64::new(UNKNOWN),
-            running: AtomicU64::new(0),
-            running_since: AtomicU64::new(0),
+            engine: EngineTime::default(),
             status: AtomicU16::new(0),
             bytes: AtomicU64::new(0),
             frames: AtomicU64::new(0),
@@ -156,35 +145,21 @@ impl Exchange {
 
     /// A timer of the engine's work began.
     pub(crate) fn rpc_started(&self, at: Timestamp) {
-        let handler = self.since_recv(at).0;
-        _ = self.handler.compare_exchange(UNKNOWN, handler, Relaxed, Relaxed);
-        if self.running.fetch_add(1, Relaxed) == 0 {
-            self.running_since.store(handler, Relaxed);
-        }
+        self.engine.begin(self.since_recv(at));
     }
 
-    /// A timer of the engine's work ended. Times of timers that overlap, such as a handler's around the
-    /// plugin's, count once. Cut at the boundaries, so that handler + rpc is never more than total.
-    ///
-    /// The interpreter lock makes one step of it.
+    /// A timer of the engine's work ended. Cut at the boundaries, so that handler + rpc is never more than total.
     pub(crate) fn rpc_ended(&self, started: Timestamp, at: Timestamp) -> Micros {
-        if self.running.fetch_sub(1, Relaxed) == 1 {
-            let busy = self.since_recv(at).0 - self.running_since.load(Relaxed);
-            let sum = self.rpc.load(Relaxed);
-            self.rpc.store(if sum == UNKNOWN { busy } else { sum + busy }, Relaxed);
-        }
-        self.since_recv(at) - self.since_recv(started)
+        let at = self.since_recv(at);
+        self.engine.end(at);
+        at - self.since_recv(started)
     }
 
     /// The response head is on its way: what it should tell the client.
     pub(super) fn head(&self, status: u16) -> ServerTiming {
         self.status.store(status, Relaxed);
         let total = self.since_recv(Clock::system().now());
-        let known = |micros: &AtomicU64| {
-            let micros = micros.load(Relaxed);
-            (micros != UNKNOWN).then_some(Micros(micros))
-        };
-        ServerTiming::new(self.kernel, known(&self.handler), known(&self.rpc), Some(total))
+        ServerTiming::new(self.kernel, self.engine.handler(), self.engine.rpc(), Some(total))
     }
 
     /// A piece of the body is on its way.

@@ -109,8 +109,8 @@ impl Call for ServerCall {
 
 fn control_head(exchange: &Exchange, headers: &mut HeaderMap) {
     let total = exchange.since_recv(exchange.clock().now());
-    let (handler, rpc) = exchange.server_half();
-    let timing = ServerTiming::new(exchange.kernel, handler, rpc, Some(total));
+    let engine = &exchange.engine;
+    let timing = ServerTiming::new(exchange.kernel, engine.handler(), engine.rpc(), Some(total));
     if let Some(value) = timing.to_header() {
         // A map that is full stays as it is.
         _ = headers.try_append(&SERVER_TIMING, value);
