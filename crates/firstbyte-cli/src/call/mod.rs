@@ -5,11 +5,15 @@ mod request;
 mod summary;
 mod waterfall;
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::ValueEnum;
 use firstbyte_client::{
-    AdminClient, AdminResponse, ClientError, ConnectionMode, RetryPolicy, Timeouts,
+    AdminClient, AdminResponse, ClientError, ConnectionMode, HyperTransport, RetryPolicy, Timeouts,
 };
 use firstbyte_core::{Recorder, RouteTable, recorder::FileFormat};
 
@@ -121,9 +125,7 @@ fn client(args: &Args, request: &Request, recorder: Recorder) -> Result<AdminCli
     };
     let mut builder = AdminClient::builder(recorder);
     if let Some(path) = &args.cacert {
-        let pem = fs::read(path)
-            .map_err(|e| Error::usage(format!("cannot read --cacert {}: {e}", path.display())))?;
-        builder = builder.root_certificate(pem);
+        builder = builder.root_certificate(certificates(path)?);
     }
     builder
         .base_url(request.base_url())
@@ -133,6 +135,19 @@ fn client(args: &Args, request: &Request, recorder: Recorder) -> Result<AdminCli
         .timeouts(Timeouts { total: args.timeout, ..Timeouts::default() })
         .build()
         .map_err(Error::usage)
+}
+
+/// What `--cacert` names, if it can be trusted: the client's own error would name a setting of the client.
+fn certificates(path: &Path) -> Result<Vec<u8>, Error> {
+    let shown = path.display();
+    let pem =
+        fs::read(path).map_err(|e| Error::usage(format!("cannot read --cacert {shown}: {e}")))?;
+    match HyperTransport::builder().root_certificate(pem.as_slice()).build() {
+        Ok(_) => Ok(pem),
+        Err(_) => Err(Error::usage(format!(
+            "--cacert {shown}: there is no PEM certificate in it that can be used"
+        ))),
+    }
 }
 
 /// Waits for so long, or until nobody reads the output any more: who reads it may wait for the end.

@@ -215,7 +215,16 @@ impl AdminRequest {
                 put(&mut self.headers, name, value);
                 self
             }
-            _ => self.refuse("a header has bytes that no header may have"),
+            (Ok(name), Err(_)) => self.refuse(&format!(
+                "the value of the header {name} has bytes that no header may have"
+            )),
+            (Err(_), _) => {
+                // Not the whole name: where a colon was forgotten, the secret is in it.
+                let begin = name.split_whitespace().next().unwrap_or_default();
+                self.refuse(&format!(
+                    "the name of the header that begins with {begin:?} has bytes that no header may have"
+                ))
+            }
         }
     }
 

@@ -138,12 +138,14 @@ async fn no_configuration_error_and_no_debug_form_has_a_secret() {
     assert_clean(&format!("{client:?} {client:#?}"));
     let transport = HyperTransport::builder().identity(tls.client_identity_pem());
     assert!(!format!("{transport:?}").contains("BEGIN"));
-    for request in [
-        client.post(format!("no-slash?{CANARY}")),
-        client.post(format!("/p?{CANARY}")).header("x", &format!("{CANARY}\r\n")),
+    for (request, word) in [
+        (client.post(format!("no-slash?{CANARY}")), "slash"),
+        (client.post(format!("/p?{CANARY}")).header("x-mine", &format!("{CANARY}\r\n")), "x-mine"),
+        // The colon was forgotten.
+        (client.post("/p").header(&format!("x-mine {CANARY}"), "value"), "\"x-mine\""),
     ] {
         let error = request.send().await.unwrap_err();
-        assert!(error.is_config(), "{error}");
+        assert!(error.is_config() && error.to_string().contains(word), "{error}");
         assert_clean(&all_of(&error));
     }
 }
