@@ -2,6 +2,12 @@
 
 use std::fs;
 
+use crate::{
+    clock::Timestamp,
+    event::Event,
+    schema::{field, record},
+};
+
 /// Process, boot and host of the lines that a recorder writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -23,6 +29,16 @@ impl Process {
             boot: first_line("/proc/sys/kernel/random/boot_id"),
             host: first_line("/proc/sys/kernel/hostname"),
         }
+    }
+
+    /// The line that says whose lines follow: since when it runs, and what the wall clock says that moment was.
+    pub(crate) fn start(&self, at: Timestamp, unix_nanos: u64) -> Event {
+        Event::new(&record::PROCESS_START, at)
+            .with(field::PID, self.pid.into())
+            .with_known(field::BOOT, self.boot.as_deref())
+            .with_known(field::HOST, self.host.as_deref())
+            .with(field::VERSION, env!("CARGO_PKG_VERSION"))
+            .with(field::UNIX, unix_nanos)
     }
 }
 

@@ -411,7 +411,7 @@ schema! {
             [PROMPTS DUR INPUT_TOKENS OUTPUT_TOKENS INPUT_TPS OUTPUT_TPS] [], "An inference batch ended.";
         QUEUE_FLUSH = Queue / "batch.flush" [SIZE WAIT] [REASON DEPTH], "A batching queue was flushed.";
         PROCESS_START = Firstbyte / "process.start" [PID BOOT HOST VERSION T UNIX] [],
-            "One per process: the anchor between the monotonic and the wall clock.";
+            "First of a process, and of each further file of its log: the anchor between the monotonic and the wall clock.";
         DROPPED = Firstbyte / "dropped" [COUNT REASON] [], "Events were lost, and why.";
         PROCESS_END = Firstbyte / "process.end" [OFFERED WRITTEN DROPPED] [], "The recorder was shut down.";
     }

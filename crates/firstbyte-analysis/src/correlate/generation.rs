@@ -1,6 +1,6 @@
 //! Whether a generation batch was open when a call began.
 
-use firstbyte_core::{field, record};
+use firstbyte_core::{Timestamp, field, record};
 
 use crate::entry::Entry;
 
@@ -25,6 +25,8 @@ pub enum Generation {
 pub(super) struct Batches {
     open: u32,
     now: Generation,
+    /// The latest start of a process, and its boot.
+    started: Option<(Box<str>, Timestamp)>,
 }
 
 impl Batches {
@@ -43,10 +45,23 @@ impl Batches {
             if self.open == 0 {
                 self.now = Generation::Idle;
             }
-        } else if entry.is(&record::PROCESS_START) {
+        } else if entry.is(&record::PROCESS_START) && self.has_begun_anew(entry) {
             // What was open in a process that was killed is so no longer.
-            *self = Self::default();
+            (self.open, self.now) = (0, Generation::Unknown);
         }
+    }
+
+    /// Whether this is no repetition, as at the head of the next file of a rotated log: a process that begins later tells
+    /// a later moment, or another boot.
+    fn has_begun_anew(&mut self, entry: &Entry<'_>) -> bool {
+        let told = entry.text(field::BOOT).zip(entry.at);
+        let is_known = self.started.as_ref().zip(told.as_ref()).is_some_and(
+            |((known_boot, known_at), (boot, at))| **known_boot == **boot && at <= known_at,
+        );
+        if !is_known {
+            self.started = told.map(|(boot, at)| (boot.into(), at));
+        }
+        !is_known
     }
 }
 
@@ -89,6 +104,9 @@ mod tests {
             start,
             restart,
             &call(7),
+            start,
+            restart,
+            &call(8),
         ]
         .concat();
         let batch = |n| Generation::Batch { in_flight: Some(n) };
@@ -101,7 +119,9 @@ mod tests {
                 batch(3),
                 batch(3),
                 Generation::Idle,
-                Generation::Unknown
+                Generation::Unknown,
+                // The same process says so again, at the head of its next file.
+                batch(8)
             ]
         );
     }

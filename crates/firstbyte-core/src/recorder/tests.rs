@@ -303,6 +303,82 @@ fn a_rotated_and_a_deleted_file_is_opened_anew() {
 }
 
 #[test]
+fn every_file_of_a_rotated_log_says_first_whose_lines_it_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let (log, jsonl) = (path("a.log"), path("a.jsonl"));
+    let recorder = Recorder::builder().text_file(&log).json_file(&jsonl).build().unwrap();
+    let record_and_flush = |n| {
+        recorder.record(&event(n));
+        assert!(recorder.flush(SOON));
+    };
+    record_and_flush(1);
+    for name in ["a.log", "a.jsonl"] {
+        fs::rename(path(name), path(&format!("{name}.2"))).unwrap();
+    }
+    record_and_flush(2);
+    record_and_flush(3);
+    // As logrotate's copytruncate does.
+    for name in ["a.log", "a.jsonl"] {
+        fs::copy(path(name), path(&format!("{name}.1"))).unwrap();
+        fs::OpenOptions::new().write(true).open(path(name)).unwrap().set_len(0).unwrap();
+    }
+    record_and_flush(4);
+    assert_eq!(close(&recorder).written, 4);
+    let parsed = |line: &str| {
+        let parsed = json::parse(line.as_bytes()).or_else(|_| text::parse(line.as_bytes()));
+        text::into_owned(parsed.unwrap())
+    };
+    for name in ["a.log", "a.jsonl"] {
+        let start = parsed(&lines(&path(&format!("{name}.2")))[0]);
+        for (age, statuses) in [(".2", &[1][..]), (".1", &[2, 3]), ("", &[4])] {
+            let file: Vec<_> =
+                lines(&path(&format!("{name}{age}"))).iter().map(|line| parsed(line)).collect();
+            assert_eq!(file[0].name.as_deref(), Some("process.start"), "{name}{age}");
+            assert_eq!((file[0].at, file[0].pid), (start.at, start.pid), "{name}{age}");
+            let told: Vec<_> = file.iter().filter_map(|line| line.count("status")).collect();
+            assert_eq!(told, statuses, "{name}{age}");
+        }
+    }
+}
+
+#[test]
+fn the_head_of_a_file_tells_the_wall_clock_as_it_is_then() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("a.log");
+    let mut sink = FileSink::open(&log, FileFormat::Text).unwrap();
+    let process = Process::current();
+    let at = |seconds: u64| crate::Timestamp::from_nanos(seconds * 1_000_000_000);
+    let offset = |seconds: u64| seconds * 1_000_000_000;
+    let start = process.start(at(1), offset(101));
+    sink.write(&[Entry::new(start, None, offset(100))], &process).unwrap();
+    fs::remove_file(&log).unwrap();
+    // Meanwhile the wall clock was set back.
+    let late = Event::new(&record::SERVER_DONE, at(9));
+    sink.write(&[Entry::new(late, Some(0), offset(40))], &process).unwrap();
+    let head = lines(&log)[0].clone();
+    assert!(head.ends_with(" t=1.000000 unix=41.000000"), "{head}");
+}
+
+#[test]
+fn the_head_of_a_file_is_no_event_in_the_balance() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("a.log");
+    let mut sink = FileSink::open(&log, FileFormat::Text).unwrap();
+    let process = Process::current();
+    let entry = |event| Entry::new(event, None, 0);
+    sink.write(&[entry(process.start(Clock::system().now(), 0))], &process).unwrap();
+    fs::remove_file(&log).unwrap();
+    // A disk that is full from the first byte on.
+    std::os::unix::fs::symlink("/dev/full", &log).unwrap();
+    let error = sink.write(&[entry(event(1)), entry(event(2))], &process).unwrap_err();
+    assert_eq!(error.written, 0);
+    fs::remove_file(&log).unwrap();
+    sink.write(&[entry(event(3))], &process).unwrap();
+    assert_eq!(lines(&log).len(), 2);
+}
+
+#[test]
 fn a_path_that_cannot_be_opened_anew_loses_only_what_came_meanwhile() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("a.log");

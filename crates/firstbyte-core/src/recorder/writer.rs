@@ -162,12 +162,7 @@ impl Writer {
     }
 
     fn process_start(&self) -> Event {
-        Event::new(&record::PROCESS_START, self.clock.now())
-            .with(field::PID, self.process.pid.into())
-            .with_known(field::BOOT, self.process.boot.as_deref())
-            .with_known(field::HOST, self.process.host.as_deref())
-            .with(field::VERSION, env!("CARGO_PKG_VERSION"))
-            .with(field::UNIX, self.clock.unix_nanos())
+        self.process.start(self.clock.now(), self.clock.unix_nanos())
     }
 
     /// What to add to a monotonic moment to get the wall clock.

@@ -1,7 +1,7 @@
 //! A file that others may rotate, delete or read while it grows.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, Metadata, OpenOptions},
     io,
     path::{self, Path, PathBuf},
     thread,
@@ -12,6 +12,7 @@ use super::{Entry, Sink, WriteError, write_lines};
 use crate::{
     clock::{Clock, Timestamp},
     process::Process,
+    record,
 };
 
 /// How long the reader of a full pipe may take until it counts as stalled. Then nothing waits for it any
@@ -34,7 +35,8 @@ pub enum FileFormat {
 ///
 /// The file is opened with `O_APPEND` and only whole lines are handed to `write`, so that several
 /// processes may share it. When the path no longer leads to the open file, because it was rotated
-/// or deleted, it is opened anew before the next batch. The reader of a pipe has a quarter of a second to
+/// or deleted, it is opened anew before the next batch. Each file of such a set begins with `process.start`,
+/// also one that was cut (`copytruncate`), so that it can be read without the older ones. The reader of a pipe has a quarter of a second to
 /// make room in it; what does not fit then is lost, and counted.
 #[derive(Debug)]
 pub struct FileSink {
@@ -43,6 +45,12 @@ pub struct FileSink {
     file: Patient,
     lines: Vec<u8>,
     torn: bool,
+    /// How long the file was when it was last looked at: if it is shorter now, it was cut.
+    length: u64,
+    /// When the process began, once it has said so.
+    started: Option<Timestamp>,
+    /// The file does not say yet whose lines these are: it is another one, or was cut, or was full.
+    is_headless: bool,
 }
 
 /// A file that is waited for if it is a pipe: its reader needs a moment to make room for a burst.
@@ -67,15 +75,41 @@ impl FileSink {
         let file = append(path)?;
         // The process may change its folder: that is no rotation.
         let path = path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        Ok(Self { path, format, file: Patient::new(file), lines: Vec::new(), torn: false })
+        Ok(Self {
+            path,
+            format,
+            file: Patient::new(file),
+            lines: Vec::new(),
+            torn: false,
+            length: 0,
+            started: None,
+            is_headless: false,
+        })
     }
 
     fn follow_rotation(&mut self) -> io::Result<()> {
-        if !same_file(&self.file.file, &self.path) {
+        let open = self.file.file.metadata().ok();
+        let is_same = open.as_ref().is_some_and(|open| is_at(open, &self.path));
+        // A pipe has no length.
+        let length = open.filter(|open| is_same && open.is_file()).map_or(0, |open| open.len());
+        if !is_same {
             self.file = Patient::new(append(&self.path)?);
-            self.torn = false;
         }
+        if !is_same || length < self.length {
+            self.torn = false;
+            self.is_headless = true;
+        }
+        self.length = length;
         Ok(())
+    }
+
+    /// Says whose lines follow. The moment is that of the process's first such line, by which a reader knows that
+    /// this is no other process; what the wall clock says of it is new, as that may have been set since.
+    fn write_head(&mut self, next: &Entry, process: &Process) {
+        let Some(started) = self.started else { return };
+        let unix_offset = next.unix_nanos.wrapping_sub(next.event.at().as_nanos());
+        let start = process.start(started, started.as_nanos().wrapping_add(unix_offset));
+        Entry::new(start, None, unix_offset).write_line(self.format, process, &mut self.lines);
     }
 }
 
@@ -120,12 +154,21 @@ impl Sink for FileSink {
                 .map_err(|(error, _)| WriteError { written: 0, ..error })?;
             self.torn = false;
         }
+        let Some(first) = batch.first() else { return Ok(()) };
+        if std::ptr::eq(first.event.record(), &raw const record::PROCESS_START) {
+            (self.started, self.is_headless) = (Some(first.event.at()), true);
+        } else if self.is_headless {
+            self.write_head(first, process);
+        }
+        let head = usize::from(!self.lines.is_empty());
         for entry in batch {
             entry.write_line(self.format, process, &mut self.lines);
         }
-        write_lines(&mut self.file, &self.lines).map_err(|(error, torn)| {
+        let written = write_lines(&mut self.file, &self.lines);
+        self.is_headless &= written.as_ref().is_err_and(|(error, _)| error.written == 0);
+        written.map_err(|(error, torn)| {
             self.torn = torn;
-            error
+            WriteError { written: error.written.saturating_sub(head), ..error }
         })
     }
 }
@@ -144,17 +187,15 @@ fn append(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+/// Whether the path leads to the open file.
 #[cfg(unix)]
-fn same_file(file: &File, path: &Path) -> bool {
+fn is_at(open: &Metadata, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
-    match (file.metadata(), path.metadata()) {
-        (Ok(open), Ok(named)) => identity(open) == identity(named),
-        _ => false,
-    }
+    let identity = |metadata: &Metadata| (metadata.dev(), metadata.ino());
+    path.metadata().is_ok_and(|named| identity(open) == identity(&named))
 }
 
 #[cfg(not(unix))]
-fn same_file(_file: &File, path: &Path) -> bool {
+fn is_at(_open: &Metadata, path: &Path) -> bool {
     path.exists()
 }
