@@ -9,12 +9,14 @@ mod join;
 mod mend;
 mod names;
 mod pairing;
+mod rotated;
 mod runs;
 mod timeline;
 mod timers;
 
 use std::{collections::HashMap, ops::Range};
 
+use firstbyte_core::Timestamp;
 use foldhash::fast::RandomState;
 
 use self::join::{Halves, Pair, Trace};
@@ -68,6 +70,10 @@ pub struct Source {
     pub is_mixed: bool,
     /// The wall clock minus the monotonic one in nanoseconds, of the last process that said so.
     pub unix_offset: Option<i128>,
+    /// The first and the last moment that its lines tell of what they are about.
+    span: Option<(Timestamp, Timestamp)>,
+    /// The number of the file of the same log and boot that rotation put behind this one.
+    older: Option<u32>,
 }
 
 impl Log {
@@ -162,6 +168,14 @@ impl Log {
     #[must_use]
     pub fn broken(&self) -> &[String] {
         &self.broken
+    }
+
+    /// The first one of the files that are one log, cut by rotation, as far as that is known of this one.
+    pub(crate) fn oldest(&self, mut source: u32) -> u32 {
+        while let Some(older) = self.sources[source as usize].older {
+            source = older;
+        }
+        source
     }
 
     /// Whether moments of two files are on one clock.

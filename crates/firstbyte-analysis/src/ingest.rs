@@ -63,6 +63,9 @@ impl Log {
         }
         builder.broken = workers::read(&inputs, &mut builder)?;
         Ok(builder.finish())
+        for log in rotation::logs(inputs.iter().map(Input::path)) {
+            builder.rotated(&log);
+        }
     }
 
     /// Reads one line.

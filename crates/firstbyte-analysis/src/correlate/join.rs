@@ -12,7 +12,7 @@ use super::{
     half::{ClientHalf, EngineHalf, ServerHalf, agree},
     mend,
     names::{Name, Names},
-    pairing,
+    pairing, rotated,
     timeline::Timeline,
 };
 use crate::{
@@ -122,6 +122,13 @@ impl Builder {
         if let Some(boot) = entry.boot {
             self.take_boot(boot, source);
         }
+        // A process says at the head of each file when it began.
+        if let Some(at) = entry.at
+            && entry.kind != Kind::Process
+        {
+            let span = &mut self.sources[source as usize].span;
+            *span = Some((span.map_or(at, |(first, _)| first), at));
+        }
         let taken = match (entry.kind, entry.id) {
             (Kind::Client | Kind::Server, Some(id)) => self.take_call(entry, id, source),
             _ => self.take_other(entry, source),
@@ -229,6 +236,11 @@ impl Builder {
         if let (Some(at), Some(unix)) = (entry.at, entry.unix(field::UNIX)) {
             source.unix_offset = Some(i128::from(unix) - i128::from(at.as_nanos()));
         }
+    }
+
+    /// All lines of these files are taken, which are one log, from its oldest file on.
+    pub(crate) fn rotated(&mut self, files: &[u32]) {
+        rotated::join(&mut self.sources, files);
     }
 
     pub(crate) fn finish(mut self) -> Log {

@@ -1,6 +1,6 @@
 //! Which of the files of one log is older, by what rotation put behind their names.
 
-use std::{cmp::Reverse, path::Path};
+use std::{cmp::Reverse, collections::BTreeMap, path::Path};
 
 /// The order in which files of a pattern are read: by name, and of files of one name as rotation makes them older.
 pub(super) fn by_age(path: &Path) -> (String, Age) {
@@ -8,6 +8,19 @@ pub(super) fn by_age(path: &Path) -> (String, Age) {
     let plain = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
     let (stem, age) = dated(plain).or_else(|| numbered(plain)).unwrap_or((plain, Age::Current));
     (stem.to_owned(), age)
+}
+
+/// The files that are one log, by their numbers: of each such log from the oldest on.
+pub(super) fn logs<'a>(paths: impl Iterator<Item = &'a Path>) -> impl Iterator<Item = Vec<u32>> {
+    let mut logs: BTreeMap<String, Vec<(Age, u32)>> = BTreeMap::new();
+    for (number, path) in (0..).zip(paths) {
+        let (stem, age) = by_age(path);
+        logs.entry(stem).or_default().push((age, number));
+    }
+    logs.into_values().map(|mut files| {
+        files.sort();
+        files.into_iter().map(|(_, number)| number).collect()
+    })
 }
 
 /// What rotation put behind a name, from the oldest on.

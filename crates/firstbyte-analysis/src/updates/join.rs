@@ -23,7 +23,7 @@ pub(super) fn joined(mut parts: Vec<ServerUpdate<'_>>) -> Vec<Update<'_>> {
 /// What a server's part is joined by.
 struct Facts {
     clock: u32,
-    source: u32,
+    file: u32,
     step: Option<i64>,
     ids: Vec<u32>,
     last: Timestamp,
@@ -37,7 +37,7 @@ impl Facts {
         ids.dedup();
         Self {
             clock: first.clock,
-            source: first.client.source,
+            file: first.file,
             step: part.calls.iter().find_map(|call| call.client.step()),
             ids,
             last: part.calls.iter().map(UpdateCall::last_moment).max().unwrap_or(first.sent_at),
@@ -48,7 +48,7 @@ impl Facts {
 struct Draft<'a> {
     update: Update<'a>,
     clock: u32,
-    source: u32,
+    file: u32,
     /// The number of the update in its file.
     number: u64,
     last: Timestamp,
@@ -73,15 +73,15 @@ impl<'a> Joining<'a> {
             let place = *self.by_step.get(&(facts.clock, facts.step?))?;
             // Steps begin anew with each run of an orchestrator.
             let draft = &self.updates[place];
-            let is_recent = draft.source == facts.source
+            let is_recent = draft.file == facts.file
                 && self
                     .latest
-                    .get(&facts.source)
+                    .get(&facts.file)
                     .is_some_and(|latest| self.updates[*latest].number <= draft.number + 1);
             (is_recent || part.begin() < draft.last).then_some(place)
         };
         let by_time = || {
-            let place = *self.latest.get(&facts.source)?;
+            let place = *self.latest.get(&facts.file)?;
             (part.begin() < self.updates[place].last).then_some(place)
         };
         let fits = |place: &usize| {
@@ -99,10 +99,10 @@ impl<'a> Joining<'a> {
     }
 
     fn open(&mut self, part: ServerUpdate<'a>, facts: Facts) {
-        let latest = self.latest.get(&facts.source);
+        let latest = self.latest.get(&facts.file);
         let draft = Draft {
             clock: facts.clock,
-            source: facts.source,
+            file: facts.file,
             number: latest.map_or(0, |latest| self.updates[*latest].number + 1),
             last: facts.last,
             update: Update {
@@ -113,7 +113,7 @@ impl<'a> Joining<'a> {
                 has_one_clock: true,
             },
         };
-        self.latest.insert(facts.source, self.updates.len());
+        self.latest.insert(facts.file, self.updates.len());
         self.updates.push(draft);
         self.add(self.updates.len() - 1, part, facts);
     }

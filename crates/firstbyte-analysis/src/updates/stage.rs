@@ -44,6 +44,8 @@ pub struct UpdateCall<'a> {
     pub(super) client: &'a ClientHalf,
     /// The first file that has the clock of its moments.
     pub(super) clock: u32,
+    /// The first file of the log that its line is in: rotation makes several of one.
+    pub(super) file: u32,
     /// The number of its trace id.
     pub(super) id: u32,
     /// The application gave this id to calls of several kinds or servers.
@@ -142,6 +144,7 @@ pub(super) fn calls(log: &Log) -> (Vec<UpdateCall<'_>>, LeftOut) {
             is_retry: false,
             client,
             clock: clocks[client.source as usize],
+            file: log.oldest(client.source),
             id: ids.take(call.id(), call.target(), kind),
             is_id_shared: false,
             is_id_of_update: false,
