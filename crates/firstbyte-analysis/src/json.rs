@@ -12,7 +12,7 @@ use crate::{
     diagnose::Finding,
     field::{FieldStats, Values},
     measure::{Amounts, Correlation, Group, Percentile, Share, Stats, Summary, Unit},
-    notices::notices,
+    notices::notices_within,
 };
 
 /// A value as it is shown: on several lines, in printable ASCII.
@@ -53,7 +53,7 @@ fn ascii(json: &str) -> String {
 pub fn stats(log: &Log, stats: &Stats) -> Value {
     json!({
         "lines": lines(log),
-        "notices": notices(log),
+        "notices": notices_within(log, stats.window),
         "groups": stats.groups.iter().map(group).collect::<Vec<_>>(),
         "timeline": timeline(&stats.timeline),
         "amounts": amounts(&stats.amounts),

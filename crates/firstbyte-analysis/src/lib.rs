@@ -44,6 +44,6 @@ mod words;
 pub use self::{
     correlate::{Call, Log},
     ingest::{Options, Tally},
-    notices::{cut_short, notices, torn},
+    notices::{cut_short, notices, notices_within, torn},
     words::counted,
 };

@@ -7,6 +7,7 @@ mod metric;
 mod relation;
 mod stats;
 mod summary;
+mod window;
 
 pub use self::{
     amounts::Amounts,
@@ -14,8 +15,9 @@ pub use self::{
     generating::ByGeneration,
     metric::Metric,
     relation::{Correlation, Trend},
-    stats::{Group, GroupBy, Share, Stats, Window},
+    stats::{Group, GroupBy, Share, Stats},
     summary::{Interval, Percentile, Summary},
+    window::Window,
 };
 pub(crate) use self::{
     relation::two_sided,

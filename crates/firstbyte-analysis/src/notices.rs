@@ -3,6 +3,7 @@
 use crate::{
     correlate::{Call, ClientHalf, Log, Offset, Offsets},
     ingest::Reason,
+    measure::Window,
 };
 
 /// Sentences on lines left out, values taken as unknown, and clocks that do not compare; none if all is well.
@@ -63,6 +64,14 @@ pub fn notices(log: &Log) -> Vec<String> {
         ));
     }
     notices.extend(doubts.offsets.finish().iter().map(|offset| apart(log, offset)));
+    notices
+}
+
+/// The same, of the calls within a window.
+#[must_use]
+pub fn notices_within(log: &Log, window: Window) -> Vec<String> {
+    let mut notices = notices(log);
+    notices.extend(window.notice(log));
     notices
 }
 

@@ -40,7 +40,7 @@ use crate::{
     diagnose::{Finding, Rules, Thresholds, diagnose_within},
     ingest::Tally,
     measure::{GroupBy, Stats, Summary, Window},
-    notices,
+    notices_within,
 };
 
 /// The most findings, and the most notices.
@@ -158,7 +158,7 @@ impl Report {
             files: Shown::first(MOST_FILES, files),
             notices: Shown::first(
                 MOST_SENTENCES,
-                notices(log).iter().map(|notice| cut_sentence(notice)).collect(),
+                notices_within(log, window).iter().map(|notice| cut_sentence(notice)).collect(),
             ),
             window,
             calls: calls.len(),

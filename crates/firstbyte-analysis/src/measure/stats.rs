@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use firstbyte_core::{Micros, Timestamp};
+use firstbyte_core::Micros;
 
 use super::{
-    Amounts, Correlation, Metric, Summary, Trend, Unit, beside,
+    Amounts, Correlation, Metric, Summary, Trend, Unit, Window, beside,
     generating::{self, ByGeneration},
+    window::{moment, seconds},
 };
 use crate::{
     correlate::{Call, ClientEnd, Log, ServerHalf},
@@ -41,34 +42,6 @@ impl GroupBy {
             Self::Target => call.target().unwrap_or(UNKNOWN),
             Self::File => file().map_or(UNKNOWN, |file| &log.sources()[file as usize].name),
         }
-    }
-}
-
-/// Which calls: those that were sent within a stretch of the monotonic clock, in seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct Window {
-    /// From this second on.
-    pub since: Option<f64>,
-    /// Before this second.
-    pub until: Option<f64>,
-}
-
-impl Window {
-    /// A window; a missing end is open.
-    #[must_use]
-    pub const fn new(since: Option<f64>, until: Option<f64>) -> Self {
-        Self { since, until }
-    }
-
-    /// Whether a call is in it. One whose moment is unknown is only in a window without ends.
-    #[must_use]
-    pub fn has(&self, call: &Call<'_>) -> bool {
-        if self.since.is_none() && self.until.is_none() {
-            return true;
-        }
-        let Some(at) = moment(call).map(|(at, _)| seconds(at)) else { return false };
-        self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at < until)
     }
 }
 
@@ -116,6 +89,8 @@ pub struct Share {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stats {
+    /// Which calls they are of.
+    pub window: Window,
     /// The groups, the one with the most calls first.
     pub groups: Vec<Group>,
     /// Durations and sizes beside the calls, by name: `ckpt.write`, `ckpt.wait`, `gen.batch`, `step`,
@@ -143,7 +118,8 @@ impl Stats {
             .map(|(name, gathered)| gathered.group(name.unwrap_or_default(), log));
         let mut groups: Vec<Group> = groups.collect();
         groups.sort_by_key(|group| std::cmp::Reverse(group.calls));
-        Self { groups, timeline: beside::durations(log), amounts: beside::amounts(log) }
+        let (timeline, amounts) = (beside::durations(log), beside::amounts(log));
+        Self { window, groups, timeline, amounts }
     }
 }
 
@@ -304,12 +280,6 @@ impl Column {
     }
 }
 
-/// When a call was sent, or else received, and the file that says so.
-fn moment(call: &Call<'_>) -> Option<(Timestamp, u32)> {
-    let sent = call.client.and_then(|half| Some((half.sent_at?, half.source)));
-    sent.or_else(|| call.server.and_then(|half| Some((half.recv_at?, half.source))))
-}
-
 /// The points of the clock that most of them are of: seconds of two clocks are in no order. A file of several boots has none.
 fn of_one_clock(by_source: BTreeMap<u32, Vec<(f64, f64)>>, log: &Log) -> Vec<(f64, f64)> {
     let mut clocks: Vec<(u32, Vec<(f64, f64)>)> = Vec::new();
@@ -325,10 +295,6 @@ fn of_one_clock(by_source: BTreeMap<u32, Vec<(f64, f64)>>, log: &Log) -> Vec<(f6
     // Of equally many, the first.
     let most = clocks.into_iter().rev().max_by_key(|(_, points)| points.len());
     most.map_or(Vec::new(), |(_, points)| points)
-}
-
-fn seconds(at: Timestamp) -> f64 {
-    at.as_nanos() as f64 / 1e9
 }
 
 #[cfg(test)]

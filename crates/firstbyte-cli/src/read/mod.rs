@@ -48,10 +48,14 @@ impl Inputs {
 
 /// What a reader has to know before he believes any number.
 fn preface(log: &Log) -> String {
+    preface_with(log, &notices(log))
+}
+
+fn preface_with(log: &Log, notices: &[String]) -> String {
     let mut text = format!("{}: {}\n", counted(log.sources().len(), "file"), log.tally());
-    for notice in notices(log) {
+    for notice in notices {
         // Writing to a string cannot fail.
-        _ = writeln!(text, "NOTICE: {}", plain(&notice));
+        _ = writeln!(text, "NOTICE: {}", plain(notice));
     }
     text
 }

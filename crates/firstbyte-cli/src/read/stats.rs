@@ -16,9 +16,10 @@ use firstbyte_analysis::{
     baselines::Finding,
     counted, json as to,
     measure::{Group, GroupBy, Interval, Percentile, Share, Stats, Summary, Window},
+    notices_within,
 };
 
-use super::{Inputs, preface};
+use super::{Inputs, preface_with};
 use crate::{
     bars::plain,
     exit::{self, Error, Exit},
@@ -93,7 +94,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
 }
 
 fn render(log: &Log, stats: &Stats, expected: &[Finding<'_>]) -> String {
-    let mut out = preface(log);
+    let mut out = preface_with(log, &notices_within(log, stats.window));
     // Writing to a string cannot fail.
     _ = write_all(stats, &mut out);
     _ = baselines::write(expected, &mut out);
