@@ -13,7 +13,8 @@ use crate::{
 /// Reads one text line.
 ///
 /// Whatever stands in front of the first `[tag]` that begins a record is ignored, ANSI colours and
-/// a trailing CR too; bytes that are not UTF-8 become U+FFFD. Values are percent-decoded.
+/// a trailing CR, and Ray's ` [repeated 3x across cluster]` too; bytes that are not UTF-8 become U+FFFD. Values are
+/// percent-decoded.
 ///
 /// # Errors
 ///
@@ -36,7 +37,7 @@ pub fn parse(line: &[u8]) -> Result<Parsed<'_>, Skipped> {
 }
 
 fn parse_str(line: &str) -> Result<Parsed<'_>, Skipped> {
-    let line = line.trim();
+    let line = without_repetitions(line.trim());
     if line.is_empty() {
         return Err(Skipped::Empty);
     }
@@ -49,6 +50,17 @@ fn parse_str(line: &str) -> Result<Parsed<'_>, Skipped> {
         }
     }
     Err(Skipped::NoRecord)
+}
+
+/// The line without what Ray puts behind one that it shows in the place of several alike: how many these are, and the first
+/// time how to switch that off. The others are not there, so that nothing is known of them.
+fn without_repetitions(line: &str) -> &str {
+    let Some((line_itself, mark)) = line.rsplit_once(" [repeated ") else { return line };
+    let is_mark = mark.split_once("x across cluster]").is_some_and(|(count, hint)| {
+        let is_hint = hint.is_empty() || hint.starts_with(" (Ray deduplicates logs by default.");
+        is_hint && !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    if is_mark { line_itself.trim_end() } else { line }
 }
 
 /// Reads a record that begins after its first `[`. The error is where the next one can begin at the earliest: a word

@@ -74,6 +74,32 @@ fn any_prefix_colour_and_line_end_is_read_over() {
 }
 
 #[test]
+fn a_line_that_ray_shows_for_several_is_itself() {
+    let record = "(Server pid=7, ip=10.0.0.2) [ckpt] wait.done target_step=3 wait_ms=5432.1";
+    let hint = "(Ray deduplicates logs by default. Set RAY_DEDUP_LOGS=0 to disable log deduplication, or see \
+                https://docs.ray.io/en/master/ray-observability/ray-logging.html#log-deduplication for more options.)";
+    for mark in [
+        " [repeated 3x across cluster]".to_owned(),
+        "\x1b[32m [repeated 31x across cluster]\x1b[0m\r\n".to_owned(),
+        format!("\x1b[32m [repeated 3x across cluster] {hint}\x1b[0m"),
+    ] {
+        let line = format!("{record}{mark}");
+        let parsed = parse(line.as_bytes()).unwrap();
+        assert_eq!(parsed.micros("wait_ms"), Some(Micros(5_432_100)), "{line:?}");
+        assert_eq!(parsed.fields.len(), 2, "{line:?}");
+    }
+    for other in [
+        " [repeated x across cluster]",
+        " [repeated 3x across cluster] more",
+        " [repeated 3x across cluster",
+        " [repeated 3x across cluster] [repeated 3x across cluster]",
+    ] {
+        let line = format!("{record}{other}");
+        assert_eq!(parse(line.as_bytes()), Err(Skipped::NoRecord), "{line:?}");
+    }
+}
+
+#[test]
 fn what_is_unknown_is_kept() {
     let parsed =
         parse(b"[future][A_b-9] new.event thing=%41 wall_ms=NaN rpc_ms=-1 status=x").unwrap();
