@@ -7,6 +7,7 @@ mod rotation;
 mod scan;
 mod source;
 mod tally;
+mod utf16;
 mod workers;
 mod zstd;
 
@@ -44,7 +45,7 @@ impl Default for Options {
 }
 
 impl Log {
-    /// Reads files, in any mix of text and JSON lines, plain, `.gz` or `.zst`, whatever stands before a
+    /// Reads files, in any mix of text and JSON lines, plain or packed by gzip or Zstandard, whatever stands before a
     /// line's record. A path may be a pattern (`logs/*.log`), and `-` is the standard input. A file that is named twice is
     /// read once.
     ///
@@ -62,10 +63,10 @@ impl Log {
             builder.source(input.name());
         }
         builder.broken = workers::read(&inputs, &mut builder)?;
-        Ok(builder.finish())
         for log in rotation::logs(inputs.iter().map(Input::path)) {
             builder.rotated(&log);
         }
+        Ok(builder.finish())
     }
 
     /// Reads one line.

@@ -5,7 +5,7 @@ use std::{
     error::Error,
     fmt,
     fs::File,
-    io::{self, BufRead, BufReader, Cursor, Read},
+    io::{self, BufReader, Cursor, Read},
     path::{Path, PathBuf},
 };
 
@@ -14,6 +14,7 @@ use flate2::bufread::MultiGzDecoder;
 use super::{
     pattern::matching,
     rotation::by_age,
+    utf16::{self, Utf16},
     zstd::{self, Frames},
 };
 
@@ -136,8 +137,36 @@ impl Input {
         self.0.canonicalize().ok().filter(|path| path.is_file())
     }
 
-    /// The stream of its bytes, decompressed if its name says that it is compressed.
+    /// The stream of its bytes: unpacked, if its first ones are those of a packed file, and as UTF-8.
     pub(super) fn open(&self) -> Result<Box<dyn Read + Send>, IngestError> {
+        let mut stream = self.bytes()?;
+        let mut start = Vec::new();
+        stream.by_ref().take(4).read_to_end(&mut start).map_err(|error| self.failed(error))?;
+        let extension = self.0.extension().and_then(|extension| extension.to_str());
+        // What is called so and is empty or cut may still have been one.
+        let is_packed = |begins: fn(&[u8]) -> bool, ending: &str| {
+            begins(&start) && (start.len() == 4 || extension == Some(ending))
+        };
+        let (is_gzip, is_zstd) = (is_packed(begins_gzip, "gz"), is_packed(zstd::begins, "zst"));
+        match extension {
+            Some("gz") if !is_gzip => return Err(self.is_no("gzip")),
+            Some("zst") if !is_zstd => return Err(self.is_no("Zstandard")),
+            _ => {}
+        }
+        let order = utf16::order(&start);
+        let whole = Cursor::new(start).chain(stream);
+        Ok(if is_gzip {
+            Box::new(MultiGzDecoder::new(BufReader::new(whole)))
+        } else if is_zstd {
+            Box::new(Frames::new(BufReader::new(whole)))
+        } else if let Some(order) = order {
+            Box::new(Utf16::new(whole, order))
+        } else {
+            Box::new(whole)
+        })
+    }
+
+    fn bytes(&self) -> Result<Box<dyn Read + Send>, IngestError> {
         if self.0 == Path::new("-") {
             return Ok(Box::new(io::stdin()));
         }
@@ -145,28 +174,12 @@ impl Input {
         if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
             return Err(self.failed(io::ErrorKind::IsADirectory.into()));
         }
-        let extension = self.0.extension().and_then(|extension| extension.to_str());
-        Ok(match extension {
-            Some("gz") => Box::new(MultiGzDecoder::new(self.packed(file, "gzip", begins_gzip)?)),
-            Some("zst") => Box::new(Frames::new(self.packed(file, "Zstandard", zstd::begins)?)),
-            _ => Box::new(file),
-        })
+        Ok(Box::new(file))
     }
 
-    /// A packed file, unless it begins like none: one that is empty or cut may still have been one.
-    fn packed(
-        &self,
-        mut file: File,
-        format: &str,
-        begins: fn(&[u8]) -> bool,
-    ) -> Result<impl BufRead + use<>, IngestError> {
-        let mut start = Vec::new();
-        file.by_ref().take(4).read_to_end(&mut start).map_err(|error| self.failed(error))?;
-        if !begins(&start) {
-            let why = format!("is no {format} file, though its name says so");
-            return Err(self.failed(io::Error::new(io::ErrorKind::InvalidData, why)));
-        }
-        Ok(Cursor::new(start).chain(BufReader::new(file)))
+    fn is_no(&self, format: &str) -> IngestError {
+        let why = format!("is no {format} file, though its name says so");
+        self.failed(io::Error::new(io::ErrorKind::InvalidData, why))
     }
 
     pub(super) fn failed(&self, error: io::Error) -> IngestError {

@@ -31,10 +31,7 @@ fn every_line_is_accounted_for() {
     assert_eq!((tally.total(), tally.parsed, tally.unknown), (8, 5, 1));
     assert_eq!(tally.skipped_by(Reason::NoRecord), 2);
     assert_eq!(tally.skipped_by(Reason::BadJson), 1);
-    assert_eq!(
-        tally.to_string(),
-        "8 lines = 5 parsed + 3 skipped (no record 2, other JSON 1)"
-    );
+    assert_eq!(tally.to_string(), "8 lines = 5 parsed + 3 skipped (no record 2, other JSON 1)");
     assert_eq!(log.calls().count(), 2);
 }
 
@@ -50,6 +47,26 @@ fn compressed_files_are_read_by_their_name() {
     let zst = folder.path().join("a.log.zst");
     fs::write(&zst, frame(LINES)).unwrap();
     assert_eq!(read(&zst).tally().total(), 8);
+}
+
+#[test]
+fn what_is_packed_or_utf_16_is_read_whatever_its_name() {
+    let mut gz = GzEncoder::new(Vec::new(), Compression::fast());
+    gz.write_all(LINES.as_bytes()).unwrap();
+    let wide = |unit: fn(u16) -> [u8; 2]| {
+        let units = std::iter::once(0xfeff).chain(LINES.encode_utf16());
+        units.flat_map(unit).collect::<Vec<u8>>()
+    };
+    for bytes in
+        [gz.finish().unwrap(), frame(LINES), wide(u16::to_le_bytes), wide(u16::to_be_bytes)]
+    {
+        let log = read_packed("a.log", &bytes).unwrap();
+        assert_eq!((log.tally().total(), log.tally().parsed), (8, 5), "{:x?}", &bytes[..4]);
+    }
+    // One that is cut too soon to be known is a line like any other.
+    for (bytes, lines) in [(&b"\x1f\x8b\x08"[..], 1), (b"", 0), (b"\n", 1), (b"[a]\n", 1)] {
+        assert_eq!(read_packed("a.log", bytes).unwrap().tally().total(), lines, "{bytes:x?}");
+    }
 }
 
 /// One frame of Zstandard, with a checksum.
