@@ -110,6 +110,7 @@ class Event:
     truncated_pct: float | None
     staleness: int | None
     buffer_depth: int | None
+    rollout_s: float | None
     reload_s: float | None
     ref_logprobs_cached: int | None
     file: str

@@ -25,7 +25,7 @@ const DURATIONS: [(&str, &str); 9] = [
 ];
 
 /// The name here, that of [`Stats::amounts`], and the unit.
-pub(super) const AMOUNTS: [(&str, &str, Unit); 12] = [
+pub(super) const AMOUNTS: [(&str, &str, Unit); 13] = [
     ("ckpt.write_rate", "ckpt write rate", Unit::MegabytesPerSecond),
     ("gen.completions", "gen completions", Unit::Count),
     ("gen.input_tps", "gen input", Unit::TokensPerSecond),
@@ -36,6 +36,7 @@ pub(super) const AMOUNTS: [(&str, &str, Unit); 12] = [
     ("queue.size", "queue size", Unit::Count),
     ("rollout.buffer_depth", "rollout buffer", Unit::Count),
     ("rollout.reload_s", "rollout reload", Unit::Seconds),
+    ("rollout.rollout_s", "rollout time", Unit::Seconds),
     ("rollout.staleness", "rollout staleness", Unit::Steps),
     ("rollout.trunc_pct", "rollout truncated", Unit::Percent),
 ];

@@ -79,6 +79,8 @@ pub enum What {
         buffer_depth: Option<i64>,
         /// Step of the trainer.
         step: Option<i64>,
+        /// Longest rollout in seconds.
+        rollout_s: Option<f64>,
         /// Longest reload in seconds.
         reload_s: Option<f64>,
     },
@@ -183,6 +185,7 @@ fn what(entry: &Entry<'_>) -> What {
             staleness: entry.count(field::STALENESS),
             buffer_depth: entry.count(field::BUFFER_DEPTH),
             step: entry.count(field::CURRENT_STEP),
+            rollout_s: entry.real(field::ROLLOUT),
             reload_s: entry.real(field::RELOAD),
         }
     } else if record(&record::STEP_DONE) {

@@ -35,6 +35,7 @@ fn values<'a>(moments: impl Iterator<Item = &'a Moment>, name: &str) -> Vec<Valu
             ("ckpt_wait_ms", What::CkptWaited { step, wait }) => (step, ms(wait)?),
             ("trunc_pct", What::Rollout { step, truncated, .. }) => (step, truncated?),
             ("staleness", What::Rollout { step, staleness, .. }) => (step, staleness? as f64),
+            ("rollout_s", What::Rollout { step, rollout_s, .. }) => (step, rollout_s?),
             ("reload_s", What::Rollout { step, reload_s, .. }) => (step, reload_s?),
             ("buffer_depth", What::Rollout { step, buffer_depth, .. }) => {
                 (step, buffer_depth? as f64)

@@ -12,12 +12,13 @@ use super::{
 const BUILTIN: &str = include_str!("rules.toml");
 
 /// Names that a rule of kind `value` may be of.
-const VALUES: [&str; 7] = [
+const VALUES: [&str; 8] = [
     "ckpt_write_ms",
     "ckpt_wait_ms",
     "trunc_pct",
     "staleness",
     "buffer_empty",
+    "rollout_s",
     "reload_s",
     "uncached_step_ms",
 ];

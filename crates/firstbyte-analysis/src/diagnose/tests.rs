@@ -491,14 +491,15 @@ fn a_wait_is_not_the_writers_fault_if_writing_was_quick() {
 fn a_change_of_steps_weighs_what_else_changed() {
     let mut lines = String::new();
     for step in 0..12 {
-        let (dur, reload) = if step < 3 { (150.0, 0.1) } else { (300.0, 150.0) };
+        let (dur, rollout, reload) =
+            if step < 3 { (150.0, 30.0, 0.1) } else { (300.0, 31.0, 150.0) };
         writeln!(
             lines,
             "[step] step.done step={step} dur_ms={:.1} ref_logprobs_cached=1",
             (dur + f64::from(step * 7 % 5)) * 1000.0
         )
         .unwrap();
-        writeln!(lines, "[rollout] trunc_pct=0.0 current_step={step} ckpt_step={step} staleness=0 buffer_depth=500 reload_s={reload}").unwrap();
+        writeln!(lines, "[rollout] trunc_pct=0.0 current_step={step} ckpt_step={step} staleness=0 buffer_depth=500 rollout_s={rollout} reload_s={reload}").unwrap();
     }
     let findings = found(&lines, "small");
     let change = findings.iter().find(|finding| finding.rule.id == "step-change").unwrap();
@@ -510,6 +511,14 @@ fn a_change_of_steps_weighs_what_else_changed() {
         change.rivals,
         ["reloading adapters (reload_s)", "longer completions, or another load on the host"]
     );
+    // Rollouts that take as much longer as the steps are no less a cause.
+    let findings = found(&lines.replace("rollout_s=31", "rollout_s=180"), "small");
+    let change = findings.iter().find(|finding| finding.rule.id == "step-change").unwrap();
+    assert!(
+        change.numbers.contains(&"rollout_s: mean 30.0 before, 180.0 after".to_owned()),
+        "{change:?}"
+    );
+    assert_eq!(change.rivals[0], "longer rollouts (rollout_s)");
 }
 
 #[test]

@@ -92,6 +92,7 @@ pub(super) const EVENTS: &[Column] = &[
         What::Rollout { truncated, .. } => truncated),
     count!("staleness", "Steps that the weights in use are behind.", What::Rollout { staleness, .. } => staleness),
     count!("buffer_depth", "Rollouts waiting for the trainer.", What::Rollout { buffer_depth, .. } => buffer_depth),
+    real!("rollout_s", "Longest rollout in seconds.", What::Rollout { rollout_s, .. } => rollout_s),
     real!("reload_s", "Longest reload in seconds.", What::Rollout { reload_s, .. } => reload_s),
     count!("ref_logprobs_cached", "1 if the reference log-probabilities came from the cache, 0 if not.",
         What::Stepped { is_cached, .. } => is_cached.map(i64::from)),

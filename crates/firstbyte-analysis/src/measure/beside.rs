@@ -54,10 +54,11 @@ fn each(what: &What, mut take: impl FnMut(&'static str, Unit, Option<f64>)) {
             take("infer input", Unit::TokensPerSecond, input_tps);
             take("infer output", Unit::TokensPerSecond, output_tps);
         }
-        What::Rollout { truncated, staleness, buffer_depth, reload_s, .. } => {
+        What::Rollout { truncated, staleness, buffer_depth, rollout_s, reload_s, .. } => {
             take("rollout truncated", Unit::Percent, truncated);
             take("rollout staleness", Unit::Steps, count(staleness));
             take("rollout buffer", Unit::Count, count(buffer_depth));
+            take("rollout time", Unit::Seconds, rollout_s);
             take("rollout reload", Unit::Seconds, reload_s);
         }
         What::CkptWritten { write, bytes, .. } => {
