@@ -100,14 +100,27 @@ class Event:
     t_ns: int | None
     unix_ns: int | None
     duration_ms: float | None
+    #: How long of it a training step waited for data.
+    wait_ms: float | None
     step: int | None
     bytes: int | None
+    #: That of the checkpoint.
+    path: str | None
     completions: int | None
+    #: Completions wanted, as the `batch.start` in front says, if no other batch was open.
+    target_batch: int | None
+    in_flight: int | None
     prompts: int | None
     size: int | None
+    #: Why the queue was flushed, and the requests that were left in it.
+    reason: str | None
+    depth: int | None
+    input_tokens: int | None
+    output_tokens: int | None
     input_tps: float | None
     output_tps: float | None
     truncated_pct: float | None
+    ckpt_step: int | None
     staleness: int | None
     buffer_depth: int | None
     rollout_s: float | None

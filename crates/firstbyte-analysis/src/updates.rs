@@ -199,7 +199,7 @@ fn checkpoints(log: &Log) -> HashMap<i64, Known> {
             What::CkptWaited { step: Some(step), wait } => {
                 steps.entry(step).or_default().waits.push(wait);
             }
-            What::CkptWritten { step: Some(step), write, bytes } => {
+            What::CkptWritten { step: Some(step), write, bytes, .. } => {
                 steps.entry(step).or_default().writes.push((write, bytes));
             }
             _ => {}

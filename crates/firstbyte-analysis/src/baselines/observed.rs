@@ -12,27 +12,33 @@ use crate::{
 };
 
 /// Durations beside the parts of a call: the name here, and that of [`Stats::timeline`], if it is there.
-const DURATIONS: [(&str, &str); 9] = [
+const DURATIONS: [(&str, &str); 10] = [
     ("ckpt.wait", "ckpt wait"),
     ("ckpt.write", "ckpt write"),
     ("gen.batch", "gen batch"),
     ("infer.batch", "infer batch"),
     ("queue.wait", "queue wait"),
     ("step", "step"),
+    ("step.wait", "step wait"),
     ("update.barrier", ""),
     ("update.duration", ""),
     ("update.paused", ""),
 ];
 
 /// The name here, that of [`Stats::amounts`], and the unit.
-pub(super) const AMOUNTS: [(&str, &str, Unit); 13] = [
+pub(super) const AMOUNTS: [(&str, &str, Unit); 18] = [
     ("ckpt.write_rate", "ckpt write rate", Unit::MegabytesPerSecond),
     ("gen.completions", "gen completions", Unit::Count),
+    ("gen.input_tokens", "gen tokens in", Unit::Count),
     ("gen.input_tps", "gen input", Unit::TokensPerSecond),
+    ("gen.output_tokens", "gen tokens out", Unit::Count),
     ("gen.output_tps", "gen output", Unit::TokensPerSecond),
+    ("infer.input_tokens", "infer tokens in", Unit::Count),
     ("infer.input_tps", "infer input", Unit::TokensPerSecond),
+    ("infer.output_tokens", "infer tokens out", Unit::Count),
     ("infer.output_tps", "infer output", Unit::TokensPerSecond),
     ("infer.prompts", "infer prompts", Unit::Count),
+    ("queue.depth", "queue depth", Unit::Count),
     ("queue.size", "queue size", Unit::Count),
     ("rollout.buffer_depth", "rollout buffer", Unit::Count),
     ("rollout.reload_s", "rollout reload", Unit::Seconds),

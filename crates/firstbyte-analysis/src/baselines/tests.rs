@@ -26,8 +26,8 @@ const LINES: &str = "\
 [rollout] trunc_pct=31.2 current_step=0 ckpt_step=0 staleness=0 buffer_depth=16 rollout_s=0.3 reload_s=0.4
 [ckpt] write.done step=1 write_ms=80.0 bytes=1000
 [ckpt] wait.done target_step=1 wait_ms=50.0
-[queue] batch.flush size=4 wait_ms=2.0
-[step] step.done step=1 dur_ms=1000.0
+[queue] batch.flush size=4 wait_ms=2.0 depth=3
+[step] step.done step=1 dur_ms=1000.0 wait_ms=20.0
 [step] step.done step=2 dur_ms=3000.0
 ";
 

@@ -27,6 +27,8 @@ pub(super) struct Batches {
     now: Generation,
     /// The latest start of a process, and its boot.
     started: Option<(Box<str>, Timestamp)>,
+    /// Completions that the latest batch wants.
+    wanted: Option<i64>,
 }
 
 impl Batches {
@@ -34,21 +36,25 @@ impl Batches {
         self.now
     }
 
-    /// Takes a line that is no call's.
-    pub(super) fn take(&mut self, entry: &Entry<'_>) {
+    /// Takes a line that is no call's. If a batch ends with it that alone was open, returns how many completions that wanted.
+    pub(super) fn take(&mut self, entry: &Entry<'_>) -> Option<i64> {
         if entry.is(&record::GEN_BATCH_START) {
             self.open = self.open.saturating_add(1);
             let in_flight = entry.count(field::INFLIGHT).and_then(|n| u32::try_from(n).ok());
             self.now = Generation::Batch { in_flight };
+            // Of several batches nobody knows which one a line ends.
+            self.wanted = entry.count(field::TARGET_BATCH).filter(|_| self.open == 1);
         } else if entry.is(&record::GEN_BATCH_DONE) {
             self.open = self.open.saturating_sub(1);
             if self.open == 0 {
                 self.now = Generation::Idle;
             }
+            return self.wanted.take();
         } else if entry.is(&record::PROCESS_START) && self.has_begun_anew(entry) {
             // What was open in a process that was killed is so no longer.
-            (self.open, self.now) = (0, Generation::Unknown);
+            (self.open, self.now, self.wanted) = (0, Generation::Unknown, None);
         }
+        None
     }
 
     /// Whether this is no repetition, as at the head of the next file of a rotated log: a process that begins later tells

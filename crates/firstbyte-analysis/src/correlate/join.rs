@@ -209,11 +209,11 @@ impl Builder {
     }
 
     fn take_other(&mut self, entry: &Entry<'_>, source: u32) -> Result<(), Reason> {
-        self.batches[source as usize].take(entry);
+        let wanted = self.batches[source as usize].take(entry);
         match entry.kind {
             Kind::Engine => self.engine.extend(EngineHalf::of(entry)),
             Kind::Process => self.take_process(entry, source),
-            _ => return self.timeline.take(entry, source),
+            _ => return self.timeline.take(entry, source, wanted, &mut self.names),
         }
         Ok(())
     }

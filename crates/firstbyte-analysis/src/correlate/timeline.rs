@@ -9,6 +9,7 @@ use firstbyte_core::{Micros, Timestamp, field, record};
 use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 
+use super::names::{Name, Names};
 use crate::{entry::Entry, ingest::Reason};
 
 /// The most moments that are kept.
@@ -50,6 +51,8 @@ pub enum What {
         write: Option<Micros>,
         /// Its size.
         bytes: Option<i64>,
+        /// Where it is.
+        path: Option<Name>,
     },
     /// A checkpoint that was waited for is there.
     CkptWaited {
@@ -62,8 +65,16 @@ pub enum What {
     Generated {
         /// Completions received.
         completions: Option<i64>,
+        /// Completions that were wanted, as the line of its beginning says, if no other batch was open.
+        wanted: Option<i64>,
         /// How long it took.
         duration: Option<Micros>,
+        /// Requests in progress.
+        in_flight: Option<i64>,
+        /// Prompt tokens.
+        input_tokens: Option<i64>,
+        /// Generated tokens.
+        output_tokens: Option<i64>,
         /// Prompt tokens per second.
         input_tps: Option<f64>,
         /// Generated tokens per second.
@@ -79,6 +90,8 @@ pub enum What {
         buffer_depth: Option<i64>,
         /// Step of the trainer.
         step: Option<i64>,
+        /// Step of the weights in use.
+        ckpt_step: Option<i64>,
         /// Longest rollout in seconds.
         rollout_s: Option<f64>,
         /// Longest reload in seconds.
@@ -90,6 +103,8 @@ pub enum What {
         step: Option<i64>,
         /// How long it took.
         duration: Option<Micros>,
+        /// How long of that it waited for data.
+        wait: Option<Micros>,
         /// Whether the reference log-probabilities came from the cache.
         is_cached: Option<bool>,
     },
@@ -99,6 +114,10 @@ pub enum What {
         prompts: Option<i64>,
         /// How long it took.
         duration: Option<Micros>,
+        /// Prompt tokens.
+        input_tokens: Option<i64>,
+        /// Generated tokens.
+        output_tokens: Option<i64>,
         /// Prompt tokens per second.
         input_tps: Option<f64>,
         /// Generated tokens per second.
@@ -110,6 +129,10 @@ pub enum What {
         size: Option<i64>,
         /// How long the oldest waited.
         wait: Option<Micros>,
+        /// Why it was flushed.
+        reason: Option<Name>,
+        /// Requests left in the queue.
+        depth: Option<i64>,
     },
     /// Something that begins, or that firstbyte says of itself.
     Other,
@@ -128,8 +151,15 @@ impl Timeline {
         self.over_limit
     }
 
-    pub(super) fn take(&mut self, entry: &Entry<'_>, source: u32) -> Result<(), Reason> {
-        let what = what(entry);
+    /// Takes a line that is no call's. Of a generation batch that ended, so many completions were `wanted`.
+    pub(super) fn take(
+        &mut self,
+        entry: &Entry<'_>,
+        source: u32,
+        wanted: Option<i64>,
+        names: &mut Names,
+    ) -> Result<(), Reason> {
+        let what = what(entry, wanted, names);
         if what == What::Other {
             return Ok(());
         }
@@ -162,20 +192,26 @@ impl What {
     }
 }
 
-fn what(entry: &Entry<'_>) -> What {
+fn what(entry: &Entry<'_>, wanted: Option<i64>, names: &mut Names) -> What {
+    let mut name = |field| entry.word(field).map(|word| names.take(word));
     let record = |record| entry.is(record);
     if record(&record::CKPT_WRITE_DONE) {
         What::CkptWritten {
             step: entry.count(field::STEP),
             write: entry.millis(field::WRITE),
             bytes: entry.count(field::BYTES),
+            path: name(field::PATH),
         }
     } else if record(&record::CKPT_WAIT_DONE) {
         What::CkptWaited { step: entry.count(field::TARGET_STEP), wait: entry.millis(field::WAIT) }
     } else if record(&record::GEN_BATCH_DONE) {
         What::Generated {
             completions: entry.count(field::COMPLETIONS),
+            wanted,
             duration: entry.millis(field::DUR),
+            in_flight: entry.count(field::INFLIGHT),
+            input_tokens: entry.count(field::INPUT_TOKENS),
+            output_tokens: entry.count(field::OUTPUT_TOKENS),
             input_tps: entry.real(field::INPUT_TPS),
             output_tps: entry.real(field::OUTPUT_TPS),
         }
@@ -185,6 +221,7 @@ fn what(entry: &Entry<'_>) -> What {
             staleness: entry.count(field::STALENESS),
             buffer_depth: entry.count(field::BUFFER_DEPTH),
             step: entry.count(field::CURRENT_STEP),
+            ckpt_step: entry.count(field::CKPT_STEP),
             rollout_s: entry.real(field::ROLLOUT),
             reload_s: entry.real(field::RELOAD),
         }
@@ -192,17 +229,25 @@ fn what(entry: &Entry<'_>) -> What {
         What::Stepped {
             step: entry.count(field::STEP),
             duration: entry.millis(field::DUR),
+            wait: entry.millis(field::WAIT),
             is_cached: entry.count(field::REF_LOGPROBS_CACHED).map(|cached| cached != 0),
         }
     } else if record(&record::INFER_BATCH_DONE) {
         What::Inferred {
             prompts: entry.count(field::PROMPTS),
             duration: entry.millis(field::DUR),
+            input_tokens: entry.count(field::INPUT_TOKENS),
+            output_tokens: entry.count(field::OUTPUT_TOKENS),
             input_tps: entry.real(field::INPUT_TPS),
             output_tps: entry.real(field::OUTPUT_TPS),
         }
     } else if record(&record::QUEUE_FLUSH) {
-        What::Flushed { size: entry.count(field::SIZE), wait: entry.millis(field::WAIT) }
+        What::Flushed {
+            size: entry.count(field::SIZE),
+            wait: entry.millis(field::WAIT),
+            reason: name(field::REASON),
+            depth: entry.count(field::DEPTH),
+        }
     } else {
         What::Other
     }

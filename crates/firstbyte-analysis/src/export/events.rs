@@ -42,6 +42,16 @@ macro_rules! count {
     };
 }
 
+/// A text that some events have.
+macro_rules! word {
+    ($name:literal, $doc:literal, $of:pat_param => $value:expr) => {
+        Column::event($name, Kind::Text, $doc, |log, moment| match moment.what {
+            $of => Value::word(log.name($value?)),
+            _ => None,
+        })
+    };
+}
+
 /// A number that some events have.
 macro_rules! real {
     ($name:literal, $doc:literal, $($of:pat_param)|+ => $value:expr) => {
@@ -77,19 +87,39 @@ pub(super) const EVENTS: &[Column] = &[
         "How long it took; of `queue.flush` how long the oldest request waited.",
         |_, Moment { what, .. }| Value::micros(duration(what)),
     ),
+    Column::event(
+        "wait_us",
+        Kind::Micros,
+        "How long of it a training step waited for data.",
+        |_, moment| match moment.what {
+            What::Stepped { wait, .. } => Value::micros(wait),
+            _ => None,
+        },
+    ),
     count!("step", "Training step.",
         What::CkptWritten { step, .. } | What::CkptWaited { step, .. } | What::Rollout { step, .. }
         | What::Stepped { step, .. } => step),
     count!("bytes", "Size of the checkpoint.", What::CkptWritten { bytes, .. } => bytes),
+    word!("path", "Path of the checkpoint.", What::CkptWritten { path, .. } => path),
     count!("completions", "Completions received.", What::Generated { completions, .. } => completions),
+    count!("target_batch", "Completions wanted, as the `batch.start` in front says, if no other batch was open.",
+        What::Generated { wanted, .. } => wanted),
+    count!("in_flight", "Requests of generation in progress.", What::Generated { in_flight, .. } => in_flight),
     count!("prompts", "Prompts in the batch.", What::Inferred { prompts, .. } => prompts),
     count!("size", "Requests in the batch.", What::Flushed { size, .. } => size),
+    word!("reason", "Why the queue was flushed.", What::Flushed { reason, .. } => reason),
+    count!("depth", "Requests left in the queue.", What::Flushed { depth, .. } => depth),
+    count!("input_tokens", "Prompt tokens.",
+        What::Generated { input_tokens, .. } | What::Inferred { input_tokens, .. } => input_tokens),
+    count!("output_tokens", "Generated tokens.",
+        What::Generated { output_tokens, .. } | What::Inferred { output_tokens, .. } => output_tokens),
     real!("input_tps", "Prompt tokens per second.",
         What::Generated { input_tps, .. } | What::Inferred { input_tps, .. } => input_tps),
     real!("output_tps", "Generated tokens per second.",
         What::Generated { output_tps, .. } | What::Inferred { output_tps, .. } => output_tps),
     real!("truncated_pct", "Share of truncated completions in per cent.",
         What::Rollout { truncated, .. } => truncated),
+    count!("ckpt_step", "Step of the weights in use.", What::Rollout { ckpt_step, .. } => ckpt_step),
     count!("staleness", "Steps that the weights in use are behind.", What::Rollout { staleness, .. } => staleness),
     count!("buffer_depth", "Rollouts waiting for the trainer.", What::Rollout { buffer_depth, .. } => buffer_depth),
     real!("rollout_s", "Longest rollout in seconds.", What::Rollout { rollout_s, .. } => rollout_s),

@@ -44,13 +44,19 @@ impl Unit {
 fn each(what: &What, mut take: impl FnMut(&'static str, Unit, Option<f64>)) {
     let count = |count: Option<i64>| count.map(|count| count as f64);
     match *what {
-        What::Generated { completions, input_tps, output_tps, .. } => {
+        What::Generated {
+            completions, input_tokens, output_tokens, input_tps, output_tps, ..
+        } => {
             take("gen completions", Unit::Count, count(completions));
+            take("gen tokens in", Unit::Count, count(input_tokens));
+            take("gen tokens out", Unit::Count, count(output_tokens));
             take("gen input", Unit::TokensPerSecond, input_tps);
             take("gen output", Unit::TokensPerSecond, output_tps);
         }
-        What::Inferred { prompts, input_tps, output_tps, .. } => {
+        What::Inferred { prompts, input_tokens, output_tokens, input_tps, output_tps, .. } => {
             take("infer prompts", Unit::Count, count(prompts));
+            take("infer tokens in", Unit::Count, count(input_tokens));
+            take("infer tokens out", Unit::Count, count(output_tokens));
             take("infer input", Unit::TokensPerSecond, input_tps);
             take("infer output", Unit::TokensPerSecond, output_tps);
         }
@@ -67,7 +73,10 @@ fn each(what: &What, mut take: impl FnMut(&'static str, Unit, Option<f64>)) {
             let rate = write.filter(|write| write.0 > 0).and_then(per_us);
             take("ckpt write rate", Unit::MegabytesPerSecond, rate);
         }
-        What::Flushed { size, .. } => take("queue size", Unit::Count, count(size)),
+        What::Flushed { size, depth, .. } => {
+            take("queue size", Unit::Count, count(size));
+            take("queue depth", Unit::Count, count(depth));
+        }
         What::CkptWaited { .. } | What::Stepped { .. } | What::Other => {}
     }
 }
@@ -88,6 +97,9 @@ pub(super) fn amounts(log: &Log) -> Vec<(&'static str, Unit, Amounts)> {
 pub(super) fn durations(log: &Log) -> Vec<(&'static str, Summary)> {
     let mut values: BTreeMap<&'static str, Vec<Micros>> = BTreeMap::new();
     for moment in log.timeline().moments() {
+        if let What::Stepped { wait, .. } = moment.what {
+            values.entry("step wait").or_default().extend(wait);
+        }
         let (name, duration) = match moment.what {
             What::CkptWritten { write, .. } => ("ckpt write", write),
             What::CkptWaited { wait, .. } => ("ckpt wait", wait),

@@ -103,6 +103,35 @@ fn events_have_their_own_columns() {
 }
 
 #[test]
+fn an_event_says_all_that_its_line_says() {
+    let log = Log::from_bytes(
+        b"[gen] batch.start inflight=7 target_batch=16\n\
+          [gen] batch.done completions=15 dur_ms=2000.0 inflight=3 input_tokens=100 output_tokens=400\n\
+          [rollout] trunc_pct=0.5 current_step=4 ckpt_step=3 staleness=1 rollout_s=1.5\n\
+          [step] step.done step=4 dur_ms=9000.0 wait_ms=4000.0\n\
+          [queue] batch.flush size=4 wait_ms=2.0 reason=full depth=9\n\
+          [ckpt] write.done step=4 write_ms=80.0 bytes=1000 path=/ckpt/4\n",
+    );
+    let rows = rows(&log, Table::Events);
+    let told = |row: usize, name: &str| rows[row][name].to_string();
+    let generated = ["completions", "target_batch", "in_flight", "input_tokens", "output_tokens"];
+    assert_eq!(generated.map(|name| told(0, name)), ["15", "16", "3", "100", "400"]);
+    assert_eq!((told(1, "ckpt_step"), told(1, "rollout_s")), ("3".to_owned(), "1.5".to_owned()));
+    assert_eq!(rows[2]["wait_us"], 4_000_000);
+    assert_eq!((told(3, "reason"), told(3, "depth")), ("\"full\"".to_owned(), "9".to_owned()));
+    assert_eq!(rows[4]["path"], "/ckpt/4");
+}
+
+#[test]
+fn of_batches_within_each_other_nobody_knows_what_was_wanted() {
+    let (start, done) =
+        ("[gen] batch.start inflight=7 target_batch=16\n", "[gen] batch.done completions=1\n");
+    let log = Log::from_bytes([start, start, done, done, start, done, done].concat().as_bytes());
+    let wanted = rows(&log, Table::Events).into_iter().map(|row| row["target_batch"].as_i64());
+    assert_eq!(wanted.collect::<Vec<_>>(), [None, None, Some(16), None]);
+}
+
+#[test]
 fn hostile_text_stays_text() {
     let log = Log::from_bytes(HOSTILE.as_bytes());
     assert_eq!(word(&log, 0, "op"), "=1+1\n\",\0\t\u{9b}");
