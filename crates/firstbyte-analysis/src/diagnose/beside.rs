@@ -43,6 +43,7 @@ fn values<'a>(moments: impl Iterator<Item = &'a Moment>, name: &str) -> Vec<Valu
             ("buffer_empty", What::Rollout { step, buffer_depth, .. }) => {
                 (step, f64::from(buffer_depth? == 0))
             }
+            ("step_wait_ms", What::Stepped { step, wait, .. }) => (step, ms(wait)?),
             ("uncached_step_ms", What::Stepped { step, duration, is_cached, .. }) => {
                 (step, if is_cached? { 0.0 } else { ms(duration)? })
             }

@@ -24,7 +24,9 @@ pub(super) const fn signals(kind: Kind) -> &'static [&'static str] {
             "resume",
         ],
         Kind::Value => &["ckpt_write_ms"],
-        Kind::ChangePoint => &["buffer_depth", "rollout_s", "reload_s", "uncached_step", "slower"],
+        Kind::ChangePoint => {
+            &["step_wait_ms", "buffer_depth", "rollout_s", "reload_s", "uncached_step", "slower"]
+        }
         Kind::Straggler | Kind::Trend | Kind::Failures | Kind::NoEnd => &[],
     }
 }

@@ -12,7 +12,7 @@ use super::{
 const BUILTIN: &str = include_str!("rules.toml");
 
 /// Names that a rule of kind `value` may be of.
-const VALUES: [&str; 8] = [
+const VALUES: [&str; 9] = [
     "ckpt_write_ms",
     "ckpt_wait_ms",
     "trunc_pct",
@@ -20,6 +20,7 @@ const VALUES: [&str; 8] = [
     "buffer_empty",
     "rollout_s",
     "reload_s",
+    "step_wait_ms",
     "uncached_step_ms",
 ];
 

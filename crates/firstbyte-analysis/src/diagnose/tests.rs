@@ -495,7 +495,7 @@ fn a_change_of_steps_weighs_what_else_changed() {
             if step < 3 { (150.0, 30.0, 0.1) } else { (300.0, 31.0, 150.0) };
         writeln!(
             lines,
-            "[step] step.done step={step} dur_ms={:.1} ref_logprobs_cached=1",
+            "[step] step.done step={step} dur_ms={:.1} wait_ms=900.0 ref_logprobs_cached=1",
             (dur + f64::from(step * 7 % 5)) * 1000.0
         )
         .unwrap();
@@ -510,6 +510,10 @@ fn a_change_of_steps_weighs_what_else_changed() {
     assert_eq!(
         change.rivals,
         ["reloading adapters (reload_s)", "longer completions, or another load on the host"]
+    );
+    assert!(
+        change.numbers.contains(&"step_wait_ms: mean 900.0 before, 900.0 after".to_owned()),
+        "{change:?}"
     );
     // Rollouts that take as much longer as the steps are no less a cause.
     let findings = found(&lines.replace("rollout_s=31", "rollout_s=180"), "small");
