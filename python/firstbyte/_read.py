@@ -57,6 +57,8 @@ class Call:
     #: The phase in which it failed, and the class of the error.
     failed_in: str | None
     error: str | None
+    #: Reservations of the client about its numbers, separated by commas, such as `rpc_missing`.
+    flags: str | None
     server_outcome: str | None
     server_error: str | None
     #: Moments: `_t_ns` of the monotonic clock of the line's host, `_unix_ns` since 1970.

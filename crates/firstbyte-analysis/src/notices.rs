@@ -1,5 +1,8 @@
 //! What a reader has to know before any number is believed.
 
+mod flags;
+
+use self::flags::Flags;
 use crate::{
     correlate::{Call, ClientHalf, Log, Offset, Offsets},
     ingest::Reason,
@@ -63,6 +66,7 @@ pub fn notices(log: &Log) -> Vec<String> {
             doubts.unheard_of
         ));
     }
+    notices.extend(doubts.flags.told(log));
     notices.extend(doubts.offsets.finish().iter().map(|offset| apart(log, offset)));
     notices
 }
@@ -80,6 +84,7 @@ pub fn notices_within(log: &Log, window: Window) -> Vec<String> {
 struct Doubts {
     impossible: u64,
     unheard_of: u64,
+    flags: Flags,
     offsets: Offsets,
 }
 
@@ -96,12 +101,14 @@ impl Doubts {
     fn take(&mut self, log: &Log, call: &Call<'_>) {
         self.impossible += u64::from(call.client.is_some_and(ClientHalf::is_impossible));
         self.unheard_of += u64::from(call.has_impossible_moments());
+        self.flags.take(call);
         self.offsets.take(log, call);
     }
 
     fn join(mut self, others: Self) -> Self {
         self.impossible += others.impossible;
         self.unheard_of += others.unheard_of;
+        self.flags.join(others.flags);
         self.offsets.join(others.offsets);
         self
     }

@@ -295,6 +295,12 @@ const CALLS: &[Column] = &[
     Column::call("error", Kind::Text, "Class of the client's error.", |_, call| {
         named(call, failure(call).1)
     }),
+    Column::call(
+        "flags",
+        Kind::Text,
+        "Reservations of the client about its numbers, separated by commas.",
+        |_, call| named(call, call.client?.flags()),
+    ),
     Column::call("server_outcome", Kind::Text, "The `outcome=` of `server.done`.", |_, call| {
         named(call, call.server?.outcome)
     }),

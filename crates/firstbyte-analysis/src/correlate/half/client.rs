@@ -69,6 +69,7 @@ struct More {
     /// The phase that the last `client.waiting` tells.
     waiting: Option<Name>,
     resume: Known,
+    flags: Option<Name>,
     /// The moment of its end, which only JSON lines tell.
     ended_at: Option<Timestamp>,
     /// The phases of the client, then the parts of the server.
@@ -81,6 +82,7 @@ impl Default for More {
             step: None,
             waiting: None,
             resume: Known::NO,
+            flags: None,
             ended_at: None,
             parts: [Known::NO; PARTS.len()],
         }
@@ -128,6 +130,12 @@ impl ClientHalf {
     #[must_use]
     pub fn resume(&self) -> Option<Micros> {
         self.more.as_ref()?.resume.get()
+    }
+
+    /// Reservations about its numbers, separated by commas.
+    #[must_use]
+    pub fn flags(&self) -> Option<Name> {
+        self.more.as_ref()?.flags
     }
 
     /// The phase that it was in when it last said that it waits.
@@ -224,6 +232,9 @@ impl ClientHalf {
         self.queue = entry.millis(field::QUEUE).into();
         if let Some(resume) = entry.millis(field::RESUME) {
             self.more().resume = Some(resume).into();
+        }
+        if let Some(flags) = entry.word(field::FLAGS) {
+            self.more().flags = Some(names.take(flags));
         }
         let parts = PARTS.map(|part| Known::from(entry.millis(part)));
         if parts.iter().any(|part| *part != Known::NO) {

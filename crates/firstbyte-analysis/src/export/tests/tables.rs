@@ -59,6 +59,13 @@ fn a_row_says_what_its_lines_say() {
 }
 
 #[test]
+fn a_call_says_what_its_client_has_reservations_about() {
+    let line = b"[weights][aa] client.done wall_ms=9.0 status=200 flags=rpc_missing,body_unread\n";
+    let rows = rows(&Log::from_bytes(line), Table::Calls);
+    assert_eq!(rows[0]["flags"], "rpc_missing,body_unread");
+}
+
+#[test]
 fn a_file_of_several_boots_has_no_wall_clock() {
     let lines = |boot: &str| {
         let started = "[firstbyte] process.start pid=1 boot=a host=h version=1 t=1.0 unix=1000.0\n";
