@@ -1,12 +1,15 @@
 //! Ids that come in, and what becomes of them.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod support;
+
 use std::convert::Infallible;
 
 use firstbyte_core::{Recorder, TraceId, header::TraceParent};
 use firstbyte_tower::{FirstByteLayer, PropagateTraceIdLayer, Rpc, SetTraceIdLayer};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use support::Log;
 use tower::{Layer, ServiceExt, service_fn};
 
 const ID: &str = "00f067aa0ba902b7";
@@ -141,5 +144,31 @@ fn first_byte_alone_takes_or_makes_an_id_and_counts_the_invalid() {
         assert_eq!(id == ID, sent == ID);
         assert!(id.parse::<TraceId>().is_ok());
         assert_eq!(layer.invalid_ids().get(), invalid);
+    }
+}
+
+#[test]
+fn first_byte_outside_of_set_trace_id_has_the_same_id() {
+    for (sent, invalid) in [(None, 0), (Some("no id"), 1), (Some(ID), 0)] {
+        let log = Log::manual();
+        let (outer, inner) = (FirstByteLayer::new(log.recorder.clone()), SetTraceIdLayer::new());
+        let mut seen = None;
+        let handler = service_fn(|request: Request<()>| {
+            seen = request.extensions().get::<TraceId>().copied();
+            std::future::ready(Ok::<_, Infallible>(Response::new(String::new())))
+        });
+        let service = outer.layer(inner.layer(PropagateTraceIdLayer::new().layer(handler)));
+        let mut request = Request::post("/pause").body(()).unwrap();
+        if let Some(sent) = sent {
+            request.headers_mut().insert("x-trace-id", sent.parse().unwrap());
+        }
+        let response = service.oneshot(request).now_or_never().unwrap().unwrap();
+        let id = seen.unwrap();
+        assert_eq!(response.headers()["x-trace-id"], id.to_string(), "{sent:?}");
+        let lines = log.lines();
+        let is_of_call = |line: &String| line.contains(&format!("[{id}] server."));
+        assert!(!lines.is_empty() && lines.iter().all(is_of_call), "{id}: {lines:#?}");
+        let counts = (outer.invalid_ids().get(), inner.invalid_ids().get());
+        assert_eq!(counts, (invalid, 0), "only the outer one has seen it");
     }
 }

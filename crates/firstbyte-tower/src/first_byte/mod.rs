@@ -61,16 +61,17 @@
 //!
 //! # Order
 //!
-//! Inside of [`SetTraceIdLayer`](crate::SetTraceIdLayer), if that is used; without it this layer
-//! takes or makes the id itself. Outside of everything whose time should count as the server's:
-//! a layer outside of this one is seen by the client as part of `network`. Inside of layers that
-//! transform bodies (compression), `bytes` counts what the handler wrote; outside, what is sent.
+//! Inside of [`SetTraceIdLayer`](crate::SetTraceIdLayer), if that is used; without it, or outside of
+//! it, this layer takes or makes the id itself, and the other one has the same. Outside of everything
+//! whose time should count as the server's: a layer outside of this one is seen by the client as part
+//! of `network`. Inside of layers that transform bodies (compression), `bytes` counts what the handler
+//! wrote; outside, what is sent.
 //!
 //! # Cost
 //!
-//! A control call: three clock reads, three queue pushes, one extension and two headers. A frame: a
-//! few nanoseconds. Any other request: a look-up, a reference count and two readings of the time
-//! stamp counter.
+//! A control call: three clock reads, three queue pushes, one extension (two if it came without an
+//! id) and two headers. A frame: a few nanoseconds. Any other request: a look-up, a reference count
+//! and two readings of the time stamp counter.
 
 mod call;
 mod layer;

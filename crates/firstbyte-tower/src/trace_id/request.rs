@@ -5,13 +5,19 @@ use http::Request;
 
 use super::InvalidIds;
 
-/// The id of a request whose headers may stay as they are.
+/// The id of a request whose headers stay as they are. An id that is made here becomes an extension, so
+/// that layers further in take it and make no other; one that the headers name, they find by themselves.
 #[inline]
-pub(crate) fn of_request<B>(request: &Request<B>, invalid: &InvalidIds) -> TraceId {
-    match request.extensions().get() {
-        Some(id) => *id,
-        None => resolve(&TraceHeaders::read(request.headers()), invalid),
+pub(crate) fn of_request<B>(request: &mut Request<B>, invalid: &InvalidIds) -> TraceId {
+    if let Some(id) = request.extensions().get() {
+        return *id;
     }
+    let found = TraceHeaders::read(request.headers());
+    let id = resolve(&found, invalid);
+    if found.id().is_none() {
+        request.extensions_mut().insert(id);
+    }
+    id
 }
 
 /// The id of a request, which its headers name from now on.

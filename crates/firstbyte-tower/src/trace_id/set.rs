@@ -32,6 +32,8 @@ impl SetTraceIdLayer {
     }
 
     /// Counts the requests whose id could not be used and was replaced.
+    ///
+    /// Inside of a [`FirstByteLayer`](crate::FirstByteLayer) without the control calls, which that one counts itself.
     #[must_use]
     pub fn invalid_ids(&self) -> InvalidIds {
         self.invalid.clone()
