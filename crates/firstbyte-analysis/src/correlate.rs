@@ -31,8 +31,8 @@ pub use self::{
 };
 pub(crate) use self::{clocks::Offsets, join::Builder};
 use crate::{
-    ingest::{Reason, Tally},
     parallel,
+    tally::{Reason, Tally},
 };
 
 /// Everything that the lines say, joined.

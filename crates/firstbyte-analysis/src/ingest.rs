@@ -6,7 +6,6 @@ mod reading;
 mod rotation;
 mod scan;
 mod source;
-mod tally;
 mod utf16;
 mod workers;
 mod zstd;
@@ -15,15 +14,13 @@ use std::path::PathBuf;
 
 use firstbyte_core::Skipped;
 
+pub use self::source::{IngestError, Input, inputs};
 use self::{
     lines::Blocks,
     scan::{Found, Place, Scanned},
 };
 pub(crate) use self::{lines::LONGEST, reading::Reading, source::once};
-pub use self::{
-    source::{IngestError, Input, inputs},
-    tally::{Reason, Tally},
-};
+pub use crate::tally::{Reason, Tally};
 use crate::{
     correlate::{Builder, Log},
     entry::{Entry, fields, object, parse, quick_json},
@@ -57,7 +54,7 @@ impl Log {
     /// in a file is never an error; one that cannot be read to its end, such as a `.gz` that is truncated or empty, counts
     /// as far as it goes: see [`Log::broken`].
     pub fn read(paths: &[PathBuf], options: &Options) -> Result<Self, IngestError> {
-        let mut builder = Builder::new(options);
+        let mut builder = Builder::new(options.max_traces);
         let inputs = once(inputs(paths)?);
         for input in &inputs {
             builder.source(input.name());
@@ -71,7 +68,7 @@ impl Log {
 
     /// Reads one line.
     pub(crate) fn of_line(line: &[u8]) -> Self {
-        let mut builder = Builder::new(&Options::default());
+        let mut builder = Builder::new(Options::default().max_traces);
         let source = builder.source(String::new());
         take_line(line, source, &mut builder);
         builder.finish()
@@ -80,7 +77,7 @@ impl Log {
     /// Reads lines from memory.
     #[must_use]
     pub fn from_bytes(lines: &[u8]) -> Self {
-        let mut builder = Builder::new(&Options::default());
+        let mut builder = Builder::new(Options::default().max_traces);
         let source = builder.source("memory".to_owned());
         let mut blocks = Blocks::new(lines);
         let (mut buffer, mut places) = Spare::default();

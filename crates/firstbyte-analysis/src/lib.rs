@@ -37,6 +37,7 @@ pub mod measure;
 mod notices;
 mod parallel;
 pub mod report;
+mod tally;
 pub mod updates;
 pub mod waterfall;
 mod words;

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     entry::{Entry, Id as EntryId, Kind},
-    ingest::{Options, Reason, Tally},
+    tally::{Reason, Tally},
 };
 
 /// All calls of one trace id: one, or the attempts, hops and fan-outs of an update.
@@ -93,11 +93,11 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    pub(crate) fn new(options: &Options) -> Self {
+    pub(crate) fn new(max_traces: usize) -> Self {
         Self {
             tally: Tally::default(),
             broken: Vec::new(),
-            max_traces: options.max_traces.min(u32::MAX as usize),
+            max_traces: max_traces.min(u32::MAX as usize),
             names: Names::new(),
             sources: Vec::new(),
             batches: Vec::new(),

@@ -4,8 +4,8 @@ use firstbyte_core::Micros;
 
 use super::*;
 use crate::{
-    ingest::Reason,
     measure::{GroupBy, Metric, Stats, Window},
+    tally::Reason,
 };
 
 const WHOLE: &str = "\

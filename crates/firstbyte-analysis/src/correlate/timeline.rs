@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 
 use super::names::{Name, Names};
-use crate::{entry::Entry, ingest::Reason};
+use crate::{entry::Entry, tally::Reason};
 
 /// The most moments that are kept.
 const MOST: usize = 1_000_000;

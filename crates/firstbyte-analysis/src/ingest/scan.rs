@@ -1,11 +1,11 @@
 //! Where records can be in a block of lines, and their heads: what can be done without knowing other blocks, so that several
 //! cores do it at once.
 
-use super::{
-    lines::Block,
+use super::lines::Block;
+use crate::{
+    entry::{Candidate, Head, candidates, head},
     tally::{Reason, Tally},
 };
-use crate::entry::{Candidate, Head, candidates, head};
 
 /// A block, and where in it records can be.
 #[derive(Debug, Default)]

@@ -115,7 +115,7 @@ mod tests {
 
     /// Two blocks, of which the second one comes first.
     fn joined(first: impl FnOnce(Turn<'_, '_>) + Send) -> Log {
-        let mut builder = Builder::new(&Options::default());
+        let mut builder = Builder::new(Options::default().max_traces);
         builder.source(String::new());
         let join = Ordered::new(&mut builder);
         let turn = |number| Turn { number, of: &join };

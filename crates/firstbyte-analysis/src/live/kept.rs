@@ -166,7 +166,7 @@ impl Kept {
     }
 
     fn joined<'a>(&self, lines: impl Iterator<Item = &'a Line>) -> Log {
-        let mut builder = Builder::new(&Options::default());
+        let mut builder = Builder::new(Options::default().max_traces);
         for name in &self.sources {
             builder.source(name.clone());
         }

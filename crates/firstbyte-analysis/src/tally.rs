@@ -91,7 +91,7 @@ impl Tally {
         self.skipped[Reason::Duplicate as usize] += lines;
     }
 
-    pub(super) fn unknown(&mut self) {
+    pub(crate) fn unknown(&mut self) {
         self.parsed += 1;
         self.unknown += 1;
     }
