@@ -64,11 +64,12 @@ pub struct Source {
     /// Its path.
     pub name: String,
     /// The boot of the host whose processes wrote it, if exactly one is known: monotonic moments compare
-    /// within it.
+    /// within it. A file that does not tell it has that of the file before it of the same rotated log.
     pub boot: Option<Name>,
     /// Processes of several boots have written it.
     pub is_mixed: bool,
-    /// The wall clock minus the monotonic one in nanoseconds, of the last process that said so.
+    /// The wall clock minus the monotonic one in nanoseconds, of the last process that said so, here or in a file
+    /// before it of the same rotated log.
     pub unix_offset: Option<i128>,
     /// The first and the last moment that its lines tell of what they are about.
     span: Option<(Timestamp, Timestamp)>,

@@ -23,8 +23,8 @@ use crate::{bars::plain, exit::Error};
 /// What to read.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Inputs {
-    /// Logs: text and JSON lines in any mix and with any prefix; .gz and .zst are unpacked; patterns such as
-    /// 'logs/*.log' may be quoted; - is the standard input
+    /// Logs: text and JSON lines in any mix and with any prefix; what gzip or zstd has packed is unpacked; patterns such
+    /// as 'logs/*.log' may be quoted; - is the standard input
     #[arg(required = true, value_name = "LOG")]
     logs: Vec<PathBuf>,
     /// The most trace ids that are kept, about 300 bytes each, 460 with all phases; lines of further ones are counted
