@@ -146,7 +146,7 @@ fn wrong_usage_is_exit_code_2_and_says_what_is_wrong() {
         (&["call"], "<URL>"),
         (&["call", "not a url"], "http://HOST:PORT/PATH"),
         (&["call", "ftp://host/x"], "is not http: expected http://HOST:PORT/PATH"),
-        (&["call", "http://h/", "-H", "bad name: x", "--json"], "begins with \"bad\" has bytes"),
+        (&["call", "http://h/", "-H", "bad name: x", "--json"], "the name of a header has bytes"),
         (&["call", "http://h/", "-H", "a\u{e9}: x", "--watch", "1"], "no header may have"),
         (&["call", "http://h/", "-H", "Content-Length: 3"], "content-length is the transport's"),
         (&["call", "http://h/", "-H", "host: a", "-H", "host: b"], "one host header"),

@@ -142,7 +142,7 @@ async fn no_configuration_error_and_no_debug_form_has_a_secret() {
         (client.post(format!("no-slash?{CANARY}")), "slash"),
         (client.post(format!("/p?{CANARY}")).header("x-mine", &format!("{CANARY}\r\n")), "x-mine"),
         // The colon was forgotten.
-        (client.post("/p").header(&format!("x-mine {CANARY}"), "value"), "\"x-mine\""),
+        (client.post("/p").header(&format!("{CANARY} x"), "value"), "the name of a header"),
     ] {
         let error = request.send().await.unwrap_err();
         assert!(error.is_config() && error.to_string().contains(word), "{error}");
