@@ -410,6 +410,7 @@ fn a_path_that_is_a_socket_is_not_called_a_pipe() {
     assert!(!error.contains("pipe") && error.contains("is a socket"), "{error}");
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_file_that_is_read_only_is_refused_at_construction() {
     // The kernel lets nobody write this one, not even root.
@@ -439,6 +440,7 @@ fn two_recorders_share_a_file_and_tear_no_line() {
     assert_eq!(events.count() as u64, written);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_sink_that_panics_is_given_up_and_the_others_go_on() {
     struct Bomb;
