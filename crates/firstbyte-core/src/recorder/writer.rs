@@ -82,8 +82,9 @@ impl Writer {
                 break;
             }
             self.shared.control.flushed(flush);
-            // A sink may have used up the wake of a flush that was wanted meanwhile.
-            let asked = self.shared.control.requests() != (flush, closing);
+            // A sink may have used up the wake of a flush that was wanted meanwhile, or of a full queue.
+            let asked = self.shared.control.requests() != (flush, closing)
+                || self.shared.nudged.load(Ordering::Relaxed);
             if waiting < BATCH as u64 && !closing && !asked {
                 thread::park_timeout(self.pause);
             }
