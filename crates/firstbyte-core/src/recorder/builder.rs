@@ -163,7 +163,7 @@ impl BuildError {
             io::ErrorKind::NotFound => "; create its folder first",
             _ if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => {
                 if is_socket(path) {
-                    "; it is a socket (as /dev/stderr is of a service of systemd): choose a file, or stderr()"
+                    "; it is a socket (as /dev/stderr is of a service of systemd): choose a file, or 'stderr' without a path"
                 } else {
                     "; it is a pipe that nobody reads, start its reader first"
                 }
