@@ -45,7 +45,7 @@ pub struct FileSink {
     file: Patient,
     lines: Vec<u8>,
     torn: bool,
-    /// How long the file was when it was last looked at: if it is shorter now, it was cut.
+    /// How long the file is at least: if it is shorter now, it was cut.
     length: u64,
     /// When the process began, once it has said so.
     started: Option<Timestamp>,
@@ -91,15 +91,15 @@ impl FileSink {
         let open = self.file.file.metadata().ok();
         let is_same = open.as_ref().is_some_and(|open| is_at(open, &self.path));
         // A pipe has no length.
-        let length = open.filter(|open| is_same && open.is_file()).map_or(0, |open| open.len());
+        let length = open.filter(|open| is_same && open.is_file()).map(|open| open.len());
         if !is_same {
             self.file = Patient::new(append(&self.path)?);
         }
-        if !is_same || length < self.length {
+        if !is_same || length.is_some_and(|length| length < self.length) {
             self.torn = false;
             self.is_headless = true;
         }
-        self.length = length;
+        self.length = length.unwrap_or(0);
         Ok(())
     }
 
@@ -165,6 +165,9 @@ impl Sink for FileSink {
             entry.write_line(self.format, process, &mut self.lines);
         }
         let written = write_lines(&mut self.file, &self.lines);
+        if written.is_ok() {
+            self.length += self.lines.len() as u64;
+        }
         self.is_headless &= written.as_ref().is_err_and(|(error, _)| error.written == 0);
         written.map_err(|(error, torn)| {
             self.torn = torn;
