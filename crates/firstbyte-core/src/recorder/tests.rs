@@ -302,6 +302,34 @@ fn a_rotated_and_a_deleted_file_is_opened_anew() {
     assert!(last.len() == 1 && last[0].contains("status=3"), "{last:?}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_whose_folder_is_moved_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    fs::create_dir(path("run")).unwrap();
+    let recorder = Recorder::builder().text_file(path("run/a.log")).build().unwrap();
+    let record_and_flush = |n| {
+        recorder.record(&event(n));
+        assert!(recorder.flush(SOON));
+    };
+    record_and_flush(1);
+    fs::rename(path("run"), path("done")).unwrap();
+    record_and_flush(2);
+    // There is a folder of this name again: the next file is in it.
+    fs::create_dir(path("run")).unwrap();
+    record_and_flush(3);
+    fs::remove_dir_all(path("run")).unwrap();
+    // Now the file is nowhere.
+    record_and_flush(4);
+    let balance = close(&recorder);
+    assert_eq!((balance.written, balance.dropped_by(DropReason::Sink)), (3, 1), "{balance:?}");
+    let moved = lines(&path("done/a.log"));
+    let started = moved.iter().filter(|line| line.contains("process.start")).count();
+    let told = moved.iter().filter(|line| line.contains("server.done")).count();
+    assert_eq!((started, told), (1, 2), "{moved:?}");
+}
+
 #[test]
 fn every_file_of_a_rotated_log_says_first_whose_lines_it_has() {
     let dir = tempfile::tempdir().unwrap();

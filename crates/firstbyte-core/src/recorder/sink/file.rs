@@ -35,7 +35,7 @@ pub enum FileFormat {
 ///
 /// The file is opened with `O_APPEND` and only whole lines are handed to `write`, so that several
 /// processes may share it. When the path no longer leads to the open file, because it was rotated
-/// or deleted, it is opened anew before the next batch. Each file of such a set begins with `process.start`,
+/// or deleted, it is opened anew before the next batch; one whose folder was moved goes on as it is. Each file of such a set begins with `process.start`,
 /// also one that was cut (`copytruncate`), so that it can be read without the older ones. The reader of a pipe has a quarter of a second to
 /// make room in it; what does not fit then is lost, and counted.
 #[derive(Debug)]
@@ -91,11 +91,17 @@ impl FileSink {
         let open = self.file.file.metadata().ok();
         let is_same = open.as_ref().is_some_and(|open| is_at(open, &self.path));
         // A pipe has no length.
-        let length = open.filter(|open| is_same && open.is_file()).map(|open| open.len());
+        let length = open.as_ref().filter(|open| is_same && open.is_file()).map(Metadata::len);
+        let mut is_new = length.is_some_and(|length| length < self.length);
         if !is_same {
-            self.file = Patient::new(append(&self.path)?);
+            match append(&self.path) {
+                Ok(file) => (self.file, is_new) = (Patient::new(file), true),
+                // Its folder was moved, and the file with it.
+                Err(error) if is_gone(&error) && open.as_ref().is_some_and(has_name) => {}
+                Err(error) => return Err(error),
+            }
         }
-        if !is_same || length.is_some_and(|length| length < self.length) {
+        if is_new {
             self.torn = false;
             self.is_headless = true;
         }
@@ -196,6 +202,23 @@ fn is_at(open: &Metadata, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let identity = |metadata: &Metadata| (metadata.dev(), metadata.ino());
     path.metadata().is_ok_and(|named| identity(open) == identity(&named))
+}
+
+/// Whether an error says that there is no folder any more in which the file could be.
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+}
+
+/// Whether the open file is in some folder still.
+#[cfg(unix)]
+fn has_name(open: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    open.nlink() > 0
+}
+
+#[cfg(not(unix))]
+fn has_name(_open: &Metadata) -> bool {
+    false
 }
 
 #[cfg(not(unix))]
