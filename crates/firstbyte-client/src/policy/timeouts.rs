@@ -27,7 +27,9 @@ pub struct Timeouts {
     /// From the connection being ready to the last request byte accepted by the kernel. 60 s.
     pub send: Duration,
     /// How long a peer may be silent on the TCP level before it counts as dead: neither keep-alive
-    /// probes nor data acknowledged. A server that is busy is not silent: its kernel answers.
+    /// probes nor data acknowledged. A server that is busy is not silent: its kernel answers. One that
+    /// had no room for the rest of a request when it died counts as dead once two of the kernel's
+    /// questions for room are unanswered, too; after a while these are up to two minutes apart.
     /// Resolution 1 s. 90 s.
     pub peer_dead: Duration,
     /// From the call to the last byte of the response, all attempts and pauses included. None.
