@@ -1,8 +1,17 @@
 //! What clients say of their own numbers: `flags` of `client.done`.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
-use crate::correlate::{Call, ClientHalf, Log, Name};
+use crate::{
+    correlate::{Call, ClientHalf, Log, Name},
+    counted,
+};
+
+/// So many flags are told by name: whoever writes a log can make up any number of them.
+const MOST: usize = 8;
 
 /// What each flag means.
 const MEANINGS: [(&str, &str); 5] = [
@@ -37,24 +46,35 @@ impl Flags {
     pub(super) fn told(&self, log: &Log) -> Option<String> {
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         for (flags, calls) in &self.0 {
-            for flag in log.name(*flags).split(',').filter(|flag| !flag.is_empty()) {
+            let flags = log.name(*flags).split(',').filter(|flag| !flag.is_empty());
+            // A call that says one twice is one call.
+            for flag in flags.collect::<BTreeSet<_>>() {
                 *counts.entry(flag).or_default() += calls;
             }
         }
         let mut counts: Vec<_> = counts.into_iter().collect();
         counts.sort_by_key(|(_, calls)| Reverse(*calls));
-        let told: Vec<String> = counts
+        let more = counts.len().saturating_sub(MOST);
+        counts.truncate(MOST);
+        let mut told: Vec<String> = counts
             .iter()
-            .map(|(flag, calls)| {
-                let meaning = MEANINGS.iter().find(|(known, _)| known == flag);
-                let meaning = meaning.map_or("unknown to this version", |(_, meaning)| meaning);
-                format!("{flag} {calls} ({meaning})")
-            })
+            .map(|(flag, calls)| format!("{flag} {calls} ({})", meaning(flag)))
             .collect();
+        if more > 0 {
+            told.push(counted(more, "further flag"));
+        }
         (!told.is_empty()).then(|| {
             format!("calls whose client has reservations about its numbers: {}.", told.join(", "))
         })
     }
+}
+
+fn meaning(flag: &str) -> &'static str {
+    if flag == "(other)" {
+        return "not kept, of too many different words";
+    }
+    let known = MEANINGS.iter().find(|(known, _)| *known == flag);
+    known.map_or("unknown to this version", |(_, meaning)| meaning)
 }
 
 #[cfg(test)]
@@ -77,6 +97,25 @@ mod tests {
               body_unread 1 (the caller did not read the response to its end), of_another_writer 1 (unknown to this version)."
             ]
         );
+    }
+
+    #[test]
+    fn made_up_flags_do_not_fill_the_screen_and_count_once_for_a_call() {
+        let mut lines = String::new();
+        for n in 0..20 {
+            let long = "x".repeat(200);
+            lines += &format!("[weights][{n:016x}] client.done wall_ms=9.0 flags={n}{long},a,a\n");
+        }
+        let notices = notices(&Log::from_bytes(lines.as_bytes()));
+        let [told] = &*notices else { panic!("{notices:?}") };
+        assert!(told.contains(": a 20 (unknown to this version), 0xx"), "{told}");
+        assert!(told.ends_with(", 13 further flags."), "{told}");
+        assert!(told.len() < 2500, "{told}");
+    }
+
+    #[test]
+    fn a_flag_that_had_no_room_has_no_meaning() {
+        assert_eq!(meaning("(other)"), "not kept, of too many different words");
     }
 
     #[test]
