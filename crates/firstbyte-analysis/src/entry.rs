@@ -5,7 +5,7 @@ mod quick;
 mod quick_json;
 mod record;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use firstbyte_core::{
     Micros, Parsed, ParsedValue, Skipped, Tag, Timestamp, field, json,
@@ -98,14 +98,15 @@ const MOST_WORDS: usize = {
 
 /// What the tolerant reader of the core finds in a line of either form.
 pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, Skipped> {
-    match object(line) {
-        // A brace may also be in front of a record. Within an object that nobody knows, it would end with a quote.
-        Some(object) => json::parse(object).or_else(|why| match text::parse(line) {
-            Ok(parsed) if !is_json(object) => Ok(parsed),
-            _ => Err(why),
-        }),
-        None => text::parse(line),
-    }
+    let Some(place) = object(line) else { return text::parse(line) };
+    let (before, behind) = (&line[..place.start], &line[place.end..]);
+    let object = &line[place];
+    // A brace may also be in front of a record or behind it. Within an object that nobody knows, it would end with a quote.
+    let is_outside = || [before, behind].iter().any(|text| text::parse(text).is_ok());
+    json::parse(object).or_else(|why| match text::parse(line) {
+        Ok(parsed) if !is_json(object) || is_outside() => Ok(parsed),
+        _ => Err(why),
+    })
 }
 
 fn is_json(object: &[u8]) -> bool {
@@ -115,14 +116,21 @@ fn is_json(object: &[u8]) -> bool {
 /// How a JSON line of firstbyte begins, whatever stands in front of it.
 const JSON: &[u8] = b"{\"v\":";
 
-/// The object of JSON in a line: all of it, or one of firstbyte's behind a prefix.
-pub(crate) fn object(line: &[u8]) -> Option<&[u8]> {
+/// How one of others begins behind what a container runtime has put in front of it.
+const OTHER_JSON: &[u8] = b"{\"";
+
+/// Where in a line an object of JSON is: all of it, or one of firstbyte's behind a prefix, or a whole one of others there.
+pub(crate) fn object(line: &[u8]) -> Option<Range<usize>> {
     if line.trim_ascii_start().first() == Some(&b'{') {
-        return Some(line);
+        return Some(0..line.len());
     }
-    let start = memmem::find(line, JSON)?;
     let end = memchr::memrchr(b'}', line).map_or(line.len(), |last| last + 1);
-    line.get(start..end)
+    let from = |start| (start <= end).then_some(start..end);
+    if let Some(start) = memmem::find(line, JSON) {
+        return from(start);
+    }
+    let place = from(memmem::find(line, OTHER_JSON)?)?;
+    is_json(&line[place.clone()]).then_some(place)
 }
 
 impl<'a> Entry<'a> {

@@ -126,9 +126,13 @@ impl Builder {
 /// number. An object of JSON has its own end.
 pub(crate) fn whole_words(line: &[u8]) -> &[u8] {
     match memchr::memrchr(b' ', line) {
-        Some(last) if object(line).is_none() => &line[..last],
+        Some(last) if !ends_with_object(line) => &line[..last],
         _ => line,
     }
+}
+
+fn ends_with_object(line: &[u8]) -> bool {
+    object(line).is_some_and(|place| place.end >= line.trim_ascii_end().len())
 }
 
 /// Whether a line that has no line feed is a record, so that it may be torn.

@@ -114,9 +114,12 @@ fn string_member(key: &str, text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Where others have the line that a process wrote: Docker's json-file driver, journald's JSON output, loggers that write
-/// JSON, and Google's Cloud Logging.
-const WRAPPERS: [&str; 6] = ["log", "MESSAGE", "message", "msg", "event", "textPayload"];
+/// Where what carries lines has the one that a process wrote: Docker's json-file driver, journald's JSON output, and Google's
+/// Cloud Logging.
+const CARRIERS: [&str; 3] = ["log", "MESSAGE", "textPayload"];
+
+/// Where loggers that write JSON have it.
+const LOGGERS: [&str; 3] = ["message", "msg", "event"];
 
 /// Reads one JSON line of this version of the schema; a line that tells no version counts as one.
 ///
@@ -128,21 +131,32 @@ const WRAPPERS: [&str; 6] = ["log", "MESSAGE", "message", "msg", "event", "textP
 ///
 /// [`Skipped`] says why the line is not an event. No input panics.
 pub fn parse(line: &[u8]) -> Result<Parsed<'static>, Skipped> {
-    parse_object(line, &WRAPPERS)
+    parse_object(line, &[&CARRIERS, &LOGGERS])
 }
 
-fn parse_object(line: &[u8], wrappers: &[&str]) -> Result<Parsed<'static>, Skipped> {
+/// Reads an object, or a line within it, which `wrappers` may have. Within what a carrier has, a logger's object may be.
+fn parse_object(line: &[u8], wrappers: &[&[&str]]) -> Result<Parsed<'static>, Skipped> {
     if line.trim_ascii().is_empty() {
         return Err(Skipped::Empty);
     }
     let object: Map<String, Json> = serde_json::from_slice(line).map_err(|_| Skipped::BadJson)?;
     let Some(tag) = object.get("tag").and_then(Json::as_str).filter(|tag| is_tag(tag)) else {
-        return match wrappers.iter().find_map(|key| object.get(*key)?.as_str()) {
-            // Nobody wraps twice.
-            Some(line) if line.starts_with('{') => parse_object(line.as_bytes(), &[]),
-            Some(line) => text::parse(line.as_bytes()).map(text::into_owned),
-            None => Err(Skipped::BadJson),
-        };
+        let mut why = None;
+        for (place, wrapper) in wrappers.iter().enumerate() {
+            for text in wrapper.iter().filter_map(|key| object.get(*key)?.as_str()) {
+                let read = if text.starts_with('{') {
+                    // Nobody wraps twice in the same way.
+                    parse_object(text.as_bytes(), &wrappers[place + 1..])
+                } else {
+                    text::parse(text.as_bytes()).map(text::into_owned)
+                };
+                match read {
+                    Ok(parsed) => return Ok(parsed),
+                    Err(skipped) => why = why.or(Some(skipped)),
+                }
+            }
+        }
+        return Err(why.unwrap_or(Skipped::BadJson));
     };
     let mut parsed = Parsed::new(Cow::Owned(tag.to_owned()));
     // What is added keeps the version: another one means that what is there has changed its meaning.

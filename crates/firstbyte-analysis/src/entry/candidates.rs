@@ -1,6 +1,6 @@
 //! Lines that may have a record, among many that have none.
 
-use super::{JSON, quick::after_escape};
+use super::{OTHER_JSON, quick::after_escape};
 
 /// A line that needs a closer look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,11 +49,11 @@ fn is_tag(bytes: &[u8]) -> bool {
     tag > 0 && bytes.get(tag) == Some(&b']')
 }
 
-/// Whether the brace here begins an object of JSON: one of firstbyte's anywhere, any other in front of a line.
+/// Whether the brace here may begin an object of JSON: with a member anywhere, or else in front of a line.
 fn is_object(bytes: &[u8], at: usize) -> bool {
     let is_space = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r' | 0x0c);
     let before = || bytes[..at].iter().rev().find(|byte| !is_space(byte));
-    bytes[at..].starts_with(JSON) || before().is_none_or(|byte| *byte == b'\n')
+    bytes[at..].starts_with(OTHER_JSON) || before().is_none_or(|byte| *byte == b'\n')
 }
 
 /// The first tag in a line that has colours, which may hide one.

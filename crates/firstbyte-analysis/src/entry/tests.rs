@@ -244,8 +244,27 @@ fn an_object_that_nobody_knows_is_no_record_whose_last_value_ends_with_a_quote()
     let line = "[weights][ab] client.done wall_ms=1.5 status=200";
     let object = format!(r#"{{"time":"x","body":"{line}"}}"#);
     assert_eq!(parse(object.as_bytes()).map(|_| ()), Err(Skipped::BadJson));
-    for prefix in ["{", "{app} ", "{\"a\":1} "] {
+    for prefix in ["{", "{app} ", "{\"a\":1} ", "app {\"a\":1} ", "app {\"v\":2,\"tag\":\"x\"}"] {
         let line = format!("{prefix}{line}");
         assert_eq!(parse(line.as_bytes()).unwrap().count("status"), Some(200), "{line}");
+    }
+    let behind = format!("{line} target=h extra={{\"a\":1}}");
+    assert_eq!(parse(behind.as_bytes()).unwrap().count("status"), Some(200), "{behind}");
+}
+
+#[test]
+fn what_stands_in_front_of_an_object_changes_nothing() {
+    let line = "[weights][ab] client.done wall_ms=1.5 status=200 target=h:8000";
+    for prefix in ["2026-11-01T00:00:00Z stdout F ", "app-1  | ", "[info] ", "\u{feff}"] {
+        let target = |member: &str| {
+            let object = format!(r#"{prefix}{{"level":"info","{member}":"{line}"}}"#);
+            let log = crate::Log::from_bytes(object.as_bytes());
+            let call = log.calls().next()?;
+            Some(log.name(call.client?.target?).to_owned())
+        };
+        for member in ["message", "msg", "log"] {
+            assert_eq!(target(member).as_deref(), Some("h:8000"), "{prefix}{member}");
+        }
+        assert_eq!(target("body"), None, "{prefix}");
     }
 }

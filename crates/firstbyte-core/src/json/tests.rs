@@ -80,6 +80,21 @@ fn a_line_within_the_object_of_a_container_or_of_journald_is_read() {
 }
 
 #[test]
+fn a_line_of_a_logger_within_what_a_carrier_has_and_beside_other_texts_is_read() {
+    for object in [
+        // A container whose process logs JSON.
+        r#"{"log":"{\"msg\":\"[weights][ab] client.done wall_ms=1.5\",\"level\":\"info\"}\n","stream":"stdout"}"#,
+        r#"{"_PID":"7","MESSAGE":"{\"event\":\"[weights][ab] client.done wall_ms=1.5\"}"}"#,
+        // Other members have names that others use for the line.
+        r#"{"log":"my.logger","message":"[weights][ab] client.done wall_ms=1.5"}"#,
+        r#"{"message":"a call ended","event":"[weights][ab] client.done wall_ms=1.5"}"#,
+    ] {
+        let parsed = parse(object.as_bytes()).expect(object);
+        assert_eq!(parsed.micros("wall_ms"), Some(Micros(1500)), "{object}");
+    }
+}
+
+#[test]
 fn values_that_do_not_fit_are_kept_as_text() {
     let line =
         br#"{"tag":"weights","wall_us":-1,"status":"x","extra":{"a":[1]},"tid":"a b","t_ns":-1}"#;
