@@ -126,6 +126,19 @@ mod tests {
     }
 
     #[test]
+    fn the_files_of_a_log_may_be_named_by_other_ways_to_their_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir(path("inner")).unwrap();
+        std::fs::write(path("o.log.1"), start("x", 4.0) + &call(1, "pause", "h", 5.0)).unwrap();
+        std::fs::write(path("o.log"), call(2, "resume", "h", 9.0)).unwrap();
+        let paths = [path("inner/../o.log"), path("o.log.1")];
+        let log = Log::read(&paths, &Options::default()).unwrap();
+        assert_eq!(log.oldest(0), 1);
+        assert!(log.share_a_clock(0, 1));
+    }
+
+    #[test]
     fn the_head_of_a_later_file_is_no_moment_of_it() {
         let known = start("x", 4.0) + &call(1, "pause", "h", 5.0);
         let again = start("x", 4.0) + &call(2, "pause", "h", 9.0);

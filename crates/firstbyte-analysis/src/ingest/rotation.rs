@@ -1,6 +1,10 @@
 //! Which of the files of one log is older, by what rotation put behind their names.
 
-use std::{cmp::Reverse, collections::BTreeMap, path::Path};
+use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 /// The order in which files of a pattern are read: by name, and of files of one name as rotation makes them older.
 pub(super) fn by_age(path: &Path) -> (String, Age) {
@@ -10,17 +14,23 @@ pub(super) fn by_age(path: &Path) -> (String, Age) {
     (stem.to_owned(), age)
 }
 
-/// The files that are one log, by their numbers: of each such log from the oldest on.
+/// The files that are one log, by their numbers: of each such log from the oldest on. One folder may have several names.
 pub(super) fn logs<'a>(paths: impl Iterator<Item = &'a Path>) -> impl Iterator<Item = Vec<u32>> {
-    let mut logs: BTreeMap<String, Vec<(Age, u32)>> = BTreeMap::new();
+    let mut logs: BTreeMap<_, Vec<(Age, u32)>> = BTreeMap::new();
     for (number, path) in (0..).zip(paths) {
-        let (stem, age) = by_age(path);
-        logs.entry(stem).or_default().push((age, number));
+        let (stem, age) = by_age(Path::new(path.file_name().unwrap_or(path.as_os_str())));
+        logs.entry((folder(path), stem)).or_default().push((age, number));
     }
     logs.into_values().map(|mut files| {
         files.sort();
         files.into_iter().map(|(_, number)| number).collect()
     })
+}
+
+fn folder(path: &Path) -> Option<PathBuf> {
+    let named = path.parent()?;
+    let folder = if named.as_os_str().is_empty() { Path::new(".") } else { named };
+    Some(folder.canonicalize().unwrap_or_else(|_| named.to_owned()))
 }
 
 /// What rotation put behind a name, from the oldest on.
