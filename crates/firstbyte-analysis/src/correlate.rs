@@ -73,6 +73,8 @@ pub struct Source {
     pub unix_offset: Option<i128>,
     /// The first and the last moment that its lines tell of what they are about.
     span: Option<(Timestamp, Timestamp)>,
+    /// When the last process began that said so.
+    began: Option<Timestamp>,
     /// The number of the file of the same log and boot that rotation put behind this one.
     older: Option<u32>,
 }

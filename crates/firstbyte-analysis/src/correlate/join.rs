@@ -122,12 +122,13 @@ impl Builder {
         if let Some(boot) = entry.boot {
             self.take_boot(boot, source);
         }
-        // A process says at the head of each file when it began.
-        if let Some(at) = entry.at
-            && entry.kind != Kind::Process
-        {
-            let span = &mut self.sources[source as usize].span;
-            *span = Some((span.map_or(at, |(first, _)| first), at));
+        if let Some(at) = entry.at {
+            let told = &mut self.sources[source as usize];
+            // A process says at the head of each file when it began.
+            match entry.kind {
+                Kind::Process => told.began = Some(at),
+                _ => told.span = Some((told.span.map_or(at, |(first, _)| first), at)),
+            }
         }
         let taken = match (entry.kind, entry.id) {
             (Kind::Client | Kind::Server, Some(id)) => self.take_call(entry, id, source),

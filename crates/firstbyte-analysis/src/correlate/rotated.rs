@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use firstbyte_core::Timestamp;
+
 use super::Source;
 
 /// By so much lines may be in another order than their moments: each process that writes a file keeps its own for a while.
@@ -9,12 +11,20 @@ const LATE: Duration = Duration::from_secs(1);
 
 /// Goes through the files of one log, from the oldest on, and tells each what is known from the one before it.
 pub(super) fn join(sources: &mut [Source], files: &[u32]) {
-    // A file without a moment tells neither that it goes on nor that it does not.
-    let told = files.iter().filter(|file| sources[**file as usize].span.is_some());
-    let files: Vec<u32> = told.copied().collect();
-    for pair in files.windows(2) {
-        let older = sources[pair[0] as usize].clone();
-        sources[pair[1] as usize].go_on_from(&older, pair[0]);
+    let mut older: Option<u32> = None;
+    for file in files {
+        let known = older.map(|older| (sources[older as usize].clone(), older));
+        let source = &mut sources[*file as usize];
+        // A file without a moment tells neither that it goes on nor that it does not. It may say whose the next one is.
+        let is_news = source.boot.is_some()
+            && known.as_ref().is_none_or(|(known, _)| known.boot != source.boot);
+        if source.span.is_none() && !is_news {
+            continue;
+        }
+        if let Some((known, number)) = &known {
+            source.go_on_from(known, *number);
+        }
+        older = Some(*file);
     }
 }
 
@@ -22,8 +32,8 @@ impl Source {
     /// Takes the clock of the file before this one, unless its own lines tell another one. Monotonic moments go on within
     /// one boot, and begin anew with the next.
     fn go_on_from(&mut self, older: &Self, number: u32) {
-        let ends = self.span.zip(older.span);
-        let is_later = ends.is_some_and(|((first, _), (_, last))| first + LATE >= last);
+        let ends = self.span.map(|(first, _)| first).zip(older.last());
+        let is_later = ends.is_some_and(|(first, last)| first + LATE >= last);
         if older.is_mixed || self.is_mixed || !is_later {
             return;
         }
@@ -35,11 +45,16 @@ impl Source {
             self.older = older.boot.map(|_| number);
         }
     }
+
+    /// The last moment in it: where its lines have none, that its process began.
+    fn last(&self) -> Option<Timestamp> {
+        self.span.map(|(_, last)| last).or(self.began)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use firstbyte_core::{Clock, Event, Micros, Recorder, Timestamp, TraceId, field, record};
+    use firstbyte_core::{Clock, Event, Micros, Recorder, TraceId, field, record};
 
     use super::*;
     use crate::{
@@ -136,6 +151,25 @@ mod tests {
         let log = Log::read(&paths, &Options::default()).unwrap();
         assert_eq!(log.oldest(0), 1);
         assert!(log.share_a_clock(0, 1));
+    }
+
+    #[test]
+    fn a_file_whose_lines_have_no_moment_says_whose_the_next_one_is() {
+        let silent = "[step] step.done step=1 dur_ms=900.0\n";
+        let told = |oldest: String, at: f64| {
+            let newest = call(1, "pause", "h", at);
+            let log = read(&[("o.log.2", &oldest), ("o.log.1", silent), ("o.log", &newest)]);
+            log.sources()[2].unix_offset
+        };
+        assert_eq!(told(start("x", 4.0) + silent, 5.0), Some(100_000_000_000));
+        assert_eq!(told(start("x", 4.0), 5.0), Some(100_000_000_000));
+        assert_eq!(told(start("x", 400.0) + silent, 5.0), None, "the clock began anew");
+        // A head that says again who writes ends nothing.
+        let head = start("x", 4.0);
+        let (first, last) =
+            (start("x", 4.0) + &call(1, "pause", "h", 9.0), call(2, "pause", "h", 5.0));
+        let log = read(&[("o.log.2", &first), ("o.log.1", &head), ("o.log", &last)]);
+        assert_eq!(log.sources()[2].boot, None, "the clock began anew");
     }
 
     #[test]
