@@ -4,8 +4,9 @@ use std::{
     collections::HashSet,
     error::Error,
     fmt,
-    fs::File,
+    fs::{self, File},
     io::{self, BufReader, Cursor, Read},
+    mem,
     path::{Path, PathBuf},
 };
 
@@ -112,7 +113,11 @@ pub fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, IngestError> {
 /// twice they would count twice.
 pub(crate) fn once(mut inputs: Vec<Input>) -> Vec<Input> {
     let mut known = HashSet::new();
-    inputs.retain(|input| input.file().is_none_or(|file| known.insert(file)));
+    let mut has_standard_input = false;
+    inputs.retain(|input| match input.is_standard_input() {
+        true => !mem::replace(&mut has_standard_input, true),
+        false => input.file().is_none_or(|file| known.insert(file)),
+    });
     inputs
 }
 
@@ -129,11 +134,23 @@ impl Input {
         self.0.display().to_string()
     }
 
+    fn is_standard_input(&self) -> bool {
+        self.0 == Path::new("-")
+    }
+
+    /// The file that it is by all of its paths, links of either kind too; `None` if it is no file, such as a pipe, or not
+    /// there.
+    #[cfg(unix)]
+    fn file(&self) -> Option<(u64, u64)> {
+        use std::os::unix::fs::MetadataExt as _;
+
+        let metadata = self.0.metadata().ok().filter(fs::Metadata::is_file)?;
+        Some((metadata.dev(), metadata.ino()))
+    }
+
     /// The file that it is by all of its paths; `None` if it is no file, such as a pipe, or not there.
+    #[cfg(not(unix))]
     fn file(&self) -> Option<PathBuf> {
-        if self.0 == Path::new("-") {
-            return None;
-        }
         self.0.canonicalize().ok().filter(|path| path.is_file())
     }
 
@@ -167,7 +184,7 @@ impl Input {
     }
 
     fn bytes(&self) -> Result<Box<dyn Read + Send>, IngestError> {
-        if self.0 == Path::new("-") {
+        if self.is_standard_input() {
             return Ok(Box::new(io::stdin()));
         }
         let file = File::open(&self.0).map_err(|error| self.failed(error))?;

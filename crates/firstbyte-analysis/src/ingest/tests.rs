@@ -248,7 +248,8 @@ fn a_file_is_read_once_by_whatever_paths_it_is_named() {
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink("a.log", path("c")).unwrap();
-        paths.push(path("c"));
+        fs::hard_link(path("a.log"), path("d")).unwrap();
+        paths.extend([path("c"), path("d")]);
     }
     let log = Log::read(&paths, &Options::default()).unwrap();
     assert_eq!((log.sources().len(), log.timeline().moments().len()), (2, 2));
