@@ -15,7 +15,7 @@ use flate2::bufread::MultiGzDecoder;
 use super::{
     pattern::matching,
     rotation::by_age,
-    utf16::{self, Utf16},
+    utf16::Text,
     zstd::{self, Frames},
 };
 
@@ -170,17 +170,15 @@ impl Input {
             Some("zst") if !is_zstd => return Err(self.is_no("Zstandard")),
             _ => {}
         }
-        let order = utf16::order(&start);
         let whole = Cursor::new(start).chain(stream);
-        Ok(if is_gzip {
+        let unpacked: Box<dyn Read + Send> = if is_gzip {
             Box::new(MultiGzDecoder::new(BufReader::new(whole)))
         } else if is_zstd {
             Box::new(Frames::new(BufReader::new(whole)))
-        } else if let Some(order) = order {
-            Box::new(Utf16::new(whole, order))
         } else {
             Box::new(whole)
-        })
+        };
+        Ok(Box::new(Text::new(unpacked)))
     }
 
     fn bytes(&self) -> Result<Box<dyn Read + Send>, IngestError> {

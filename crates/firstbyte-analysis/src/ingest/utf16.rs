@@ -1,12 +1,50 @@
 //! UTF-16 as UTF-8: the shells of Windows write what they redirect so, with a mark in front that says it.
 
-use std::io::{self, Cursor, Read};
+use std::{
+    io::{self, Cursor, Read},
+    mem,
+};
 
 /// So much is decoded at once.
 const CHUNK: u64 = 64 << 10;
 
+/// A stream as UTF-8: it is decoded, if the mark of UTF-16 is in front.
+pub(super) struct Text {
+    stream: Box<dyn Read + Send>,
+    is_new: bool,
+}
+
+impl Text {
+    pub(super) fn new(stream: Box<dyn Read + Send>) -> Self {
+        Self { stream, is_new: true }
+    }
+
+    /// Looks at the mark. What is packed may fail there already, as any later read may.
+    fn begin(&mut self) -> io::Result<()> {
+        let mut start = Vec::new();
+        self.stream.by_ref().take(2).read_to_end(&mut start)?;
+        let order = order(&start);
+        let rest = mem::replace(&mut self.stream, Box::new(io::empty()));
+        let whole = Cursor::new(start).chain(rest);
+        self.stream = match order {
+            Some(unit) => Box::new(Utf16::new(whole, unit)),
+            None => Box::new(whole),
+        };
+        Ok(())
+    }
+}
+
+impl Read for Text {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if mem::take(&mut self.is_new) {
+            self.begin()?;
+        }
+        self.stream.read(buffer)
+    }
+}
+
 /// How the two bytes of a unit stand in a file that begins so; `None` if it is not UTF-16.
-pub(super) fn order(start: &[u8]) -> Option<fn([u8; 2]) -> u16> {
+fn order(start: &[u8]) -> Option<fn([u8; 2]) -> u16> {
     match start {
         [0xff, 0xfe, ..] => Some(u16::from_le_bytes),
         [0xfe, 0xff, ..] => Some(u16::from_be_bytes),
@@ -15,17 +53,19 @@ pub(super) fn order(start: &[u8]) -> Option<fn([u8; 2]) -> u16> {
 }
 
 /// A stream of UTF-16, decoded. What is none becomes U+FFFD.
-pub(super) struct Utf16<R> {
+struct Utf16<R> {
     reader: R,
     unit: fn([u8; 2]) -> u16,
     /// What is read and not decoded: of a character whose end has not come.
     raw: Vec<u8>,
     text: Cursor<String>,
+    /// Why there is no more, which is told behind what was read until then.
+    failed: Option<io::Error>,
 }
 
 impl<R: Read> Utf16<R> {
-    pub(super) fn new(reader: R, unit: fn([u8; 2]) -> u16) -> Self {
-        Self { reader, unit, raw: Vec::new(), text: Cursor::default() }
+    fn new(reader: R, unit: fn([u8; 2]) -> u16) -> Self {
+        Self { reader, unit, raw: Vec::new(), text: Cursor::default(), failed: None }
     }
 }
 
@@ -36,7 +76,12 @@ impl<R: Read> Read for Utf16<R> {
             if read > 0 || buffer.is_empty() {
                 return Ok(read);
             }
-            let is_end = self.reader.by_ref().take(CHUNK).read_to_end(&mut self.raw)? == 0;
+            if let Some(error) = self.failed.take() {
+                return Err(error);
+            }
+            let read = self.reader.by_ref().take(CHUNK).read_to_end(&mut self.raw);
+            let is_end = matches!(read, Ok(0));
+            self.failed = read.err();
             if is_end && self.raw.is_empty() {
                 return Ok(0);
             }
@@ -76,6 +121,21 @@ mod tests {
             let expected = format!("\u{feff}{text}");
             assert!(decoded(&little) == expected && decoded(&big) == expected, "{}", text.len());
         }
+    }
+
+    #[test]
+    fn what_was_read_until_an_error_is_decoded() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::UnexpectedEof.into())
+            }
+        }
+        let mut text = Text::new(Box::new(b"\xff\xfea\0b\0".chain(Broken)));
+        let mut read = Vec::new();
+        let error = text.read_to_end(&mut read).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(read, "\u{feff}ab".as_bytes());
     }
 
     #[test]
