@@ -14,6 +14,7 @@ use firstbyte_core::{
 };
 use memchr::memmem;
 
+use self::candidates::may_have_line;
 pub(crate) use self::{
     candidates::{Candidate, candidates},
     quick::{Head, fields, head, quick},
@@ -130,7 +131,7 @@ pub(crate) fn object(line: &[u8]) -> Option<Range<usize>> {
         return from(start);
     }
     let place = from(memmem::find(line, OTHER_JSON)?)?;
-    is_json(&line[place.clone()]).then_some(place)
+    (may_have_line(&line[place.clone()]) && is_json(&line[place.clone()])).then_some(place)
 }
 
 impl<'a> Entry<'a> {

@@ -221,7 +221,7 @@ proptest! {
     #[test]
     fn nothing_is_overlooked(
         lines in prop::collection::vec(
-            "(\\[|\\]|\\{|[a-z]{1,3}|[ =.A]|\u{1b}\\[0m|gen|\\[gen\\] batch.start a=1|\\{\"v\":1,\"tag\":\"gen\",\"t_ns\":5\\}){0,12}",
+            "(\\[|\\]|\\{|[a-z]{1,3}|[ =.A]|\u{1b}\\[0m|gen|\\[gen\\] batch.start a=1|\\{\"v\":1,\"tag\":\"gen\",\"t_ns\":5\\}|\\{\"msg\":\"|\"\\}){0,12}",
             1..4,
         ),
     ) {
@@ -267,4 +267,10 @@ fn what_stands_in_front_of_an_object_changes_nothing() {
         }
         assert_eq!(target("body"), None, "{prefix}");
     }
+    let json =
+        r#"app-1 | {"a":1,"log":"{\"v\":1,\"tag\":\"gen\",\"name\":\"batch.done\",\"t_ns\":5}\n"}"#;
+    let log = crate::Log::from_bytes(json.as_bytes());
+    assert_eq!((log.tally().parsed, log.tally().unknown), (1, 0));
+    // Nothing of ours is in it, so that nobody has to read it.
+    assert_eq!(candidates(br#"app-1 | {"a":[1,"[x"],"b":{"c":{}}}"#).next(), None);
 }
