@@ -124,6 +124,7 @@ mod tests {
         let known = start("x", 4.0) + &early;
         assert_eq!(boot(&[("o.log.1", &known), ("o.log", &late)]).as_deref(), Some("x"));
         assert_eq!(boot(&[("o.log.1", &known), ("p.log", &late)]), None, "another log");
+        assert_eq!(boot(&[("h-10.0.0.2", &known), ("h-10.0.0.1", &late)]), None, "another host");
         assert_eq!(boot(&[("o.log.1", &early), ("o.log", &late)]), None, "nothing is known");
         assert_eq!(boot(&[("o.log", &known), ("o.log.1", &late)]), None, "it is the older one");
         let later = start("x", 4.0) + &late;

@@ -46,6 +46,11 @@ pub(super) enum Age {
 
 fn numbered(name: &str) -> Option<(&str, Age)> {
     let (stem, number) = name.rsplit_once('.')?;
+    // `10.0.0.2` is another host than `10.0.0.1`, and not its older log.
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if stem.rsplit_once('.').is_some_and(|(_, end)| is_number(end)) {
+        return None;
+    }
     Some((stem, Age::Number(Reverse(number.parse().ok()?))))
 }
 
