@@ -79,6 +79,8 @@ class Call:
     #: From the end of the call to the caller's code going on; no part of wall.
     resume_ms: float | None
     loop_lag_ms: float | None
+    #: From a proxy to `server.recv` on the wall clocks of both, which may differ.
+    proxy_ms: float | None
     engine_queue_ms: float | None
     engine_exec_ms: float | None
     #: From `server.recv` to `server.done`.

@@ -379,6 +379,12 @@ const CALLS: &[Column] = &[
         Metric::LoopLag,
         "How late the server's event loop was at `server.recv`."
     ),
+    Column::call(
+        "proxy_us",
+        Kind::Micros,
+        "From a proxy to `server.recv` on the wall clocks of both, which may differ; no part of wall.",
+        |_, call| Value::micros(call.server.and_then(ServerHalf::proxy)),
+    ),
     metric!(
         "engine_queue_us",
         Metric::EngineQueue,

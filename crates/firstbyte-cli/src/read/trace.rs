@@ -83,6 +83,12 @@ fn write_server(call: &Call<'_>, out: &mut String) -> fmt::Result {
     if let Some(until) = call.until_received() {
         writeln!(out, "{until} ms from client.send to server.recv, on one clock")?;
     }
+    if let Some(proxy) = server.proxy() {
+        writeln!(
+            out,
+            "{proxy} ms from the proxy to server.recv, on the wall clocks of both, which may differ"
+        )?;
+    }
     let said = [
         ("kernel", server.kernel()),
         ("loop_lag", server.loop_lag()),

@@ -377,3 +377,16 @@ fn changepoint_keeps_runs_apart() {
     assert_eq!(json["runs"][1]["changes"][0]["before"]["n"], 5);
     assert_eq!(json["runs"][2]["is_long_enough"], false);
 }
+
+#[test]
+fn a_trace_tells_the_way_from_a_proxy() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = "[weights][00000000000000aa] server.recv path=/pause t=5.000000 proxy_ms=12.5\n";
+    fs::write(folder.path().join("a.log"), line).unwrap();
+    let output = firstbyte(&["trace", "00000000000000aa", "a.log"]).current_dir(&folder).output();
+    let out = stdout(&output.unwrap());
+    assert!(
+        out.contains("\n12.5 ms from the proxy to server.recv, on the wall clocks of both"),
+        "{out}"
+    );
+}

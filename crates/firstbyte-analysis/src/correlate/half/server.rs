@@ -52,12 +52,13 @@ fn in_flight_of(entry: &Entry<'_>) -> u32 {
 #[derive(Clone, Debug)]
 struct More {
     loop_lag: Known,
+    proxy: Known,
     call_id: Option<Box<str>>,
 }
 
 impl Default for More {
     fn default() -> Self {
-        Self { loop_lag: Known::NO, call_id: None }
+        Self { loop_lag: Known::NO, proxy: Known::NO, call_id: None }
     }
 }
 
@@ -91,6 +92,12 @@ impl ServerHalf {
     #[must_use]
     pub fn loop_lag(&self) -> Option<Micros> {
         self.more.as_ref()?.loop_lag.get()
+    }
+
+    /// From a proxy to `server.recv`, on the wall clocks of both, which may differ.
+    #[must_use]
+    pub fn proxy(&self) -> Option<Micros> {
+        self.more.as_ref()?.proxy.get()
     }
 
     /// Requests in progress when it arrived.
@@ -264,6 +271,7 @@ impl ServerHalf {
         if let Some(rest) = rest.more {
             let more = self.more();
             more.loop_lag = more.loop_lag.or(rest.loop_lag);
+            more.proxy = more.proxy.or(rest.proxy);
             more.call_id = more.call_id.take().or(rest.call_id);
         }
     }
@@ -275,9 +283,10 @@ impl ServerHalf {
             self.recv_at = entry.at;
             self.path = word(field::PATH);
             self.kernel = entry.millis(field::KERNEL).into();
-            let lag = entry.millis(field::LOOP_LAG);
-            if lag.is_some() || self.more.is_some() {
-                self.more().loop_lag = lag.into();
+            let (lag, proxy) = (entry.millis(field::LOOP_LAG), entry.millis(field::PROXY));
+            if lag.is_some() || proxy.is_some() || self.more.is_some() {
+                let more = self.more();
+                (more.loop_lag, more.proxy) = (lag.into(), proxy.into());
             }
             self.in_flight = in_flight_of(entry);
         } else if entry.is(&record::RPC_START) {

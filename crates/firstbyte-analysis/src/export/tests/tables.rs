@@ -66,6 +66,12 @@ fn a_call_says_what_its_client_has_reservations_about() {
 }
 
 #[test]
+fn the_way_from_a_proxy_is_told() {
+    let line = b"[weights][aa] server.recv path=/pause t=5.000000 kernel_ms=0.1 proxy_ms=12.5\n";
+    assert_eq!(rows(&Log::from_bytes(line), Table::Calls)[0]["proxy_us"], 12_500);
+}
+
+#[test]
 fn a_file_of_several_boots_has_no_wall_clock() {
     let lines = |boot: &str| {
         let started = "[firstbyte] process.start pid=1 boot=a host=h version=1 t=1.0 unix=1000.0\n";
