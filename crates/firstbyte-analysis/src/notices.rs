@@ -45,6 +45,13 @@ pub fn notices(log: &Log) -> Vec<String> {
             log.timeline().over_limit()
         ));
     }
+    if log.timeline().lost() > 0 {
+        notices.push(format!(
+            "events that were lost before they reached these logs, as their writers say: {}. What they would have told is \
+             missing below; the lines '[firstbyte] dropped' have the reasons.",
+            log.timeline().lost()
+        ));
+    }
     if log.has_other_words() {
         notices.push(
             "there are more different operations, servers, paths and errors than 65,000: further ones are one, (other)."
@@ -166,6 +173,17 @@ mod tests {
             )
         );
         assert_eq!(told("5.1"), [""; 0]);
+    }
+
+    #[test]
+    fn what_writers_have_lost_is_told() {
+        let dropped = |count: i64| format!("[firstbyte] dropped count={count} reason=queue_full\n");
+        let lines = dropped(7) + &dropped(3) + &dropped(-1);
+        let told = notices(&Log::from_bytes(lines.as_bytes()));
+        assert!(told[0].ends_with(
+            "as their writers say: 10. What they would have told is missing below; the lines '[firstbyte] dropped' have \
+             the reasons."
+        ));
     }
 
     #[test]

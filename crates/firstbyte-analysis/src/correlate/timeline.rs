@@ -23,6 +23,7 @@ const LATEST: usize = 64;
 pub struct Timeline {
     moments: Vec<Moment>,
     over_limit: u64,
+    lost: u64,
     /// What steps took, as far as it is known, by what and by the step.
     of_steps: HashMap<(Discriminant<What>, i64), SmallVec<[Micros; 1]>, RandomState>,
 }
@@ -151,6 +152,11 @@ impl Timeline {
         self.over_limit
     }
 
+    /// Events that never reached these logs, as their writers say.
+    pub(crate) const fn lost(&self) -> u64 {
+        self.lost
+    }
+
     /// Takes a line that is no call's. Of a generation batch that ended, so many completions were `wanted`.
     pub(super) fn take(
         &mut self,
@@ -159,6 +165,10 @@ impl Timeline {
         wanted: Option<i64>,
         names: &mut Names,
     ) -> Result<(), Reason> {
+        if entry.is(&record::DROPPED) {
+            let lost = entry.count(field::COUNT).and_then(|count| u64::try_from(count).ok());
+            self.lost = self.lost.saturating_add(lost.unwrap_or_default());
+        }
         let what = what(entry, wanted, names);
         if what == What::Other {
             return Ok(());

@@ -9,6 +9,7 @@ use super::*;
 use crate::{correlate::Log, ingest::Options, measure::Metric};
 
 mod columnar;
+mod fields;
 mod spans;
 mod tables;
 mod traces;
