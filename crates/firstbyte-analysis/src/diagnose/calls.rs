@@ -132,13 +132,18 @@ fn all_on_one_server(slow: &[Slow<'_>], targets: &BTreeMap<&str, usize>) -> Opti
 }
 
 fn evidence(part: Part, call: &Call<'_>) -> String {
-    let op = call.operation().unwrap_or("call");
-    let target = call.target().map_or(String::new(), |target| format!(" on {target}"));
     let of = match (Metric::Wall.of(call), whole(call)) {
         _ if part.name == "resume" => " ms".to_owned(),
         (Some(wall), _) => format!(" of wall {wall} ms"),
         (None, Some(whole)) => format!(" of {whole} ms that the server knows of"),
         (None, None) => " ms".to_owned(),
     };
-    format!("{} {op}{target}: {} {}{of}", call.id(), part.name, part.time)
+    format!("{}: {} {}{of}", named(call), part.name, part.time)
+}
+
+/// The id of a call, its operation, and its server if the client says which.
+pub(super) fn named(call: &Call<'_>) -> String {
+    let op = call.operation().unwrap_or("call");
+    let target = call.target().map_or(String::new(), |target| format!(" on {target}"));
+    format!("{} {op}{target}", call.id())
 }

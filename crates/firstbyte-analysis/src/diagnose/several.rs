@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use super::{Confidence, Finding, Kind, Rule, Rules, Severity, Thresholds};
+use super::{Confidence, Finding, Kind, Rule, Rules, Severity, Thresholds, calls::named};
 use crate::{
     correlate::{Call, ClientEnd, ClientHalf},
     measure::{Metric, Summary, Trend},
@@ -186,9 +186,8 @@ fn failures(calls: &ByServer<'_>, rule: &Rule) -> Option<Finding> {
             n += 1;
             lost += Metric::Wall.of(call).unwrap_or_default().as_millis_f64();
             if evidence.len() < SHOWN {
-                let op = call.operation().unwrap_or("call");
                 let after = Metric::Wall.of(call).map(|wall| format!(" after {wall} ms"));
-                evidence.push(format!("{} {op}: {kind}{}", call.id(), after.unwrap_or_default()));
+                evidence.push(format!("{}: {kind}{}", named(call), after.unwrap_or_default()));
             }
             *kinds.entry(kind).or_default() += 1;
         }
@@ -246,8 +245,7 @@ fn without_end(calls: &ByServer<'_>, rule: &Rule) -> Option<Finding> {
                 let waiting =
                     call.client.and_then(ClientHalf::waiting).map(|phase| call.name(phase));
                 let last = waiting.map(|phase| format!(": last waiting in {phase}"));
-                let op = call.operation().unwrap_or("call");
-                format!("{} {op}{}", call.id(), last.unwrap_or_default())
+                named(call) + &last.unwrap_or_default()
             })
             .collect(),
         weight: open.len() as f64,

@@ -412,6 +412,12 @@ fn a_server_that_is_waited_for_does_not_fail() {
 [weights][00f067aa0ba902b8] client.done wall_ms=5.0 rpc_ms=1.0 queue_ms=4.0 op=is_paused target=h:80
 ";
     assert_eq!(found(early, "small")[0].severity, Severity::Warning);
+    assert_eq!(
+        found(early, "small")[0].evidence,
+        [
+            "00f067aa0ba902b7 is_paused on h:80: connect_refused in connect, outcome not_sent after 5.0 ms"
+        ]
+    );
     assert_eq!(found(&format!("{early}{up}"), "small")[0].severity, Severity::Notice);
 }
 
@@ -421,7 +427,10 @@ fn a_call_without_an_end_says_where_it_waited() {
 [weights][00f067aa0ba902b7] client.send url=http://h/pause t=1.0 op=pause target=h:80 attempt=1
 [weights][00f067aa0ba902b7] client.waiting elapsed_ms=60000.0 phase=pool state=in_pool op=pause target=h:80 attempt=1
 ";
-    assert_eq!(found(lines, "small")[0].evidence, ["00f067aa0ba902b7 pause: last waiting in pool"]);
+    assert_eq!(
+        found(lines, "small")[0].evidence,
+        ["00f067aa0ba902b7 pause on h:80: last waiting in pool"]
+    );
 }
 
 #[test]
