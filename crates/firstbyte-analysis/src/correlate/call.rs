@@ -200,7 +200,8 @@ impl<'a> Call<'a> {
     }
 }
 
-/// What `client.fail` says of a call; a word that is not there is `unknown`.
+/// What `client.fail` says of a call; a word that is not there is `unknown`. Of an outcome that means what the word does where it
+/// is written: the server may have done it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fail<'a> {
     phase: &'a str,

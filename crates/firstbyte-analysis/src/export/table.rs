@@ -198,7 +198,7 @@ pub(super) fn outcome<'a>(call: &Call<'a>) -> Option<&'a str> {
         ClientEnd::Done if call.failed() => "failed",
         ClientEnd::Done => "ok",
         ClientEnd::Open => "open",
-        ClientEnd::Failed { outcome, .. } => outcome.map_or("failed", |word| call.name(word)),
+        ClientEnd::Failed { .. } => call.client_fail()?.outcome,
     })
 }
 
@@ -286,7 +286,7 @@ const CALLS: &[Column] = &[
     Column::call(
         "outcome",
         Kind::Text,
-        "`ok`, `open` (no end in these logs), `failed` (a status that is not 2xx, or the server says so), or the `outcome=` of `client.fail`; null without the client's half.",
+        "`ok`, `open` (no end in these logs), `failed` (a status that is not 2xx, or the server says so), or the `outcome=` of `client.fail`, `unknown` if it tells none; null without the client's half.",
         |_, call| Value::word(outcome(call)?),
     ),
     Column::call("failed_in", Kind::Text, "Phase in which it failed.", |_, call| {

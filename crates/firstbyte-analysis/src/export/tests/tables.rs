@@ -66,6 +66,14 @@ fn a_call_says_what_its_client_has_reservations_about() {
 }
 
 #[test]
+fn a_failure_that_tells_no_outcome_is_unknown_as_in_a_diagnosis() {
+    let line = b"[weights][aa] client.fail wall_ms=9.0 phase=wait error=reset\n";
+    let log = Log::from_bytes(line);
+    assert_eq!(rows(&log, Table::Calls)[0]["outcome"], "unknown");
+    assert_eq!(log.calls().next().unwrap().failure(), "reset in wait, outcome unknown");
+}
+
+#[test]
 fn the_way_from_a_proxy_is_told() {
     let line = b"[weights][aa] server.recv path=/pause t=5.000000 kernel_ms=0.1 proxy_ms=12.5\n";
     assert_eq!(rows(&Log::from_bytes(line), Table::Calls)[0]["proxy_us"], 12_500);
