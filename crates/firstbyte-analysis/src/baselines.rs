@@ -20,13 +20,11 @@
 //! ```
 
 mod entry;
-pub(crate) mod observed;
 
 use std::{error::Error, fmt};
 
-pub use self::entry::{Baseline, Excludes, Statistic};
-use self::observed::Numbers;
-use crate::{correlate::Log, measure::Window};
+pub use self::entry::{Baseline, Excludes};
+use crate::{correlate::Log, measure::Window, observed::Numbers};
 
 /// The baselines of a file.
 #[derive(Clone, Debug)]

@@ -24,7 +24,6 @@ mod quantity;
 mod reading;
 mod selection;
 mod shift;
-mod statistic;
 
 use std::{error::Error, fmt};
 
@@ -36,13 +35,12 @@ pub use self::{
     reading::{Bound, Limit, Reading},
     selection::{Selection, Shown, Side},
     shift::{Judged, Median, Shift},
-    statistic::Statistic,
 };
 use crate::{
-    baselines::observed::Numbers,
     compare::Margin,
     correlate::Log,
     measure::{Metric, Window},
+    observed::Numbers,
 };
 
 /// The criteria of a file.

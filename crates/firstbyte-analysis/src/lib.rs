@@ -35,6 +35,7 @@ pub mod json;
 pub mod live;
 pub mod measure;
 mod notices;
+mod observed;
 mod parallel;
 pub mod report;
 mod tally;

@@ -5,6 +5,7 @@ mod beside;
 mod generating;
 mod metric;
 mod relation;
+mod statistic;
 mod stats;
 mod summary;
 mod window;
@@ -15,6 +16,7 @@ pub use self::{
     generating::ByGeneration,
     metric::Metric,
     relation::{Correlation, Trend},
+    statistic::Statistic,
     stats::{Group, GroupBy, Share, Stats},
     summary::{Interval, Percentile, Summary},
     window::Window,

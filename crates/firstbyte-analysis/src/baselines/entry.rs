@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{BaselineError, observed};
+use super::BaselineError;
+use crate::{measure::Statistic, observed};
 
 /// One number that was expected.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -51,40 +52,6 @@ pub struct Excludes {
     pub at_most: Option<f64>,
 }
 
-/// A number of a sample.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Statistic {
-    /// The smallest.
-    Min,
-    /// The arithmetic mean.
-    Mean,
-    /// The largest.
-    Max,
-    /// The median.
-    P50,
-    /// From 20 values on.
-    P95,
-    /// From 100 values on; of durations only.
-    P99,
-}
-
-impl Statistic {
-    /// Its name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Min => "min",
-            Self::Mean => "mean",
-            Self::Max => "max",
-            Self::P50 => "p50",
-            Self::P95 => "p95",
-            Self::P99 => "p99",
-        }
-    }
-}
-
 impl Excludes {
     pub(super) fn holds(&self, value: f64) -> bool {
         self.at_least.is_none_or(|least| value >= least)
@@ -124,6 +91,14 @@ fn wrong(entry: &Baseline) -> Option<String> {
             "value must be a number above 0, as the gap is told in per cent of it".to_owned(),
         );
     }
+    let statistics = entry.excludes.iter().map(|condition| condition.statistic);
+    if let Some(other) = statistics.chain([entry.statistic]).find(|statistic| !is_value(*statistic))
+    {
+        return Some(format!(
+            "statistic {} is none of values; it must be min, mean, max, stddev, p50, p95 or p99",
+            other.as_str()
+        ));
+    }
     let Some(units) = observed::units(&entry.metric) else { return Some(unknown(&entry.metric)) };
     if !units.contains(&entry.unit.as_str()) {
         return Some(format!("the unit of {} is {}", entry.metric, units.join(" or ")));
@@ -142,6 +117,11 @@ fn wrong(entry: &Baseline) -> Option<String> {
             has_none.then(|| format!("excludes {cause:?} needs at_least or at_most"))
         }
     })
+}
+
+/// Whether it is in the unit of the values that it is of.
+const fn is_value(statistic: Statistic) -> bool {
+    !matches!(statistic, Statistic::N | Statistic::Share)
 }
 
 fn unknown(metric: &str) -> String {

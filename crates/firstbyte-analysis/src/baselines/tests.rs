@@ -1,7 +1,10 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::measure::{GroupBy, Stats};
+use crate::{
+    measure::{GroupBy, Stats},
+    observed,
+};
 
 const ENTRY: &str = r#"
 [[baseline]]
@@ -96,6 +99,8 @@ fn what_is_wrong_is_named_with_its_line() {
         ("infer.output_tps", "output", "is not one of wall, queue, rpc"),
         ("tokens/s", "TPS", "the unit of infer.output_tps is tokens/s"),
         ("\"mean\"", "\"average\"", "line 6"),
+        ("\"mean\"", "\"share\"", "statistic share is none of values"),
+        ("\"min\"", "\"n\"", "statistic n is none of values"),
         ("cause = \"small batches\"", "cause = \"snow\"", "none of its causes"),
         ("at_least = 8", "", "needs at_least or at_most"),
         ("infer.prompts", "prompts", "is not one of"),

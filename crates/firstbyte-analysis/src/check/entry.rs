@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Bound, CriteriaError, Criterion, Fix, Limit, Quantity, Selection, Statistic, Test};
+use super::{Bound, CriteriaError, Criterion, Fix, Limit, Quantity, Selection, Test};
 use crate::{
-    baselines::observed::{metrics, units},
-    measure::Metric,
+    measure::{Metric, Statistic},
+    observed::{metrics, units},
 };
 
 #[derive(Deserialize)]

@@ -2,11 +2,11 @@
 
 use serde::Deserialize;
 
-use super::{Bound, Evidence, Limit, Quantity, Reading, Selection, Shift, Statistic, Verdict};
+use super::{Bound, Evidence, Limit, Quantity, Reading, Selection, Shift, Verdict};
 use crate::{
     compare::{Margin, by_operation},
     correlate::{Call, Log, What},
-    measure::Metric,
+    measure::{Metric, Statistic},
 };
 
 /// From when on a queue is long, and from when on it is short: medians, in milliseconds.

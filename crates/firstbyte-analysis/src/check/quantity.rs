@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-use super::{
-    Limit, Reading, Statistic,
-    statistic::{Told, of_sample, of_summary},
-};
+use super::{Limit, Reading};
 use crate::{
-    baselines::observed::{Numbers, units},
     compare::Proportion,
     correlate::Call,
-    measure::{Column, Metric, Share},
+    measure::{Column, Metric, Share, Statistic, Summary},
+    observed::{Numbers, Sample, units},
 };
+
+/// A value and the interval of 95 % that it has, if it has one.
+type Told = (Option<f64>, Option<(f64, f64)>);
 
 /// A number of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +126,19 @@ fn of_calls<'a>(
         (Some((_, summary, _)), statistic) => (summary.n, of_summary(&summary, statistic)),
         (None, statistic) => of_sample(None, statistic),
     }
+}
+
+/// How many values there are, and the number.
+fn of_sample(sample: Option<&Sample>, statistic: Statistic) -> (usize, Told) {
+    match sample {
+        None => (0, ((statistic == Statistic::N).then_some(0.0), None)),
+        Some(Sample::Durations(summary)) => (summary.n, of_summary(summary, statistic)),
+        Some(Sample::Amounts(amounts)) => (amounts.n, (amounts.get(statistic), None)),
+    }
+}
+
+fn of_summary(summary: &Summary, statistic: Statistic) -> Told {
+    (summary.get(statistic), summary.interval(statistic))
 }
 
 fn failed_share<'a>(calls: impl Iterator<Item = Call<'a>>) -> (usize, Told, Option<String>) {

@@ -1,13 +1,12 @@
-//! The numbers that baselines are compared with, by the name of their metric.
+//! The numbers that baselines and criteria are compared with, by the name of their metric.
 
 use std::collections::HashMap;
 
 use firstbyte_core::Micros;
 
-use super::Statistic;
 use crate::{
     correlate::Log,
-    measure::{Amounts, GroupBy, Metric, Stats, Summary, Unit, Window},
+    measure::{Amounts, GroupBy, Metric, Statistic, Stats, Summary, Unit, Window},
     updates::{Ledger, Update},
 };
 
@@ -26,7 +25,7 @@ const DURATIONS: [(&str, &str); 10] = [
 ];
 
 /// The name here, that of [`Stats::amounts`], and the unit.
-pub(super) const AMOUNTS: [(&str, &str, Unit); 18] = [
+pub(crate) const AMOUNTS: [(&str, &str, Unit); 18] = [
     ("ckpt.write_rate", "ckpt write rate", Unit::MegabytesPerSecond),
     ("gen.completions", "gen completions", Unit::Count),
     ("gen.input_tokens", "gen tokens in", Unit::Count),
@@ -98,11 +97,11 @@ impl Numbers {
     }
 
     /// How many values there are, and their statistic if they are enough: durations in milliseconds.
-    pub(super) fn get(&self, metric: &str, statistic: Statistic) -> (usize, Option<f64>) {
+    pub(crate) fn get(&self, metric: &str, statistic: Statistic) -> (usize, Option<f64>) {
         match self.0.get(metric) {
             None => (0, None),
-            Some(Sample::Durations(summary)) => (summary.n, duration(summary, statistic)),
-            Some(Sample::Amounts(amounts)) => (amounts.n, amount(amounts, statistic)),
+            Some(Sample::Durations(summary)) => (summary.n, summary.get(statistic)),
+            Some(Sample::Amounts(amounts)) => (amounts.n, amounts.get(statistic)),
         }
     }
 }
@@ -115,27 +114,4 @@ fn of_updates(log: &Log) -> [(&'static str, Vec<Micros>); 3] {
         ("update.duration", updates.iter().filter_map(Update::duration).collect()),
         ("update.paused", paused.filter_map(|server| server.paused()?.exact()).collect()),
     ]
-}
-
-fn duration(summary: &Summary, statistic: Statistic) -> Option<f64> {
-    let time = match statistic {
-        Statistic::Min => summary.min,
-        Statistic::Mean => return Some(summary.mean_ms),
-        Statistic::Max => summary.max,
-        Statistic::P50 => summary.p50.value,
-        Statistic::P95 => summary.p95?.value,
-        Statistic::P99 => summary.p99?.value,
-    };
-    Some(time.as_millis_f64())
-}
-
-fn amount(amounts: &Amounts, statistic: Statistic) -> Option<f64> {
-    match statistic {
-        Statistic::Min => Some(amounts.min),
-        Statistic::Mean => Some(amounts.mean),
-        Statistic::Max => Some(amounts.max),
-        Statistic::P50 => Some(amounts.p50),
-        Statistic::P95 => amounts.p95,
-        Statistic::P99 => None,
-    }
 }
