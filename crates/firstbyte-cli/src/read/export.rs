@@ -126,6 +126,5 @@ fn summary(log: &Log, report: &Report, output: &Path) -> String {
         text +=
             &format!("NOTICE: halves of calls, or events, that are left out: {count}; {why}.\n");
     }
-    let output = plain(&output.display().to_string());
-    text + &format!("{output}: {} written\n", report.written)
+    text + &format!("{}: {} written\n", plain(&output::name(output)), report.written)
 }

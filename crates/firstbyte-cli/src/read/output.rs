@@ -26,7 +26,7 @@ pub(super) fn write<R>(
     inputs: &[String],
     write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<R>,
 ) -> Result<Option<R>, Error> {
-    let name = path.display();
+    let name = name(path);
     if path != Path::new("-")
         && let Some(why) = refused::why(path, inputs)
     {
@@ -38,6 +38,11 @@ pub(super) fn write<R>(
             .map(Some)
             .map_err(|error| Error::new(format!("{name}: cannot be written: {error}"))),
     }
+}
+
+/// What a path is called in messages.
+pub(super) fn name(path: &Path) -> String {
+    if path == Path::new("-") { "standard output".to_owned() } else { path.display().to_string() }
 }
 
 fn written<R>(

@@ -131,7 +131,7 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 #[test]
 fn what_is_left_out_is_said() {
     let output = export(&["--to", "perfetto", "-o", "-"]);
-    let expected = "NOTICE: halves of calls, or events, that are left out: 3; no line tells when they were.\n-: 36 written\n";
+    let expected = "NOTICE: halves of calls, or events, that are left out: 3; no line tells when they were.\nstandard output: 36 written\n";
     assert!(stderr(&output).ends_with(expected), "{}", stderr(&output));
 }
 
