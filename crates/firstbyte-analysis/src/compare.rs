@@ -47,7 +47,7 @@ pub enum Change {
     Same,
     /// There are not enough values to say; with so many more on either side there probably are.
     Undecided {
-        /// How many more.
+        /// How many more: an estimate, rounded up to two digits.
         more: usize,
     },
 }
@@ -145,7 +145,14 @@ fn change(differences: &Differences, margin: f64, z: f64) -> Change {
     let shift = differences.median();
     let reach = (high - shift).max(shift - low);
     let possible = (fewest..).find(|n| differences::rank(*n, *n, z).is_some()).unwrap_or(fewest);
-    Change::Undecided { more: more(fewest, shift, reach, margin, z).max(possible - fewest) }
+    let more = more(fewest, shift, reach, margin, z).max(possible - fewest);
+    Change::Undecided { more: estimated(more) }
+}
+
+/// An estimate of how many, with the two digits that it is good for: rounded up, so that it is no smaller one.
+fn estimated(more: usize) -> usize {
+    let place = 10_usize.pow(more.max(10).ilog10() - 1);
+    more.div_ceil(place).saturating_mul(place)
 }
 
 /// How many more values on either side would probably settle it, of which there are `n`: that is so once the interval

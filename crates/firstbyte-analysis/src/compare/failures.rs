@@ -1,6 +1,6 @@
 //! The share of calls that failed, before and after.
 
-use super::{Change, Z90};
+use super::{Change, Z90, estimated};
 use crate::{
     correlate::Call,
     measure::{Z95, two_sided},
@@ -82,7 +82,7 @@ impl Failures {
         } else if p <= two_sided(z) && shift != 0.0 {
             if shift > 0.0 { Change::Worse } else { Change::Better }
         } else {
-            Change::Undecided { more: more(before, after, z) }
+            Change::Undecided { more: estimated(more(before, after, z)) }
         };
         Some(Self { before, after, shift, interval: (low, high), p, margin: MARGIN, change })
     }

@@ -61,6 +61,13 @@ fn too_few_or_too_wide_samples_say_how_many_more() {
 }
 
 #[test]
+fn an_estimate_has_two_digits() {
+    let of = [1, 9, 10, 99, 100, 101, 23_385, 999_001];
+    assert_eq!(of.map(estimated), [1, 9, 10, 99, 100, 110, 24_000, 1_000_000]);
+    assert_eq!(estimated(usize::MAX), usize::MAX);
+}
+
+#[test]
 fn how_many_more_has_an_end() {
     let reach = 100.0;
     for (shift, margin) in [(0.0, 1e-6), (1e-9, 0.0), (0.0, 0.0)] {
