@@ -156,8 +156,7 @@ impl Log {
     }
 
     /// Whether there are more different words than are kept.
-    #[must_use]
-    pub fn has_other_words(&self) -> bool {
+    pub(crate) fn has_other_words(&self) -> bool {
         self.names.is_full()
     }
 
@@ -182,8 +181,7 @@ impl Log {
     }
 
     /// Whether moments of two files are on one clock.
-    #[must_use]
-    pub fn share_a_clock(&self, one: u32, other: u32) -> bool {
+    pub(crate) fn share_a_clock(&self, one: u32, other: u32) -> bool {
         let (a, b) = (&self.sources[one as usize], &self.sources[other as usize]);
         (one == other && !a.is_mixed) || (a.boot.is_some() && a.boot == b.boot)
     }

@@ -107,8 +107,7 @@ pub fn diagnose(log: &Log, rules: &Rules, thresholds: Thresholds) -> Diagnosis {
 }
 
 /// The same, of the calls within a window; what happens beside the calls is looked at whole.
-#[must_use]
-pub fn diagnose_within(
+pub(crate) fn diagnose_within(
     log: &Log,
     window: Window,
     rules: &Rules,

@@ -109,8 +109,7 @@ impl Reading {
     }
 
     /// Whether its interval has numbers on either side of a limit: another sample might decide otherwise.
-    #[must_use]
-    pub fn is_close(&self) -> bool {
+    pub(crate) fn is_close(&self) -> bool {
         self.interval.is_some_and(|(low, high)| {
             self.limits.iter().any(|limit| limit.holds(low) != limit.holds(high))
         })

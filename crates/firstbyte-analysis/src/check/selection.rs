@@ -49,8 +49,7 @@ pub struct Shown {
 
 impl Selection {
     /// Whether it names anything.
-    #[must_use]
-    pub fn is_everything(&self) -> bool {
+    pub(crate) fn is_everything(&self) -> bool {
         *self == Self::default()
     }
 

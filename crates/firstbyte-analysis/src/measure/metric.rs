@@ -60,8 +60,7 @@ impl Metric {
     }
 
     /// Whether it is a part of wall, so that a share of wall can be told.
-    #[must_use]
-    pub const fn is_part_of_wall(self) -> bool {
+    pub(crate) const fn is_part_of_wall(self) -> bool {
         !matches!(self, Self::Resume | Self::LoopLag)
     }
 

@@ -99,8 +99,7 @@ impl<'a> ServerUpdate<'a> {
 
     /// When it was done with all but the resume: the last end of these calls. `None` if one is unknown, or if they
     /// are of several clocks.
-    #[must_use]
-    pub fn work_end(&self) -> Option<Timestamp> {
+    pub(crate) fn work_end(&self) -> Option<Timestamp> {
         let work = self.calls.iter().filter(|call| call.kind != Kind::Resume);
         let ends = work.map(|call| call.ended_at).collect::<Option<Vec<_>>>()?;
         ends.into_iter().max().filter(|_| self.has_one_clock())

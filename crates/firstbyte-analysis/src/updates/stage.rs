@@ -93,8 +93,7 @@ impl UpdateCall<'_> {
     }
 
     /// Whether the server may have done it: only a request that was never sent rules that out.
-    #[must_use]
-    pub fn may_have_happened(&self) -> bool {
+    pub(crate) fn may_have_happened(&self) -> bool {
         match self.client.end {
             ClientEnd::Failed { outcome: Some(outcome), .. } => {
                 self.call.name(outcome) != "not_sent"
