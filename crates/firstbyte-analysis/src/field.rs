@@ -105,7 +105,7 @@ impl FieldStats {
         let mut reading = Reading::new(&inputs);
         let mut spare = Vec::new();
         while let Some((_, block)) = reading.next(spare)? {
-            reader.lines += block.too_long;
+            reader.lines += block.too_long + block.count();
             reader.take(block.lines());
             spare = block.into_buffer();
         }
@@ -138,8 +138,6 @@ impl Reader {
     }
 
     fn take(&mut self, block: &[u8]) {
-        self.lines += memchr::memchr_iter(b'\n', block).count() as u64;
-        self.lines += u64::from(block.last().is_some_and(|last| *last != b'\n'));
         let mut entry = Entry::new();
         let mut from = 0;
         while let Some(found) = self.key.find(&block[from..]) {

@@ -36,6 +36,13 @@ impl Block {
         &self.buffer[self.start..self.end]
     }
 
+    /// How many these are; the last one may have no line feed.
+    pub(crate) fn count(&self) -> u64 {
+        let lines = self.lines();
+        let ends = memchr::memchr_iter(b'\n', lines).count() as u64;
+        ends + u64::from(lines.last().is_some_and(|last| *last != b'\n'))
+    }
+
     /// The memory, to be used again.
     pub(crate) fn into_buffer(self) -> Vec<u8> {
         self.buffer

@@ -53,13 +53,7 @@ impl Scanned {
         }));
         let mut tally = Tally::default();
         tally.skip(Reason::TooLong, block.too_long);
-        tally.skip(Reason::NoRecord, lines(bytes) - places.len() as u64);
+        tally.skip(Reason::NoRecord, block.count() - places.len() as u64);
         Self { block, source, places, tally }
     }
-}
-
-/// How many lines these are; the last one may have no line feed.
-fn lines(bytes: &[u8]) -> u64 {
-    let ends = memchr::memchr_iter(b'\n', bytes).count() as u64;
-    ends + u64::from(bytes.last().is_some_and(|last| *last != b'\n'))
 }
