@@ -30,7 +30,7 @@ PHASES = ["setup", "pool", "dns", "connect", "tls", "send", "wait", "receive"]
 PARTS = ["kernel", "handler", "rpc", "respond", "network", "unattributed"]
 LINE = re.compile(r"\[\w+\]\[(\w+)\] ([\w.]+) (.*)")
 
-#: How long an arm may take, in seconds.
+#: How long an arm may take, or the streams until they flow, in seconds.
 PATIENCE = 300
 
 #: Tokens of a completion: of many lengths, so that they do not all end together.
@@ -57,23 +57,18 @@ class Streams:
         self.client, self.url, self.count = client, url, count
         self.tokens = 0
         self.flowing = asyncio.Event()
-        self.tasks: list[asyncio.Task[None]] = []
 
-    async def start(self) -> None:
-        self.tasks = [asyncio.create_task(self._run()) for _ in range(self.count)]
-        await self.flowing.wait()
-        await asyncio.sleep(SETTLING)
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self.count):
+                group.create_task(self._one_after_another())
 
-    async def stop(self) -> None:
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
-
-    async def _run(self) -> None:
+    async def _one_after_another(self) -> None:
         body = {"model": "tiny", "prompt": "once", "stream": True, "ignore_eos": True}
         while True:
             body["max_tokens"] = random.randint(*LENGTHS)
             async with self.client.stream("POST", f"{self.url}/v1/completions", json=body) as response:
+                response.raise_for_status()
                 async for line in response.aiter_lines():
                     self.tokens += line.startswith("data: {")
                     if self.tokens >= self.count:
@@ -104,12 +99,16 @@ async def run(url: str, count: int, rounds: int) -> dict[str, list[str]]:
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     async with httpx.AsyncClient(limits=limits, timeout=None) as client:
         streams = Streams(client, url, count)
-        for arm, how_often in [("native", rounds), ("fresh", rounds), ("shared", 2)]:
-            started = time.monotonic()
-            await streams.start() if not streams.tasks else None
-            await asyncio.wait_for(drive(url, arm, streams, how_often, ids), PATIENCE)
-            print(f"{arm}: {len(ids[arm])} calls in {time.monotonic() - started:.1f} s", file=sys.stderr)
-        await streams.stop()
+        # A stream that fails ends all: beside fewer of them the figures would be of something else.
+        async with asyncio.TaskGroup() as group:
+            flow = group.create_task(streams.run())
+            await asyncio.wait_for(streams.flowing.wait(), PATIENCE)
+            await asyncio.sleep(SETTLING)
+            for arm, how_often in [("native", rounds), ("fresh", rounds), ("shared", 2)]:
+                started = time.monotonic()
+                await asyncio.wait_for(drive(url, arm, streams, how_often, ids), PATIENCE)
+                print(f"{arm}: {len(ids[arm])} calls in {time.monotonic() - started:.1f} s", file=sys.stderr)
+            flow.cancel()
     return ids
 
 
