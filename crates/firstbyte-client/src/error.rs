@@ -219,6 +219,16 @@ impl ClientError {
         }
     }
 
+    /// What the system or a library said, for a line. Nothing of code that is the caller's: its words may hold
+    /// anything.
+    pub(crate) fn cause(&self) -> Option<String> {
+        let (Kind::NotSent(reason) | Kind::OutcomeUnknown(reason)) = self.0.kind else {
+            return None;
+        };
+        let said = std::iter::successors(self.source(), |cause| (*cause).source()).last()?;
+        reason.is_ours().then(|| said.to_string())
+    }
+
     /// Whether trying once more could help at all.
     pub(crate) fn is_transient(&self) -> bool {
         match self.0.kind {

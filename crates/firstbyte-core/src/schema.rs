@@ -336,6 +336,7 @@ schema! {
         PHASE: Text = "phase", "Phase that the call was in.";
         OUTCOME: Text = "outcome", "How it ended.";
         ERROR: Text = "error", "Class of the error.";
+        CAUSE: Text = "cause", "What the system or a library said of the error.";
         STATE: Text = "state", "Where a call that has not ended is stuck.";
         ELAPSED: Millis = "elapsed_ms" / "elapsed_us", "Time since the call began.";
         SENT: Count = "sent_bytes", "Request bytes that the kernel accepted.";
@@ -383,7 +384,7 @@ schema! {
             [SETUP POOL DNS CONNECT TLS SEND WAIT RECEIVE KERNEL HANDLER RESPOND NETWORK UNATTRIBUTED
              STATUS ATTEMPT FLAGS OP TARGET RESUME],
             "The last byte of the response was read.";
-        CLIENT_FAIL = Weights / "client.fail" [WALL PHASE OUTCOME ERROR] [ATTEMPT STATUS OP TARGET],
+        CLIENT_FAIL = Weights / "client.fail" [WALL PHASE OUTCOME ERROR] [ATTEMPT STATUS OP TARGET CAUSE],
             "The attempt ended without a whole response.";
         CLIENT_WAITING = Weights / "client.waiting" [ELAPSED PHASE STATE] [SENT UNACKED ATTEMPT OP TARGET],
             "The call has not ended yet; written every 60 s.";

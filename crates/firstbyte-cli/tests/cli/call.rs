@@ -273,6 +273,20 @@ fn a_call_that_fails_is_exit_code_1_and_says_whether_it_may_be_sent_again() {
 }
 
 #[test]
+fn what_the_system_said_of_a_failed_call_is_among_the_events_too() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let output = run(&["call", &format!("http://{closed}/pause"), "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let out = stdout(&output);
+    let fail = json::parse(out.lines().last().unwrap().as_bytes()).unwrap();
+    assert_eq!(fail.text("error"), Some("connect_refused"), "{out}");
+    assert!(
+        fail.text("cause").is_some_and(|cause| cause.starts_with("Connection refused")),
+        "{out}"
+    );
+}
+
+#[test]
 fn ctrl_c_ends_a_stuck_call_and_says_where_it_was() {
     // The kernel completes the handshake and takes the request; nobody ever reads it.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();

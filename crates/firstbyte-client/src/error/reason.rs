@@ -120,6 +120,11 @@ impl Reason {
         )
     }
 
+    /// Whether it was not code of the caller's that failed.
+    pub(crate) const fn is_ours(self) -> bool {
+        !matches!(self, Self::RequestBody | Self::Middleware)
+    }
+
     fn of_io(error: &io::Error) -> Self {
         if let Some(tls) = error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
             return Self::of_tls(tls);

@@ -77,25 +77,26 @@ impl Attempt {
 
     /// It ended without a whole response.
     pub(super) fn fail(&mut self, error: &(dyn Error + 'static)) {
-        let (outcome, reason) = match ClientError::find(error) {
+        let own = ClientError::find(error);
+        let (outcome, reason) = match own {
             Some(error) if error.is_outcome_unknown() => ("unknown", error.reason()),
             Some(error) if error.is_not_sent() => ("not_sent", error.reason()),
             Some(error) => ("failed", error.reason()),
             None => foreign_outcome(error),
         };
-        self.end_badly(outcome, reason);
+        self.end_badly(outcome, reason, own.and_then(ClientError::cause).as_deref());
     }
 
     /// The caller dropped it.
     pub(super) fn cancelled(&mut self) {
-        self.end_badly("cancelled", "cancelled");
+        self.end_badly("cancelled", "cancelled", None);
     }
 
     pub(super) fn must_be_read_whole(&self) -> bool {
         self.whole
     }
 
-    fn end_badly(&mut self, outcome: &str, reason: &str) {
+    fn end_badly(&mut self, outcome: &str, reason: &str, cause: Option<&str>) {
         if std::mem::replace(&mut self.over, true) {
             return;
         }
@@ -110,7 +111,8 @@ impl Attempt {
                 .with(field::ATTEMPT, i64::from(self.progress.label.attempt))
                 .with_known(field::STATUS, status)
                 .with_known(field::OP, self.progress.label.operation.as_deref())
-                .with(field::TARGET, self.progress.label.target());
+                .with(field::TARGET, self.progress.label.target())
+                .with_known(field::CAUSE, cause);
             self.recorder.record(&self.progress.label.mark(event));
         }
     }

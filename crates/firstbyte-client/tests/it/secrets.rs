@@ -2,12 +2,14 @@
 
 use std::{error::Error, fmt::Write as _};
 
-use firstbyte_client::{AdminClient, ClientError, HyperTransport, Timeouts};
-use firstbyte_core::Recorder;
-use firstbyte_testkit::{Fault, FaultProxy, Script, ScriptedServer, TlsFixture, response};
-use reqwest_middleware::{Middleware, Next};
+use firstbyte_client::{AdminClient, ClientError, FirstByteMiddleware, HyperTransport, Timeouts};
+use firstbyte_core::{Recorder, field};
+use firstbyte_testkit::{
+    Fault, FaultProxy, Script, ScriptedBody, ScriptedServer, TlsFixture, response,
+};
+use reqwest_middleware::{ClientBuilder, Middleware, Next};
 
-use crate::support::{MS, Trace, ok};
+use crate::support::{MS, Trace, ok, text};
 
 const CANARY: &str = "c4n4ry";
 
@@ -109,6 +111,22 @@ async fn no_error_and_no_event_has_a_secret() {
         assert_clean(&line);
     }
     assert!(trace.names().contains(&"client.waiting"));
+}
+
+#[tokio::test]
+async fn the_words_of_a_callers_body_that_failed_are_on_no_line() {
+    let server = ScriptedServer::start(ok()).await;
+    let trace = Trace::new();
+    let client = ClientBuilder::new(reqwest::Client::new())
+        .with(FirstByteMiddleware::new(trace.recorder.clone()))
+        .with(HyperTransport::builder().build().unwrap())
+        .build();
+    let body = ScriptedBody::new().data("some").pending().error(CANARY);
+    let body = reqwest::Body::wrap(body.with_size_hint(http_body::SizeHint::default()));
+    client.post(server.url("/update_weights")).body(body).send().await.unwrap_err();
+    let fail = trace.only("client.fail");
+    assert_eq!(text(&fail, field::ERROR), Some("request_body"));
+    trace.lines().iter().for_each(|line| assert_clean(line));
 }
 
 #[tokio::test]

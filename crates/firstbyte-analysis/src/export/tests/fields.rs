@@ -36,6 +36,7 @@ const WITHOUT: &[(&str, &[&str], &str)] = &[
         &["*"],
         "of a call that has not ended: watch and diagnose tell where it is stuck",
     ),
+    ("client.fail", &["cause"], "words for people; 'error' is what can be counted"),
     ("rpc.done", &["call_id"], "it joins the engine's line, whose times have columns"),
     ("server.first_byte", &["ttfb_ms"], "it follows from the moments, and finds the exchange"),
     ("server.done", &["bytes", "frames"], "of a control call's answer, which is a few bytes"),
