@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
@@ -48,10 +48,14 @@ impl ResponseBody {
     /// The body is complete: the connection is closed, or kept for the next request.
     fn release(&mut self) {
         if let Some((mut connection, slot)) = self.held.take() {
-            // Lets the connection notice that its exchange is over.
-            connection.drive(&mut Context::from_waker(Waker::noop()));
+            connection.end();
             slot.give_back(connection);
         }
+    }
+
+    fn peer_is_dead(&mut self, cx: &mut Context<'_>) -> bool {
+        let held = self.held.as_mut();
+        held.is_some_and(|(connection, _)| connection.peer_is_dead(&self.progress, cx))
     }
 
     fn poll_incoming(
@@ -94,6 +98,7 @@ impl Body for ResponseBody {
                 return Poll::Ready(None);
             }
             Poll::Ready(Some(Err(error))) => Failure::of_body(error),
+            Poll::Pending if this.peer_is_dead(cx) => Reason::PeerDead.into(),
             Poll::Pending => return Poll::Pending,
         };
         this.held = None;

@@ -30,8 +30,8 @@ impl BusyPeer {
         Self { peer_dead, began: Instant::now(), tick: None, is_put_off: false }
     }
 
-    /// To be called whenever a request with so many bytes accepted turns out to be unanswered. Returns whether
-    /// the peer is dead.
+    /// To be called whenever a request with so many bytes accepted has to wait for its answer. Returns whether the
+    /// peer is dead.
     pub(super) fn poll(&mut self, sent: u64, wire: &Wire, cx: &mut Context<'_>) -> bool {
         if sent <= ALWAYS_TAKEN || !cfg!(target_os = "linux") {
             return false;
@@ -56,7 +56,7 @@ impl BusyPeer {
         }
     }
 
-    /// There is room, or the request was answered: the clock is what it was.
+    /// There is room, or the exchange is over: the clock is what it was.
     pub(super) fn end(&mut self, wire: &Wire) {
         if std::mem::take(&mut self.is_put_off) {
             wire.set_user_timeout(self.peer_dead);

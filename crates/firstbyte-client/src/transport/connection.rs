@@ -4,7 +4,7 @@ use std::{
     future::poll_fn,
     pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -33,6 +33,8 @@ pub(super) struct Connection {
     driver: Option<Box<http1::Connection<TokioIo<Io>, RequestBody>>>,
     wire: Arc<Wire>,
     current: CurrentProgress,
+    /// While there is a request on it.
+    busy: Option<BusyPeer>,
     pub(super) origin: Origin,
 }
 
@@ -53,7 +55,7 @@ impl Connection {
         current: CurrentProgress,
     ) -> Result<Self, Failure> {
         let (sender, driver) = http1::handshake(io).await.map_err(Failure::of_hyper)?;
-        Ok(Self { sender, driver: Some(Box::new(driver)), wire, current, origin })
+        Ok(Self { sender, driver: Some(Box::new(driver)), wire, current, busy: None, origin })
     }
 
     /// Sends a request and waits for the response head.
@@ -70,7 +72,7 @@ impl Connection {
         let mut response = pin!(self.sender.send_request(request));
         let mut send_clock = None;
         let mut total_clock = None;
-        let mut busy = BusyPeer::new(clocks.peer_dead);
+        let busy = self.busy.insert(BusyPeer::new(clocks.peer_dead));
         let head = poll_fn(|cx| {
             drive(&mut self.driver, cx);
             if let Poll::Ready(head) = response.as_mut().poll(cx) {
@@ -91,7 +93,6 @@ impl Connection {
             }
         });
         let head = head.await?;
-        busy.end(&self.wire);
         // It may have come with the bytes of a 1xx.
         progress.received();
         Ok((head, self))
@@ -100,6 +101,21 @@ impl Connection {
     /// Reads and writes what can be, without waiting.
     pub(super) fn drive(&mut self, cx: &mut Context<'_>) {
         drive(&mut self.driver, cx);
+    }
+
+    /// To be called whenever the rest of an answer turns out not to be there: it may have begun before the
+    /// request was sent to its end. Returns whether the peer is dead.
+    pub(super) fn peer_is_dead(&mut self, progress: &Progress, cx: &mut Context<'_>) -> bool {
+        self.busy.as_mut().is_some_and(|busy| busy.poll(progress.sent(), &self.wire, cx))
+    }
+
+    /// The exchange is over.
+    pub(super) fn end(&mut self) {
+        // Lets the connection notice it.
+        self.drive(&mut Context::from_waker(Waker::noop()));
+        if let Some(mut busy) = self.busy.take() {
+            busy.end(&self.wire);
+        }
     }
 
     /// Whether another request can go over it, as far as both sides have said.
