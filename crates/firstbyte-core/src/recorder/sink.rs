@@ -83,24 +83,46 @@ impl std::error::Error for WriteError {
     }
 }
 
-/// Writes whole lines, and on failure tells how many of them got through and whether one is torn.
-pub(super) fn write_lines(
-    out: &mut impl io::Write,
-    lines: &[u8],
-) -> Result<(), (WriteError, bool)> {
+/// Writes whole lines. One that a full disk or pipe tore is ended before the next one, so that it spoils no other.
+#[derive(Debug, Default)]
+pub(super) struct LineWriter {
+    torn: bool,
+}
+
+/// Ends a torn line so that no reader takes what is left of it for an event: half a number would be
+/// another number. It can be no word of a text line and no part of an object.
+const TORN: &[u8] = b" %torn\n";
+
+impl LineWriter {
+    /// Writes lines, and on failure tells how many of them got through.
+    pub(super) fn write(
+        &mut self,
+        out: &mut impl io::Write,
+        lines: &[u8],
+    ) -> Result<(), WriteError> {
+        if self.torn {
+            write_all(out, TORN).map_err(|(_, source)| WriteError { written: 0, source })?;
+            self.torn = false;
+        }
+        write_all(out, lines).map_err(|(done, source)| {
+            let done = &lines[..done];
+            self.torn = !matches!(done.last(), None | Some(b'\n'));
+            let written = done.iter().filter(|byte| **byte == b'\n').count();
+            WriteError { written, source }
+        })
+    }
+}
+
+/// On failure with the number of bytes that were written before it.
+fn write_all(out: &mut impl io::Write, bytes: &[u8]) -> Result<(), (usize, io::Error)> {
     let mut done = 0;
-    while done < lines.len() {
-        match out.write(&lines[done..]) {
-            Ok(0) => return Err(partial(&lines[..done], io::ErrorKind::WriteZero.into())),
+    while done < bytes.len() {
+        match out.write(&bytes[done..]) {
+            Ok(0) => return Err((done, io::ErrorKind::WriteZero.into())),
             Ok(n) => done += n,
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(partial(&lines[..done], e)),
+            Err(e) => return Err((done, e)),
         }
     }
     Ok(())
-}
-
-fn partial(done: &[u8], source: io::Error) -> (WriteError, bool) {
-    let written = done.iter().filter(|byte| **byte == b'\n').count();
-    (WriteError { written, source }, !matches!(done.last(), None | Some(b'\n')))
 }

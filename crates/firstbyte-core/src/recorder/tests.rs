@@ -204,11 +204,13 @@ fn a_torn_line_is_closed_and_whole_ones_count_as_written() {
             Ok(())
         }
     }
-    let mut full = Full(Vec::new(), 7);
-    let (error, torn) = sink::write_lines(&mut full, b"aa\nbb\ncc\n").unwrap_err();
-    assert_eq!((error.written, torn), (2, true));
-    let (error, torn) = sink::write_lines(&mut Full(Vec::new(), 6), b"aa\nbb\ncc\n").unwrap_err();
-    assert_eq!((error.written, torn), (2, false));
+    for (room, file) in [(7, "aa\nbb\nc %torn\ndd\n"), (6, "aa\nbb\ndd\n")] {
+        let (mut out, mut writer) = (Full(Vec::new(), room), sink::LineWriter::default());
+        assert_eq!(writer.write(&mut out, b"aa\nbb\ncc\n").unwrap_err().written, 2);
+        out.1 = usize::MAX;
+        writer.write(&mut out, b"dd\n").unwrap();
+        assert_eq!(String::from_utf8_lossy(&out.0), file);
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Entry, Sink, WriteError, write_lines};
+use super::{Entry, LineWriter, Sink, WriteError};
 use crate::{
     clock::{Clock, Timestamp},
     process::Process,
@@ -44,7 +44,7 @@ pub struct FileSink {
     format: FileFormat,
     file: Patient,
     lines: Vec<u8>,
-    torn: bool,
+    writer: LineWriter,
     /// How long the file is at least: if it is shorter now, it was cut.
     length: u64,
     /// When the process began, once it has said so.
@@ -61,10 +61,6 @@ struct Patient {
     stalled: bool,
 }
 
-/// Ends a torn line so that no reader takes what is left of it for an event: half a number would be
-/// another number. It can be no word of a text line and no part of an object.
-const TORN: &[u8] = b" %torn\n";
-
 impl FileSink {
     /// Opens the file for appending; a new one gets mode 0600.
     ///
@@ -80,7 +76,7 @@ impl FileSink {
             format,
             file: Patient::new(file),
             lines: Vec::new(),
-            torn: false,
+            writer: LineWriter::default(),
             length: 0,
             started: None,
             is_headless: false,
@@ -102,7 +98,7 @@ impl FileSink {
             }
         }
         if is_new {
-            self.torn = false;
+            self.writer = LineWriter::default();
             self.is_headless = true;
         }
         self.length = length.unwrap_or(0);
@@ -154,12 +150,6 @@ impl Sink for FileSink {
     fn write(&mut self, batch: &[Entry], process: &Process) -> Result<(), WriteError> {
         self.lines.clear();
         self.follow_rotation().map_err(|source| WriteError { written: 0, source })?;
-        // A line that a full disk tore ends here, so that it spoils no other.
-        if self.torn {
-            write_lines(&mut self.file, TORN)
-                .map_err(|(error, _)| WriteError { written: 0, ..error })?;
-            self.torn = false;
-        }
         let Some(first) = batch.first() else { return Ok(()) };
         if std::ptr::eq(first.event.record(), &raw const record::PROCESS_START) {
             (self.started, self.is_headless) = (Some(first.event.at()), true);
@@ -170,15 +160,12 @@ impl Sink for FileSink {
         for entry in batch {
             entry.write_line(self.format, process, &mut self.lines);
         }
-        let written = write_lines(&mut self.file, &self.lines);
+        let written = self.writer.write(&mut self.file, &self.lines);
         if written.is_ok() {
             self.length += self.lines.len() as u64;
         }
-        self.is_headless &= written.as_ref().is_err_and(|(error, _)| error.written == 0);
-        written.map_err(|(error, torn)| {
-            self.torn = torn;
-            WriteError { written: error.written.saturating_sub(head), ..error }
-        })
+        self.is_headless &= written.as_ref().is_err_and(|error| error.written == 0);
+        written.map_err(|error| WriteError { written: error.written.saturating_sub(head), ..error })
     }
 }
 

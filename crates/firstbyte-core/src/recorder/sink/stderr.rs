@@ -1,6 +1,6 @@
 //! The standard error stream.
 
-use super::{Entry, FileFormat, Sink, WriteError, write_lines};
+use super::{Entry, FileFormat, LineWriter, Sink, WriteError};
 use crate::process::Process;
 
 /// Writes text lines to the standard error stream, each with one `write`, so that lines of other
@@ -8,6 +8,7 @@ use crate::process::Process;
 #[derive(Debug, Default)]
 pub struct StderrSink {
     line: Vec<u8>,
+    writer: LineWriter,
 }
 
 impl Sink for StderrSink {
@@ -16,8 +17,9 @@ impl Sink for StderrSink {
             self.line.clear();
             entry.write_line(FileFormat::Text, process, &mut self.line);
             // The lock is the whole program's: held for one line only.
-            write_lines(&mut std::io::stderr().lock(), &self.line)
-                .map_err(|(error, _)| WriteError { written, ..error })?;
+            self.writer
+                .write(&mut std::io::stderr().lock(), &self.line)
+                .map_err(|error| WriteError { written, ..error })?;
         }
         Ok(())
     }
