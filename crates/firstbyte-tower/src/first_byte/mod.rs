@@ -67,6 +67,36 @@
 //! of `network`. Inside of layers that transform bodies (compression), `bytes` counts what the handler
 //! wrote; outside, what is sent.
 //!
+//! # Time in tests
+//!
+//! All moments come from the recorder's clock. Where that is a manual one, a test decides how long things take:
+//!
+//! ```
+//! use std::{convert::Infallible, time::Duration};
+//!
+//! use firstbyte_core::{Clock, Recorder, Timestamp, recorder::MemorySink};
+//! use firstbyte_tower::FirstByteLayer;
+//! use http::{Request, Response};
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let clock = Clock::manual(Timestamp::default(), Duration::from_secs(1_800_000_000));
+//! let sink = MemorySink::new();
+//! let recorder = Recorder::builder().clock(clock.clone()).sink(sink.clone()).build().unwrap();
+//! let service = ServiceBuilder::new().layer(FirstByteLayer::new(recorder.clone())).service(
+//!     service_fn(async |_: Request<()>| {
+//!         clock.advance(Duration::from_millis(20)); // the engine works
+//!         Ok::<_, Infallible>(Response::new(String::new()))
+//!     }),
+//! );
+//! service.oneshot(Request::post("/pause").body(()).unwrap()).await.unwrap();
+//!
+//! recorder.flush(Duration::from_secs(1));
+//! assert!(sink.lines()[1].contains("server.done t=0.020000 dur_ms=20.0 status=200 outcome=ok"));
+//! # }
+//! ```
+//!
 //! # Cost
 //!
 //! A control call: three clock reads, three queue pushes, one extension (two if it came without an
