@@ -32,7 +32,8 @@ pub(crate) use self::socket::LentSocket;
 /// in which nothing was there, begins none: it may bring the rest of a body that nobody wanted. Ask while the head is being handled, before
 /// the body is read: the answer to `expect: 100-continue` is a write. In between, and for a
 /// pipelined request whose bytes were read before the response to an earlier one was written,
-/// `first_byte` and `kernel` are absent.
+/// `first_byte` and `kernel` are absent. Under TLS the server's session tickets, a write, part the handshake from the
+/// first request; of a server that sends none, what arrived for that request is the end of the handshake.
 ///
 /// On HTTP/2 reads belong to the connection, not to a request: use [`Connection::transport`], which
 /// then answers `accepted` only.

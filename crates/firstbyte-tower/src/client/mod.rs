@@ -13,7 +13,8 @@
 //!   the `service` or the `body`: the request was handed on, and may have been applied), `early_drop`
 //!   of the body, `cancelled` before the head, or `panic`.
 //!
-//! Requests that are not in the route table pass unchanged.
+//! Requests that are not in the route table pass unchanged. `target` is host and port: behind a gateway that has several
+//! servers by path, the table needs whole paths, and all of them are one target. An `AdminClient` tells them apart.
 //!
 //! ```
 //! use std::{convert::Infallible, time::Duration};
