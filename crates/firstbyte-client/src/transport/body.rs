@@ -53,9 +53,9 @@ impl ResponseBody {
         }
     }
 
-    fn peer_is_dead(&mut self, cx: &mut Context<'_>) -> bool {
-        let held = self.held.as_mut();
-        held.is_some_and(|(connection, _)| connection.peer_is_dead(&self.progress, cx))
+    fn give_up(&mut self, cx: &mut Context<'_>) -> Option<Reason> {
+        let (connection, _) = self.held.as_mut()?;
+        connection.give_up(&self.progress, cx)
     }
 
     fn poll_incoming(
@@ -98,8 +98,10 @@ impl Body for ResponseBody {
                 return Poll::Ready(None);
             }
             Poll::Ready(Some(Err(error))) => Failure::of_body(error),
-            Poll::Pending if this.peer_is_dead(cx) => Reason::PeerDead.into(),
-            Poll::Pending => return Poll::Pending,
+            Poll::Pending => match this.give_up(cx) {
+                Some(reason) => reason.into(),
+                None => return Poll::Pending,
+            },
         };
         this.held = None;
         Poll::Ready(Some(Err(this.progress.error(failure))))

@@ -34,8 +34,17 @@ pub(super) struct Connection {
     wire: Arc<Wire>,
     current: CurrentProgress,
     /// While there is a request on it.
-    busy: Option<BusyPeer>,
+    sending: Option<Sending>,
     pub(super) origin: Origin,
+}
+
+/// What bounds the way of a request to its peer, from the connection being ready. The answer may begin before the
+/// end of it.
+struct Sending {
+    /// Until the last byte is accepted.
+    within: Duration,
+    clock: Option<Pin<Box<Sleep>>>,
+    busy: BusyPeer,
 }
 
 /// What bounds the time from the connection being ready to the response head.
@@ -55,7 +64,7 @@ impl Connection {
         current: CurrentProgress,
     ) -> Result<Self, Failure> {
         let (sender, driver) = http1::handshake(io).await.map_err(Failure::of_hyper)?;
-        Ok(Self { sender, driver: Some(Box::new(driver)), wire, current, busy: None, origin })
+        Ok(Self { sender, driver: Some(Box::new(driver)), wire, current, sending: None, origin })
     }
 
     /// Sends a request and waits for the response head.
@@ -70,20 +79,15 @@ impl Connection {
         self.current.set(Arc::clone(progress));
         progress.connected(&self.wire);
         let mut response = pin!(self.sender.send_request(request));
-        let mut send_clock = None;
         let mut total_clock = None;
-        let busy = self.busy.insert(BusyPeer::new(clocks.peer_dead));
+        let sending = self.sending.insert(Sending::new(clocks));
         let head = poll_fn(|cx| {
             drive(&mut self.driver, cx);
             if let Poll::Ready(head) = response.as_mut().poll(cx) {
                 return Poll::Ready(head.map_err(Failure::of_hyper));
             }
-            let sending = !progress.is_all_sent();
-            if sending && elapsed(&mut send_clock, || sleep(clocks.send), cx) {
-                return Poll::Ready(Err(Reason::SendTimeout.into()));
-            }
-            if busy.poll(progress.sent(), &self.wire, cx) {
-                return Poll::Ready(Err(Reason::PeerDead.into()));
+            if let Some(reason) = sending.poll(progress, &self.wire, cx) {
+                return Poll::Ready(Err(reason.into()));
             }
             match clocks.total {
                 Some(at) if elapsed(&mut total_clock, || sleep_until(at), cx) => {
@@ -103,18 +107,18 @@ impl Connection {
         drive(&mut self.driver, cx);
     }
 
-    /// To be called whenever the rest of an answer turns out not to be there: it may have begun before the
-    /// request was sent to its end. Returns whether the peer is dead.
-    pub(super) fn peer_is_dead(&mut self, progress: &Progress, cx: &mut Context<'_>) -> bool {
-        self.busy.as_mut().is_some_and(|busy| busy.poll(progress.sent(), &self.wire, cx))
+    /// To be called whenever the rest of an answer turns out not to be there. Returns why it is not waited for
+    /// any longer.
+    pub(super) fn give_up(&mut self, progress: &Progress, cx: &mut Context<'_>) -> Option<Reason> {
+        self.sending.as_mut()?.poll(progress, &self.wire, cx)
     }
 
     /// The exchange is over.
     pub(super) fn end(&mut self) {
         // Lets the connection notice it.
         self.drive(&mut Context::from_waker(Waker::noop()));
-        if let Some(mut busy) = self.busy.take() {
-            busy.end(&self.wire);
+        if let Some(mut sending) = self.sending.take() {
+            sending.busy.end(&self.wire);
         }
     }
 
@@ -126,6 +130,20 @@ impl Connection {
     /// Whether the peer still keeps it open and silent; one system call.
     pub(super) fn is_quiet(&self) -> bool {
         self.wire.is_quiet()
+    }
+}
+
+impl Sending {
+    fn new(clocks: &Clocks) -> Self {
+        Self { within: clocks.send, clock: None, busy: BusyPeer::new(clocks.peer_dead) }
+    }
+
+    fn poll(&mut self, progress: &Progress, wire: &Wire, cx: &mut Context<'_>) -> Option<Reason> {
+        let within = self.within;
+        if !progress.is_all_sent() && elapsed(&mut self.clock, || sleep(within), cx) {
+            return Some(Reason::SendTimeout);
+        }
+        self.busy.poll(progress.sent(), wire, cx).then_some(Reason::PeerDead)
     }
 }
 

@@ -358,6 +358,26 @@ async fn a_server_that_is_too_busy_to_read_is_not_dead() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
+async fn an_early_answer_does_not_stop_the_clock_of_the_request() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let trace = Trace::new();
+    let timeouts = Timeouts { send: 300 * MS, ..Timeouts::default() };
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let client = trace.builder(&url).timeouts(timeouts).build().unwrap();
+    let server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(&response_head(200, &[], 2)).await.unwrap();
+        stream
+    };
+    let call = client.post("/update_weights").body(vec![0; 3 * MORE_THAN_A_WINDOW]).send();
+    let call = tokio::time::timeout(Duration::from_secs(30), call);
+    let (result, _stream) = tokio::join!(call, server);
+    let error = result.expect("in time").unwrap_err();
+    assert_eq!((error.reason(), error.is_outcome_unknown()), ("send_timeout", true));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
 async fn a_server_that_dies_while_it_is_too_busy_to_read_is_dead() {
     let (listener, _trace, client) = too_busy_to_read().await;
     let server = async {
