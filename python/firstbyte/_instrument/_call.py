@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from .. import _firstbyte
 from .._rpc import TRACE_ID, current_trace_id
+from . import _cause
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,6 @@ _NEVER_SENT = (
     "UnsupportedProtocol",
 )
 
-_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 #: The low 64 bits of its trace-id are the id of the call.
 _TRACEPARENT = re.compile(
     r"(?!ff|00.{54})[0-9a-f]{2}-[0-9a-f]{16}([0-9a-f]{16})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-[^A-Z]*)?"
@@ -129,8 +129,8 @@ def fail(call: _firstbyte.ClientCall, error: BaseException) -> None:
         # CancelledError, GeneratorExit, KeyboardInterrupt.
         call.fail("cancelled", "cancelled")
         return
-    outcome = "unknown" if call.phase in _SENT else "not_sent"
-    call.fail(outcome, _WORDS.sub("_", type(error).__name__).lower())
+    phase = call.phase
+    call.fail("unknown" if phase in _SENT else "not_sent", _cause.word(error, phase))
 
 
 @guarded
