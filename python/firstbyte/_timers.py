@@ -1,8 +1,8 @@
 """Lines of the other roles: trainer, orchestrator, generation, inference batches.
 
 Each timer is a context manager for `with` and `async with`; what is known at the end is set on it. It
-writes its last line also when an exception ends it. What has no end of its own, such as `rollout`, is a plain
-function.
+writes its last line also when an exception ends it, but for a checkpoint, which is not written then. What has
+no end of its own, such as `rollout`, is a plain function.
 """
 
 from __future__ import annotations
@@ -40,6 +40,9 @@ class _Timer(AsyncToo):
 
     __slots__ = ("_started_ns", "dur_ms")
 
+    #: Whether its last line is true of something that failed, too.
+    _may_fail = True
+
     def __init__(self) -> None:
         #: One for each time that it was entered and not left yet.
         self._started_ns: list[int] = []
@@ -64,7 +67,9 @@ class _Timer(AsyncToo):
         traceback: TracebackType | None,
     ) -> None:
         if self._started_ns:
-            self.record((_firstbyte.now_ns() - self._started_ns.pop()) / 1e6)
+            started_ns = self._started_ns.pop()
+            if error is None or self._may_fail:
+                self.record((_firstbyte.now_ns() - started_ns) / 1e6)
 
     def record(self, dur_ms: float) -> None:
         """Write the last line for something that was timed elsewhere, instead of using it as a context."""
@@ -77,12 +82,14 @@ def _record(tag: str, name: str | None, **fields: Any) -> None:
 
 
 class ckpt_write(_Timer):  # noqa: N801 - used like a function
-    """The trainer writes a checkpoint: `[ckpt] write.start`, `write.done`.
+    """The trainer writes a checkpoint: `[ckpt] write.start`, and `write.done` unless that raises.
 
     Set `bytes` and `path` where they are known.
     """
 
     __slots__ = ("bytes", "path", "step")
+
+    _may_fail = False
 
     def __init__(self, step: int, *, path: object = None) -> None:
         super().__init__()
@@ -126,7 +133,7 @@ class gen_batch(_Timer):  # noqa: N801
         super().__init__()
         self.inflight = inflight
         self.target_batch = target_batch
-        self.completions = 0
+        self.completions: int | None = None
         self.input_tokens: int | None = None
         self.output_tokens: int | None = None
 
@@ -181,8 +188,8 @@ class infer_batch(_Timer):  # noqa: N801
     def __init__(self, prompts: int) -> None:
         super().__init__()
         self.prompts = prompts
-        self.input_tokens = 0
-        self.output_tokens = 0
+        self.input_tokens: int | None = None
+        self.output_tokens: int | None = None
 
     def _end(self, dur_ms: float) -> None:
         _record(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import time
 
@@ -108,6 +109,26 @@ def test_an_exception_ends_a_timer_and_goes_on(trace):
     with pytest.raises(KeyError), firstbyte.ckpt_wait(1):
         raise KeyError
     assert trace.only("wait.done")["target_step"] == "1"
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt, asyncio.CancelledError])
+def test_a_checkpoint_that_failed_is_not_written(trace, error):
+    write = firstbyte.ckpt_write(1)
+    with pytest.raises(error), write:
+        raise error
+    assert [line.name for line in trace.lines()] == ["write.start"]
+    assert write.dur_ms is None
+    with write:
+        pass
+    assert [line.name for line in trace.lines()] == ["write.start", "write.start", "write.done"]
+
+
+def test_what_nobody_has_said_of_a_batch_is_unknown(trace):
+    with contextlib.suppress(KeyError), firstbyte.gen_batch(8, 16), firstbyte.infer_batch(prompts=8):
+        raise KeyError
+    _, infer, gen = trace.lines()
+    assert list(infer.fields) == ["prompts", "dur_ms"]
+    assert list(gen.fields) == ["dur_ms", "inflight"]
 
 
 def test_timers_carry_the_id_that_their_code_works_for(trace):

@@ -401,7 +401,7 @@ schema! {
         CKPT_WRITE_START = Ckpt / "write.start" [STEP] [], "The trainer begins a checkpoint.";
         CKPT_WRITE_DONE = Ckpt / "write.done" [STEP WRITE] [BYTES PATH], "The checkpoint is written.";
         CKPT_WAIT_START = Ckpt / "wait.start" [TARGET_STEP] [], "The orchestrator begins to wait for a checkpoint.";
-        CKPT_WAIT_DONE = Ckpt / "wait.done" [TARGET_STEP WAIT] [], "The checkpoint is there.";
+        CKPT_WAIT_DONE = Ckpt / "wait.done" [TARGET_STEP WAIT] [], "The wait for a checkpoint ended.";
         GEN_BATCH_START = Gen / "batch.start" [INFLIGHT TARGET_BATCH] [], "A generation batch begins.";
         GEN_BATCH_DONE = Gen / "batch.done" [COMPLETIONS DUR INFLIGHT]
             [INPUT_TOKENS OUTPUT_TOKENS INPUT_TPS OUTPUT_TPS], "A generation batch ended.";
