@@ -14,7 +14,7 @@ from ._response import AdminResponse
 from ._rpc import current_trace_id
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
     from os import PathLike
 
     from typing_extensions import Unpack
@@ -94,16 +94,6 @@ class _Client:
         """The attempts that are on their way, the oldest first, and where each of them is stuck."""
         return self._native.in_flight()
 
-    def _pause_and_resume(
-        self, pause: str, resume: str, resume_timeout: float, options: CallOptions
-    ) -> tuple[NativeCall, NativeCall]:
-        """Both calls, checked: a resume that cannot be sent would leave the server paused."""
-        first = call_of("POST", pause, options)
-        last = resume_call(resume, resume_timeout, options)
-        self._native.check(first)
-        self._native.check(last)
-        return first, last
-
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.target}>"
 
@@ -171,7 +161,7 @@ class AdminClient(_Client, Closable):
         `__context__`). Ctrl-C does not give it up: it goes on, and until it has ended another operation is
         refused (`OverlapError`).
         """
-        first, call = self._pause_and_resume(pause, resume, resume_timeout, options)
+        first, call = pause_and_resume([self], pause, resume, resume_timeout, options)
         try:
             response = AdminResponse(self._native.call(first)).raise_for_status()
         except BaseException as error:
@@ -243,7 +233,7 @@ class AsyncAdminClient(_Client, AsyncClosable):
         **options: Unpack[CallOptions],
     ) -> AsyncIterator[AdminResponse]:
         """As `AdminClient.paused`; cancelling does not give up the resume either."""
-        first, call = self._pause_and_resume(pause, resume, resume_timeout, options)
+        first, call = pause_and_resume([self], pause, resume, resume_timeout, options)
         try:
             response = AdminResponse(await _mailbox.call(self._native, first)).raise_for_status()
         except BaseException as error:
@@ -302,14 +292,22 @@ def note(error: BaseException, failure: Exception) -> None:
         error.__context__ = failure
 
 
-def resume_call(path: str, timeout: float, pause: CallOptions) -> NativeCall:
-    options: CallOptions = {
-        "headers": pause.get("headers"),
-        "step": pause.get("step"),
-        "trace_id": pause.get("trace_id"),
-        "timeout": timeout,
+def pause_and_resume(
+    clients: Iterable[_Client], pause: str, resume: str, resume_timeout: float, options: CallOptions
+) -> tuple[NativeCall, NativeCall]:
+    """Both calls, checked: a resume that cannot be sent would leave a server paused."""
+    of_resume: CallOptions = {
+        "headers": options.get("headers"),
+        "step": options.get("step"),
+        "trace_id": options.get("trace_id"),
+        "timeout": resume_timeout,
     }
-    return {**call_of("POST", path, options), "resume": True}
+    first = call_of("POST", pause, options)
+    last: NativeCall = {**call_of("POST", resume, of_resume), "resume": True}
+    for client in clients:
+        client._native.check(first)
+        client._native.check(last)
+    return first, last
 
 
 #: What `request` knows; a word that is none of these would be dropped, and the call sent without it.

@@ -15,7 +15,7 @@ from ._admin import (
     call_of,
     may_be_paused,
     note,
-    resume_call,
+    pause_and_resume,
 )
 from ._context import AsyncClosable, Closable
 from ._errors import ConfigError
@@ -104,17 +104,6 @@ class _Fleet:
         self.clients = _checked(clients)
         self._native = _native(self.clients)
 
-    def _pause_and_resume(
-        self, pause: str, resume: str, resume_timeout: float, options: CallOptions
-    ) -> tuple[NativeCall, NativeCall]:
-        """Both calls, checked: a resume that cannot be sent would leave the servers paused."""
-        first = call_of("POST", pause, options)
-        last = resume_call(resume, resume_timeout, options)
-        for client in self.clients:
-            client._native.check(first)
-            client._native.check(last)
-        return first, last
-
     def _may_be_paused(self, pause: FanOutResult) -> _firstbyte.NativeFleet:
         """The servers that are paused, or may be, after this."""
         pairs = zip(self.clients, pause.targets, strict=True)
@@ -154,7 +143,7 @@ class AdminFleet(_Fleet, Closable):
         raised after those have been resumed that are paused, or may be. The first error of the resume is
         raised unless there is an earlier error, which then gets a note of each.
         """
-        first, last = self._pause_and_resume(pause, resume, resume_timeout, options)
+        first, last = pause_and_resume(self.clients, pause, resume, resume_timeout, options)
         try:
             result = _result(self._native.call(first))
         except BaseException as error:
@@ -205,7 +194,7 @@ class AsyncAdminFleet(_Fleet, AsyncClosable):
         **options: Unpack[CallOptions],
     ) -> AsyncIterator[FanOutResult]:
         """As `AdminFleet.paused`; cancelling does not give up the resume either."""
-        first, last = self._pause_and_resume(pause, resume, resume_timeout, options)
+        first, last = pause_and_resume(self.clients, pause, resume, resume_timeout, options)
         try:
             result = _result(await _mailbox.call(self._native, first))
         except BaseException as error:
