@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _firstbyte, _looplag
 from ._errors import ConfigError
-from ._process import check_path, flush
+from ._process import check_path
 from ._rpc import current_call, is_cancellation
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _exchange: ContextVar[tuple[Scope, Receive] | None] = ContextVar("firstbyte.exchange", default=None)
 
 #: How long the end of an application waits for its lines to be written at most, in seconds.
-LAST_FLUSH = 0.25
+LAST_WORDS = 0.25
 
 
 class FirstByteMiddleware(_firstbyte.Middleware):
@@ -89,7 +89,7 @@ class FirstByteMiddleware(_firstbyte.Middleware):
         """
         self._start_loop_lag()
         with suppress(TypeError):
-            weakref.finalize(coroutine, flush, LAST_FLUSH).atexit = False
+            weakref.finalize(coroutine, _firstbyte.checkpoint, LAST_WORDS).atexit = False
 
     def _start_loop_lag(self) -> _looplag.LoopLag | None:
         """The heartbeat of the running loop: a look at the last one, which is nearly always right."""

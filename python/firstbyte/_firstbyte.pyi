@@ -33,6 +33,7 @@ __all__ = [
     "__version__",
     "accounting",
     "after_fork_in_child",
+    "checkpoint",
     "configure",
     "find_route",
     "flush",
@@ -50,6 +51,7 @@ __version__: str
 
 def accounting() -> Accounting: ...
 def after_fork_in_child() -> None: ...
+def checkpoint(timeout: float) -> bool: ...
 def configure(
     *,
     log: str | PathLike[str] | None = None,

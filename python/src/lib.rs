@@ -36,8 +36,8 @@ mod _firstbyte {
         httpx::{HttpxMethod, HttpxWatch},
         logger::LoggingFeed,
         process::{
-            accounting, after_fork_in_child, configure, flush, generation, now_ns, prepare,
-            shutdown,
+            accounting, after_fork_in_child, checkpoint, configure, flush, generation, now_ns,
+            prepare, shutdown,
         },
         read::{NativeLog, Table},
         record::{RpcTimer, new_trace_id, record},

@@ -287,9 +287,19 @@ pub(crate) fn configure(
 #[pyfunction]
 #[pyo3(signature = (timeout=1.0))]
 pub(crate) fn flush(py: Python<'_>, timeout: f64) -> PyResult<bool> {
+    settle(py, timeout, Recorder::flush)
+}
+
+/// A flush for a process that may end now without `shutdown`: `process.end` is written, too.
+#[pyfunction]
+pub(crate) fn checkpoint(py: Python<'_>, timeout: f64) -> PyResult<bool> {
+    settle(py, timeout, Recorder::checkpoint)
+}
+
+fn settle(py: Python<'_>, timeout: f64, how: fn(&Recorder, Duration) -> bool) -> PyResult<bool> {
     let timeout = seconds(py, "timeout", timeout)?;
     let recorder = state().recorder.clone();
-    Ok(recorder.is_none_or(|recorder| py.detach(|| recorder.flush(timeout))))
+    Ok(recorder.is_none_or(|recorder| py.detach(|| how(&recorder, timeout))))
 }
 
 /// Ends calls and timers, writes what is queued and `process.end`, at most `timeout` seconds.

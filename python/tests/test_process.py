@@ -669,7 +669,39 @@ def test_a_signal_to_uvicorn_loses_no_line(program):
     time.sleep(0.5)
     process.send_signal(signal.SIGTERM)
     assert program.end(process).returncode == -signal.SIGTERM
-    assert program.counts()["step.done"] == 1000
+    assert program.counts() == {"process.start": 1, "step.done": 1000, "process.end": 1}
+    program.check_laws()
+
+
+def test_the_last_goodbye_is_that_of_the_process(program):
+    """Two applications end one after the other, one of them knows of no end, and the process goes on."""
+    code = """if True:
+        async def application(scope, receive, send):
+            with firstbyte.step(1):
+                pass
+
+        async def without_lifespan(scope, receive, send):
+            assert scope["type"] == "http"
+
+        async def lifespan(application):
+            try:
+                await firstbyte.FirstByteMiddleware(application)({"type": "lifespan"}, None, None)
+            except AssertionError:
+                pass
+
+        asyncio.run(lifespan(without_lifespan))
+        asyncio.run(lifespan(application))
+        asyncio.run(lifespan(application))
+        if sys.argv[1] == "on":
+            with firstbyte.step(2):
+                pass
+    """
+    for goes, balances in [("on", ["1", "2", "3"]), ("ends", ["1", "2"])]:
+        ended = program.run(code, goes)
+        assert (ended.returncode, ended.err) == (0, "")
+        ends = [line for line in program.lines() if line.name == "process.end"]
+        assert [(line["offered"], line["written"]) for line in ends] == [(n, n) for n in balances]
+        program.log.unlink()
 
 
 def test_a_server_whose_program_handles_the_signal_says_goodbye(program):

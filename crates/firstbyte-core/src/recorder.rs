@@ -132,9 +132,15 @@ impl Recorder {
     ///
     /// Returns whether that happened within `timeout`; a stalled sink makes it `false`.
     pub fn flush(&self, timeout: Duration) -> bool {
-        self.shared
-            .as_ref()
-            .is_none_or(|handle| handle.shared.control.flush(timeout, || handle.writer.unpark()))
+        self.shared.as_ref().is_none_or(|handle| handle.flush(false, timeout))
+    }
+
+    /// A [`flush`](Self::flush) for a process that may end now without a shutdown, by a signal for one:
+    /// writes `process.end` with the balance so far, unless no event came since the last one.
+    ///
+    /// The recorder goes on, and what it records then is followed by another `process.end`.
+    pub fn checkpoint(&self, timeout: Duration) -> bool {
+        self.shared.as_ref().is_none_or(|handle| handle.flush(true, timeout))
     }
 
     /// Writes what is queued, says goodbye with a `process.end` line, and ends the writer thread.
@@ -156,6 +162,10 @@ impl Recorder {
 }
 
 impl Handle {
+    fn flush(&self, with_balance: bool, timeout: Duration) -> bool {
+        self.shared.control.flush(with_balance, timeout, || self.writer.unpark())
+    }
+
     fn shutdown(&self, timeout: Duration) -> Accounting {
         let shared = &self.shared;
         shared.ring.close();

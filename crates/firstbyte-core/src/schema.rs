@@ -414,6 +414,6 @@ schema! {
         PROCESS_START = Firstbyte / "process.start" [PID BOOT HOST VERSION T UNIX] [],
             "First of a process, and of each further file of its log: the anchor between the monotonic and the wall clock.";
         DROPPED = Firstbyte / "dropped" [COUNT REASON] [], "Events were lost, and why.";
-        PROCESS_END = Firstbyte / "process.end" [OFFERED WRITTEN DROPPED] [], "The recorder was shut down.";
+        PROCESS_END = Firstbyte / "process.end" [OFFERED WRITTEN DROPPED] [], "The process is about to end: the last one counts.";
     }
 }

@@ -16,16 +16,30 @@ pub(super) struct Control {
 struct State {
     flush_wanted: u64,
     flush_done: u64,
+    /// The number of the last flush that the balance was wanted with.
+    checkpoint: u64,
     closing: bool,
     finished: bool,
 }
 
+/// What callers want of the writer.
+pub(super) struct Requests {
+    /// The number of the last flush.
+    pub(super) flush: u64,
+    /// The balance is to be told with it.
+    pub(super) balance: bool,
+    pub(super) closing: bool,
+}
+
 impl Control {
-    /// Caller: asks for a flush, wakes the writer, waits.
-    pub(super) fn flush(&self, timeout: Duration, wake: impl FnOnce()) -> bool {
+    /// Caller: asks for a flush, perhaps with the balance, wakes the writer, waits.
+    pub(super) fn flush(&self, with_balance: bool, timeout: Duration, wake: impl FnOnce()) -> bool {
         let mut state = self.lock();
         state.flush_wanted += 1;
         let number = state.flush_wanted;
+        if with_balance {
+            state.checkpoint = number;
+        }
         wake();
         self.wait(state, timeout, |state| state.flush_done >= number || state.finished)
     }
@@ -38,10 +52,14 @@ impl Control {
         self.wait(state, timeout, |state| state.finished)
     }
 
-    /// Writer: the flush that is wanted and whether the end is, before the queue is emptied.
-    pub(super) fn requests(&self) -> (u64, bool) {
+    /// Writer: what is wanted, before the queue is emptied.
+    pub(super) fn requests(&self) -> Requests {
         let state = self.lock();
-        (state.flush_wanted, state.closing)
+        Requests {
+            flush: state.flush_wanted,
+            balance: state.checkpoint > state.flush_done,
+            closing: state.closing,
+        }
     }
 
     /// Writer: everything recorded before flush `number` was wanted is settled.

@@ -69,6 +69,39 @@ fn a_file_holds_every_event_between_the_first_and_the_last_word() {
 }
 
 #[test]
+fn a_checkpoint_tells_the_balance_and_the_recorder_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("a.log");
+    let recorder = Recorder::builder().text_file(&log).build().unwrap();
+    let ends = || -> Vec<_> {
+        lines(&log).into_iter().filter(|line| line.contains("process.end")).collect()
+    };
+    let first = "[firstbyte] process.end offered=3 written=3 dropped=0";
+    assert!(recorder.checkpoint(SOON));
+    assert_eq!(ends(), [""; 0], "nothing has happened yet");
+    (0..3).for_each(|n| recorder.record(&event(n)));
+    assert!(recorder.checkpoint(SOON) && recorder.checkpoint(SOON));
+    assert_eq!(ends(), [first]);
+    assert_eq!(lines(&log).last().unwrap(), first);
+    recorder.record(&event(3));
+    assert!(recorder.flush(SOON));
+    assert_eq!(ends(), [first]);
+    assert_eq!(close(&recorder).written, 4);
+    assert_eq!(ends(), [first, "[firstbyte] process.end offered=4 written=4 dropped=0"]);
+}
+
+#[test]
+fn a_shutdown_does_not_repeat_the_balance_of_a_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("a.log");
+    let recorder = Recorder::builder().text_file(&log).build().unwrap();
+    recorder.record(&event(0));
+    assert!(recorder.checkpoint(SOON));
+    close(&recorder);
+    assert_eq!(lines(&log).len(), 3, "{:?}", lines(&log));
+}
+
+#[test]
 fn several_threads_lose_nothing_that_is_not_counted() {
     let memory = MemorySink::new();
     let recorder = Recorder::builder().capacity(64).sink(memory.clone()).build().unwrap();

@@ -35,6 +35,8 @@ pub(super) struct Writer {
     batch: Vec<Entry>,
     /// How many losses the log has told of, by reason.
     reported: [u64; DropReason::ALL.len()],
+    /// The balance that the log has told last.
+    told: Option<Accounting>,
 }
 
 impl Writer {
@@ -55,6 +57,7 @@ impl Writer {
             pause: flush_interval.min(PAUSE),
             batch: Vec::with_capacity(BATCH),
             reported: [0; DropReason::ALL.len()],
+            told: None,
         }
     }
 
@@ -62,7 +65,7 @@ impl Writer {
         self.write_own(self.process_start());
         loop {
             self.shared.nudged.store(false, Ordering::Relaxed);
-            let (flush, closing) = self.shared.control.requests();
+            let requests = self.shared.control.requests();
             // Producers may be faster than the sinks; a flush must end all the same.
             let waiting = self.shared.ring.len();
             let mut taken = 0;
@@ -78,19 +81,23 @@ impl Writer {
                 }
             }
             self.report_drops();
-            if closing && taken == 0 {
+            if requests.closing && taken == 0 {
                 break;
             }
-            self.shared.control.flushed(flush);
+            // An application that knows of no end returns at once, before anything has happened.
+            if requests.balance && self.taken > 0 {
+                self.tell_balance();
+            }
+            self.shared.control.flushed(requests.flush);
             // A sink may have used up the wake of a flush that was wanted meanwhile, or of a full queue.
-            let asked = self.shared.control.requests() != (flush, closing)
+            let now = self.shared.control.requests();
+            let asked = (now.flush, now.closing) != (requests.flush, requests.closing)
                 || self.shared.nudged.load(Ordering::Relaxed);
-            if waiting < BATCH as u64 && !closing && !asked {
+            if waiting < BATCH as u64 && !requests.closing && !asked {
                 thread::park_timeout(self.pause);
             }
         }
-        let balance = self.shared.accounting();
-        self.write_own(process_end(&balance, self.clock.now()));
+        self.tell_balance();
         self.sinks.drain(..).for_each(discard);
         self.shared.control.finished();
     }
@@ -159,6 +166,14 @@ impl Writer {
                     self.reported[reason as usize] = now.dropped_by(reason);
                 }
             }
+        }
+    }
+
+    /// Says goodbye, unless nothing has happened since it was said.
+    fn tell_balance(&mut self) {
+        let balance = self.shared.accounting();
+        if self.told != Some(balance) && self.write_own(process_end(&balance, self.clock.now())) {
+            self.told = Some(balance);
         }
     }
 
