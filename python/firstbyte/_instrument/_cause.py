@@ -68,6 +68,10 @@ def word(error: Exception, phase: str) -> str:
     causes = list(_causes(error))
     names = {kind.__name__ for cause in causes for kind in type(cause).__mro__}
     found = next((_BY_NAME[name] for name in _BY_NAME if name in names), None)
+    if found in ("timeout", None):
+        # First, as urllib3 takes whatever keeps it from connecting for a time-out.
+        numbers = (_BY_NUMBER.get(getattr(cause, "errno", None)) for cause in causes)
+        found = next(filter(None, numbers), found)
     if found == "timeout":
         # aiohttp's clock of the whole call raises it bare; that of a socket has something to say.
         is_bare = type(error).__name__ == "TimeoutError" and not error.args
@@ -76,8 +80,7 @@ def word(error: Exception, phase: str) -> str:
         found = "closed"
     if found == "closed" and phase == "receive":
         found = "body_truncated"
-    numbers = (_BY_NUMBER.get(getattr(cause, "errno", None)) for cause in causes)
-    return found or next(filter(None, numbers), _own(error))
+    return found or _own(error)
 
 
 def _own(error: Exception) -> str:
