@@ -38,7 +38,7 @@ _BY_NAME = {
 }
 
 #: Words of the system's own errors that have no class of their own.
-_BY_NUMBER = {
+_BY_NUMBER: dict[int | None, str] = {
     **dict.fromkeys(
         (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL), "unreachable"
     ),
@@ -70,7 +70,7 @@ def word(error: Exception, phase: str) -> str:
     found = next((_BY_NAME[name] for name in _BY_NAME if name in names), None)
     if found in ("timeout", None):
         # First, as urllib3 takes whatever keeps it from connecting for a time-out.
-        numbers = (_BY_NUMBER.get(getattr(cause, "errno", None)) for cause in causes)
+        numbers = (_BY_NUMBER.get(cause.errno) for cause in causes if isinstance(cause, OSError))
         found = next(filter(None, numbers), found)
     if found == "timeout":
         # aiohttp's clock of the whole call raises it bare; that of a socket has something to say.
