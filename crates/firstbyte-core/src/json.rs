@@ -118,8 +118,8 @@ fn string_member(key: &str, text: &str, out: &mut Vec<u8>) {
 /// Cloud Logging.
 const CARRIERS: [&str; 3] = ["log", "MESSAGE", "textPayload"];
 
-/// Where loggers that write JSON have it.
-const LOGGERS: [&str; 3] = ["message", "msg", "event"];
+/// Where loggers that write JSON have it; `text` is loguru's.
+const LOGGERS: [&str; 4] = ["message", "msg", "event", "text"];
 
 /// Reads one JSON line of this version of the schema; a line that tells no version counts as one.
 ///

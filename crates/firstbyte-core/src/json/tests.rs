@@ -88,6 +88,8 @@ fn a_line_of_a_logger_within_what_a_carrier_has_and_beside_other_texts_is_read()
         // Other members have names that others use for the line.
         r#"{"log":"my.logger","message":"[weights][ab] client.done wall_ms=1.5"}"#,
         r#"{"message":"a call ended","event":"[weights][ab] client.done wall_ms=1.5"}"#,
+        // loguru with `serialize=True`.
+        r#"{"text":"12:00:00 | INFO | app:emit:7 - [weights][ab] client.done wall_ms=1.5\n","record":{"message":"..."}}"#,
     ] {
         let parsed = parse(object.as_bytes()).expect(object);
         assert_eq!(parsed.micros("wall_ms"), Some(Micros(1500)), "{object}");
