@@ -10,7 +10,8 @@ use super::{
 /// Which halves belong together.
 ///
 /// A hop, an attempt or a member of a fan-out is told from the others by its path or operation, then by
-/// the engine's time, which both sides have, then by its order. Moments of both sides are not compared: they
+/// the engine's time, which both sides have, then by the path that both tell, then by its order. A timer of work that
+/// went on after the answer is a half of its own, without a path. Moments of both sides are not compared: they
 /// may be of two clocks.
 pub(super) fn settle(trace: &Trace, halves: &Halves, names: &Names) -> Vec<Pair> {
     let (clients, servers) = trace.chains();
@@ -55,5 +56,6 @@ fn score(client: &ClientHalf, server: &ServerHalf, names: &Names) -> u32 {
         (Some(told), Some(measured)) => told.0.abs_diff(measured.0) <= 100,
         _ => false,
     };
-    1 + u32::from(is_close)
+    let is_same_path = client.path.is_some() && client.path == server.path;
+    1 + 2 * u32::from(is_close) + u32::from(is_same_path)
 }

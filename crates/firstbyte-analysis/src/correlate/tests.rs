@@ -443,6 +443,27 @@ fn a_call_that_only_waits_is_open() {
 }
 
 #[test]
+fn work_that_goes_on_after_the_answer_is_no_part_of_the_call() {
+    let id = "[weights][00f067aa0ba902b7]";
+    let log = Log::from_bytes(
+        format!(
+            "{id} client.send url=http://h:1/update_weights t=10.000000 op=update_weights target=h:1 attempt=1
+{id} server.recv path=/update_weights t=10.001000 kernel_ms=0.0 inflight=0
+{id} server.done t=10.041000 dur_ms=40.0 status=200 outcome=ok bytes=2 frames=1
+{id} client.done wall_ms=43.0 wait_ms=43.0 status=200 attempt=1 flags=rpc_missing op=update_weights target=h:1
+{id} rpc.start op=update_weights t=10.085000
+{id} rpc.done op=update_weights t=15.085000 rpc_ms=5000.0
+"
+        )
+        .as_bytes(),
+    );
+    let call = log.calls().find(|call| call.client.is_some()).unwrap();
+    assert_eq!(ms(Metric::Wall, &call), Some(43.0));
+    assert_eq!(call.server.unwrap().duration(), Some(Micros(40_000)));
+    assert_eq!(ms(Metric::Rpc, &call), None);
+}
+
+#[test]
 fn two_calls_at_one_moment_are_two() {
     let lines = "\
 [weights][ab] client.send url=http://h/pause t=1.0 op=pause
