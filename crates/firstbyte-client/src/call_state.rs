@@ -54,7 +54,7 @@ pub struct CallState {
     /// The phase that it is in.
     pub phase: Phase,
     /// What it waits for.
-    pub whereabouts: Whereabouts,
+    pub state: Whereabouts,
     /// Since the attempt began.
     pub elapsed: Micros,
     /// Request bytes that the transport accepted.
@@ -111,7 +111,7 @@ impl CallState {
         Event::new(&record::CLIENT_WAITING, at)
             .with(field::ELAPSED, self.elapsed)
             .with(field::PHASE, self.phase.as_str())
-            .with(field::STATE, self.whereabouts.as_str())
+            .with(field::STATE, self.state.as_str())
             .with(field::SENT, self.sent_bytes.cast_signed())
             .with_known(field::UNACKED, self.unacked_bytes.map(u64::cast_signed))
             .with(field::ATTEMPT, i64::from(self.attempt))

@@ -234,7 +234,7 @@ impl Progress {
             target: self.label.target().to_owned(),
             attempt: self.label.attempt,
             phase,
-            whereabouts: Whereabouts::of(phase, self.is_foreign(), unacked),
+            state: Whereabouts::of(phase, self.is_foreign(), unacked),
             elapsed: Micros::from(now.since(self.started)),
             sent_bytes: self.sent(),
             unacked_bytes: unacked,

@@ -164,7 +164,7 @@ impl NativeClient {
             dict.set_item("operation", &call.operation)?;
             dict.set_item("attempt", call.attempt)?;
             dict.set_item("phase", call.phase.as_str())?;
-            dict.set_item("state", call.whereabouts.as_str())?;
+            dict.set_item("state", call.state.as_str())?;
             dict.set_item("elapsed_ms", call.elapsed.as_millis_f64())?;
             dict.set_item("sent_bytes", call.sent_bytes)?;
             dict.set_item("unacked_bytes", call.unacked_bytes)?;

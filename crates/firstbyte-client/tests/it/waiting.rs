@@ -38,7 +38,7 @@ async fn stuck(trace: &Trace, client: &AdminClient, body: usize) -> String {
     let state = text(&waiting[0], field::STATE).unwrap().to_owned();
     assert_eq!(text(&waiting[1], field::STATE), Some(state.as_str()));
     assert_eq!(snapshot.len(), 1);
-    assert_eq!(snapshot[0].whereabouts.as_str(), state);
+    assert_eq!(snapshot[0].state.as_str(), state);
     assert!(client.in_flight().is_empty());
     state
 }
