@@ -21,7 +21,10 @@ mod routes;
 mod socket;
 
 /// The members of `firstbyte._firstbyte`.
-#[pyo3::pymodule]
+///
+/// A free-threaded interpreter takes its lock back for it: who holds that lock is what keeps a fork from finding
+/// `process`'s state locked, and what counts are kept by.
+#[pyo3::pymodule(gil_used = true)]
 mod _firstbyte {
     #[pymodule_export]
     use crate::{
