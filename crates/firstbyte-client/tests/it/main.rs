@@ -15,4 +15,5 @@ mod secrets;
 mod support;
 mod target;
 mod tls;
+mod transparency;
 mod waiting;
