@@ -277,6 +277,17 @@ const POWERS: [u64; 19] = {
     powers
 };
 
+/// Whether a byte can be of a value: looked up, as all of them are asked.
+const IS_OF_A_WORD: [bool; 256] = {
+    let (mut is_of_a_word, mut byte) = ([false; 256], 0_u8);
+    while byte < 0x7f {
+        is_of_a_word[byte as usize] =
+            byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'`');
+        byte += 1;
+    }
+    is_of_a_word
+};
+
 /// Whether a value can end here.
 #[inline]
 fn is_end(bytes: &[u8], at: usize) -> bool {
@@ -292,14 +303,14 @@ fn number(
     Some((parse(std::str::from_utf8(word.bytes).ok()?)?, end))
 }
 
-/// The graphic ASCII characters here, and the place after them.
+/// The graphic ASCII characters here that are no quotes, and the place after them.
 #[inline]
 fn word(bytes: &[u8], at: usize) -> Option<(Word<'_>, usize)> {
     let mut is_encoded = false;
     let rest = &bytes[at..];
     let length = rest.iter().position(|byte| {
         is_encoded |= *byte == b'%';
-        !byte.is_ascii_graphic()
+        !IS_OF_A_WORD[*byte as usize]
     })?;
     let word = Word { bytes: &rest[..length], is_encoded };
     is_end(bytes, at + length).then_some((word, at + length))

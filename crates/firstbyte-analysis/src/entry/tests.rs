@@ -85,6 +85,7 @@ fn what_is_unusual_is_left_to_the_tolerant_reader() {
         b"[weights][00f067aa0ba902b7] client.done  wall_ms=1.0",
         b"[weights][00f067aa0ba902b7] server.recv path=/\x1b[0m t=1.0",
         b"[weights][00f067aa0ba902b7] server.recv path=/\xff t=1.0",
+        b"[weights][00f067aa0ba902b7] rpc.done op=a'",
         b"[unknown] thing a=1",
         b"",
     ] {
@@ -166,7 +167,7 @@ proptest! {
                 Just(" "), Just("  "), Just("client.done"), Just("server.recv"), Just("batch.done"), Just("rpc.done"),
                 Just(" wall_ms=1.5"), Just(" rpc_ms="), Just("233.2"), Just(" path=/a%2"), Just(" t=1.25"), Just(" t="),
                 Just(" inflight=3"), Just(" dur_ms=2"), Just(" trunc_pct=1e3"), Just(" op=x"), Just("="), Just("\r"),
-                Just("\u{1b}[31m"), Just("\u{e9}"), Just("NaN"), Just("\t"), Just("-1"),
+                Just("\u{1b}[31m"), Just("\u{e9}"), Just("NaN"), Just("\t"), Just("-1"), Just("\""), Just("'"), Just("\\"),
             ],
             0..12,
         )

@@ -13,8 +13,8 @@ use crate::{
 /// Reads one text line.
 ///
 /// Whatever stands in front of the first `[tag]` that begins a record is ignored, ANSI colours and
-/// a trailing CR, and Ray's ` [repeated 3x across cluster]` too; bytes that are not UTF-8 become U+FFFD. Values are
-/// percent-decoded.
+/// a trailing CR, and Ray's ` [repeated 3x across cluster]` too; a quote behind a value ends the record. Bytes that are not
+/// UTF-8 become U+FFFD. Values are percent-decoded.
 ///
 /// # Errors
 ///
@@ -87,8 +87,12 @@ fn parse_record(text: &str) -> Result<Parsed<'_>, usize> {
     let mut before = at;
     let mut is_first = true;
     while let Some((start, word)) = next_word(text, at) {
+        let (word, is_last) = without_quote(word);
         if !parsed.take_word(word, is_first) {
             return Err(before);
+        }
+        if is_last {
+            return Ok(parsed);
         }
         (before, at, is_first) = (start, start + word.len(), false);
     }
@@ -110,6 +114,22 @@ fn next_word(text: &str, at: usize) -> Option<(usize, &str)> {
     let start = at + text[at..].bytes().position(|byte| byte != b' ')?;
     let length = text[start..].find(' ').unwrap_or(text.len() - start);
     Some((start, &text[start..start + length]))
+}
+
+/// A field without the quote behind its value and an escaped line feed in front of that, and whether there is one. Then the
+/// record was quoted as a whole, as logfmt and a `repr` of Python do: no value has a quote in it. One that a value begins
+/// with is of somebody who quotes values.
+fn without_quote(word: &str) -> (&str, bool) {
+    let value = word.find('=').map_or(word.len(), |equals| equals + 1);
+    match word[value..].find(['"', '\'', '`']) {
+        None | Some(0) => (word, false),
+        Some(length) => {
+            let escape = '\\';
+            let field = word[..value + length].trim_end_matches(escape);
+            let whole = field.strip_suffix("\\n").map(|field| field.trim_end_matches(escape));
+            (whole.unwrap_or(field), true)
+        }
+    }
 }
 
 fn is_key(key: &str) -> bool {

@@ -100,6 +100,31 @@ fn a_line_that_ray_shows_for_several_is_itself() {
 }
 
 #[test]
+fn the_quote_around_a_line_is_no_part_of_its_last_value() {
+    let line = "[weights][ab12] client.done wall_ms=3.0 queue_ms=1.0 target=h:8000";
+    for quoted in [
+        format!(r#"time=10:00 level=info msg="{line}" logger=root"#),
+        format!(r#"level=info msg="10:00 INFO {line}""#),
+        format!(r"{{'msg': '{line}', 'level': 'INFO'}}"),
+        format!(r#"["10:00", "{line}"]"#),
+        format!(r#"out="{{\"msg\":\"{line}\"}}" a=1"#),
+        format!(r"b'{line}\n'"),
+        format!(r#""{{\"log\":\"{line}\\n\"}}""#),
+        format!("`{line}`"),
+    ] {
+        let parsed = parse(quoted.as_bytes()).unwrap();
+        assert_eq!(parsed.text("target"), Some("h:8000"), "{quoted}");
+        assert_eq!((parsed.micros("queue_ms"), parsed.fields.len()), (Some(Micros(1000)), 3));
+    }
+    // Of who quotes values.
+    let parsed = parse(br#"[weights][ab12] rpc.done op="pause" rpc_ms=2.0"#).unwrap();
+    assert_eq!(
+        (parsed.text("op"), parsed.micros("rpc_ms")),
+        (Some("\"pause\""), Some(Micros(2000)))
+    );
+}
+
+#[test]
 fn what_is_unknown_is_kept() {
     let parsed =
         parse(b"[future][A_b-9] new.event thing=%41 wall_ms=NaN rpc_ms=-1 status=x").unwrap();
