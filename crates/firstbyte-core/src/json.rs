@@ -114,9 +114,9 @@ fn string_member(key: &str, text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Where what carries lines has the one that a process wrote: Docker's json-file driver, journald's JSON output, and Google's
-/// Cloud Logging.
-const CARRIERS: [&str; 3] = ["log", "MESSAGE", "textPayload"];
+/// Where what carries lines has the one that a process wrote: Docker's json-file driver, journald's JSON output, Google's
+/// Cloud Logging, and Loki's `logcli`.
+const CARRIERS: [&str; 4] = ["log", "MESSAGE", "textPayload", "line"];
 
 /// Where loggers that write JSON have it; `text` is loguru's.
 const LOGGERS: [&str; 4] = ["message", "msg", "event", "text"];
@@ -124,6 +124,7 @@ const LOGGERS: [&str; 4] = ["message", "msg", "event", "text"];
 /// Reads one JSON line of this version of the schema; a line that tells no version counts as one.
 ///
 /// A line of either form that a container runtime, journald or a logger has put into an object of its own is read as well.
+/// Bytes that are not UTF-8 become U+FFFD.
 ///
 /// Durations come back under their text keys (`wall_ms`) with [`ParsedValue::Millis`].
 ///
@@ -131,22 +132,22 @@ const LOGGERS: [&str; 4] = ["message", "msg", "event", "text"];
 ///
 /// [`Skipped`] says why the line is not an event. No input panics.
 pub fn parse(line: &[u8]) -> Result<Parsed<'static>, Skipped> {
-    parse_object(line, &[&CARRIERS, &LOGGERS])
+    parse_object(&String::from_utf8_lossy(line), &[&CARRIERS, &LOGGERS])
 }
 
 /// Reads an object, or a line within it, which `wrappers` may have. Within what a carrier has, a logger's object may be.
-fn parse_object(line: &[u8], wrappers: &[&[&str]]) -> Result<Parsed<'static>, Skipped> {
-    if line.trim_ascii().is_empty() {
+fn parse_object(line: &str, wrappers: &[&[&str]]) -> Result<Parsed<'static>, Skipped> {
+    if line.trim().is_empty() {
         return Err(Skipped::Empty);
     }
-    let object: Map<String, Json> = serde_json::from_slice(line).map_err(|_| Skipped::BadJson)?;
+    let object: Map<String, Json> = serde_json::from_str(line).map_err(|_| Skipped::BadJson)?;
     let Some(tag) = object.get("tag").and_then(Json::as_str).filter(|tag| is_tag(tag)) else {
         let mut why = None;
         for (place, wrapper) in wrappers.iter().enumerate() {
-            for text in wrapper.iter().filter_map(|key| object.get(*key)?.as_str()) {
+            for text in wrapper.iter().filter_map(|key| text_of(object.get(*key)?)) {
                 let read = if text.starts_with('{') {
                     // Nobody wraps twice in the same way.
-                    parse_object(text.as_bytes(), &wrappers[place + 1..])
+                    parse_object(&text, &wrappers[place + 1..])
                 } else {
                     text::parse(text.as_bytes()).map(text::into_owned)
                 };
@@ -167,6 +168,16 @@ fn parse_object(line: &[u8], wrappers: &[&[&str]]) -> Result<Parsed<'static>, Sk
         parsed.push_member(key, value);
     }
     Ok(parsed)
+}
+
+/// A text, or the bytes of one: so journald has what is coloured or not UTF-8.
+fn text_of(member: &Json) -> Option<Cow<'_, str>> {
+    if let Json::Array(bytes) = member {
+        let bytes = bytes.iter().map(|byte| byte.as_u64()?.try_into().ok());
+        let bytes = bytes.collect::<Option<Vec<u8>>>()?;
+        return Some(Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()));
+    }
+    member.as_str().map(Cow::Borrowed)
 }
 
 impl Parsed<'static> {

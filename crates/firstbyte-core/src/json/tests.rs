@@ -66,6 +66,8 @@ fn a_line_within_the_object_of_a_container_or_of_journald_is_read() {
             format!(r#"{{"level":"info","ts":1.5,"msg":"{line}"}}"#),
             format!(r#"{{"event":"{line}","level":"info"}}"#),
             format!(r#"{{"insertId":"1","textPayload":"{line}"}}"#),
+            format!(r#"{{"labels":{{}},"line":"{line}","timestamp":"x"}}"#),
+            format!(r#"{{"text":"{line}","record":{{"message":"{line}"}}}}"#),
         ] {
             let parsed = parse(object.as_bytes()).unwrap();
             assert_eq!(
@@ -77,6 +79,21 @@ fn a_line_within_the_object_of_a_container_or_of_journald_is_read() {
     let twice = r#"{"log":"{\"log\":\"[weights][ab] client.done wall_ms=1.5\"}"}"#;
     assert_eq!(parse(twice.as_bytes()), Err(Skipped::BadJson));
     assert_eq!(parse(br#"{"log":"nothing of ours"}"#), Err(Skipped::NoRecord));
+}
+
+#[test]
+fn what_journald_has_as_bytes_is_read_and_what_is_not_utf_8_is_a_replacement() {
+    let message = b"\x1b[32mINFO\x1b[0m [weights][ab] client.done wall_ms=1.5 target=h\xff";
+    let object = serde_json::json!({"_PID": "7", "MESSAGE": message.to_vec()}).to_string();
+    let raw = [&b"{\"msg\":\"[weights][ab] client.done wall_ms=1.5 target=h\xff\"}"[..]].concat();
+    for line in [object.as_bytes(), &raw] {
+        let parsed = parse(line).unwrap();
+        assert_eq!(parsed.micros("wall_ms"), Some(Micros(1500)));
+        assert_eq!(parsed.text("target"), Some("h\u{fffd}"));
+    }
+    for none in [r#"{"MESSAGE":[91,256]}"#, r#"{"MESSAGE":["[a] x=1"]}"#, r#"{"MESSAGE":null}"#] {
+        assert_eq!(parse(none.as_bytes()), Err(Skipped::BadJson), "{none}");
+    }
 }
 
 #[test]
