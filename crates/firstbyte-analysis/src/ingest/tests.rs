@@ -406,6 +406,14 @@ fn a_torn_number_is_none() {
     let json = "{\"v\":1,\"tag\":\"weights\",\"tid\":\"x\",\"name\":\"client.done\",\"wall_us\":5}";
     let log = Log::from_bytes(json.as_bytes());
     assert!(log.calls().next().unwrap().client.unwrap().wall().is_some());
+    // What Ray puts behind a line may be torn, too.
+    let record = "(Worker pid=7) [weights][aa] client.done wall_ms=11.25";
+    let marked = format!("{record} [repeated 3x across cluster]");
+    for length in record.len() + 1..=marked.len() {
+        let log = Log::from_bytes(&marked.as_bytes()[..length]);
+        let half = log.calls().next().and_then(|call| call.client).expect(&marked[..length]);
+        assert!(half.wall().is_some(), "{}", &marked[..length]);
+    }
 }
 
 #[test]

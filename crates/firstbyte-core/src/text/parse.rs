@@ -52,14 +52,19 @@ fn parse_str(line: &str) -> Result<Parsed<'_>, Skipped> {
     Err(Skipped::NoRecord)
 }
 
-/// The line without what Ray puts behind one that it shows in the place of several alike: how many these are, and the first
-/// time how to switch that off. The others are not there, so that nothing is known of them.
+/// What Ray puts behind a line that it shows in the place of several alike, after the number of them; the first time it says
+/// how to switch that off.
+const MARK: &str = "x across cluster] (Ray deduplicates logs by default.";
+
+/// The line without Ray's mark, or without what is there of it, if the line is torn. The others are not there, so that
+/// nothing is known of them.
 fn without_repetitions(line: &str) -> &str {
-    let Some((line_itself, mark)) = line.rsplit_once(" [repeated ") else { return line };
-    let is_mark = mark.split_once("x across cluster]").is_some_and(|(count, hint)| {
-        let is_hint = hint.is_empty() || hint.starts_with(" (Ray deduplicates logs by default.");
-        is_hint && !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit())
-    });
+    let Some((line_itself, mark)) = line.rsplit_once(" [repeated") else { return line };
+    let is_mark = mark.is_empty()
+        || mark.strip_prefix(' ').is_some_and(|mark| {
+            let rest = mark.trim_start_matches(|c: char| c.is_ascii_digit());
+            rest.len() < mark.len() && (MARK.starts_with(rest) || rest.starts_with(MARK))
+        });
     if is_mark { line_itself.trim_end() } else { line }
 }
 

@@ -82,6 +82,9 @@ fn a_line_that_ray_shows_for_several_is_itself() {
         " [repeated 3x across cluster]".to_owned(),
         "\x1b[32m [repeated 31x across cluster]\x1b[0m\r\n".to_owned(),
         format!("\x1b[32m [repeated 3x across cluster] {hint}\x1b[0m"),
+        // Torn.
+        " [repeated".to_owned(),
+        "\x1b[32m [repeated 3x across cluster] (Ray".to_owned(),
     ] {
         let line = format!("{record}{mark}");
         let parsed = parse(line.as_bytes()).unwrap();
@@ -91,7 +94,7 @@ fn a_line_that_ray_shows_for_several_is_itself() {
     for other in [
         " [repeated x across cluster]",
         " [repeated 3x across cluster] more",
-        " [repeated 3x across cluster",
+        " [repeated 3x across town",
         " [repeated 3x across cluster] [repeated 3x across cluster]",
     ] {
         let line = format!("{record}{other}");
