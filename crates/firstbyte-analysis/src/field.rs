@@ -10,7 +10,7 @@ use memchr::memmem::Finder;
 
 use crate::{
     entry::{Entry, candidates, parse, quick},
-    ingest::{IngestError, Reading, inputs, is_torn, once, whole_words},
+    ingest::{IngestError, Reading, inputs, is_torn, whole_words},
     measure::{self, Amounts, Summary},
 };
 
@@ -101,7 +101,7 @@ impl FieldStats {
     /// [`IngestError`] with the path of a file that cannot be read.
     pub fn read(paths: &[PathBuf], field: Numeric) -> Result<Self, IngestError> {
         let mut reader = Reader::new(field);
-        let inputs = once(inputs(paths)?);
+        let inputs = inputs(paths)?;
         let mut reading = Reading::new(&inputs);
         let mut spare = Vec::new();
         while let Some((_, block)) = reading.next(spare)? {

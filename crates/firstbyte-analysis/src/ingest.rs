@@ -19,7 +19,7 @@ use self::{
     lines::Blocks,
     scan::{Found, Place, Scanned},
 };
-pub(crate) use self::{lines::LONGEST, reading::Reading, source::once};
+pub(crate) use self::{lines::LONGEST, reading::Reading};
 pub use crate::tally::{Reason, Tally};
 use crate::{
     correlate::{Builder, Log},
@@ -55,7 +55,7 @@ impl Log {
     /// as far as it goes: see [`Log::broken`].
     pub fn read(paths: &[PathBuf], options: &Options) -> Result<Self, IngestError> {
         let mut builder = Builder::new(options.max_traces);
-        let inputs = once(inputs(paths)?);
+        let inputs = inputs(paths)?;
         for input in &inputs {
             builder.source(input.name());
         }

@@ -6,7 +6,6 @@ use std::{
     fmt,
     fs::{self, File},
     io::{self, BufReader, Cursor, Read},
-    mem,
     path::{Path, PathBuf},
 };
 
@@ -83,7 +82,7 @@ impl Error for IngestError {
     }
 }
 
-/// The inputs that paths and patterns name. A file with the very name goes before a pattern.
+/// The inputs that paths and patterns name, each once. A file with the very name goes before a pattern.
 ///
 /// # Errors
 ///
@@ -106,19 +105,18 @@ pub fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, IngestError> {
         matches.sort_by_cached_key(|path| by_age(path));
         inputs.extend(matches.into_iter().map(Input));
     }
+    // Two lines beside the calls may be alike, so that of a file that is read twice they would count twice.
+    let mut known = HashSet::new();
+    inputs.retain(|input| known.insert(input.identity()));
     Ok(inputs)
 }
 
-/// Each file once, whatever the paths that name it: two lines beside the calls may be alike, so that of a file that is read
-/// twice they would count twice.
-pub(crate) fn once(mut inputs: Vec<Input>) -> Vec<Input> {
-    let mut known = HashSet::new();
-    let mut has_standard_input = false;
-    inputs.retain(|input| match input.is_standard_input() {
-        true => !mem::replace(&mut has_standard_input, true),
-        false => input.file().is_none_or(|file| known.insert(file)),
-    });
-    inputs
+/// What all names of an input have in common.
+#[derive(PartialEq, Eq, Hash)]
+enum Identity {
+    #[cfg(unix)]
+    File(u64, u64),
+    Path(PathBuf),
 }
 
 impl Input {
@@ -138,20 +136,20 @@ impl Input {
         self.0 == Path::new("-")
     }
 
-    /// The file that it is by all of its paths, links of either kind too; `None` if it is no file, such as a pipe, or not
-    /// there.
-    #[cfg(unix)]
-    fn file(&self) -> Option<(u64, u64)> {
-        use std::os::unix::fs::MetadataExt as _;
-
-        let metadata = self.0.metadata().ok().filter(fs::Metadata::is_file)?;
-        Some((metadata.dev(), metadata.ino()))
-    }
-
-    /// The file that it is by all of its paths; `None` if it is no file, such as a pipe, or not there.
-    #[cfg(not(unix))]
-    fn file(&self) -> Option<PathBuf> {
-        self.0.canonicalize().ok().filter(|path| path.is_file())
+    /// The file that it is by all of its paths, links of either kind too. What is no file, such as a pipe, or not there is
+    /// what it is called.
+    fn identity(&self) -> Identity {
+        if self.is_standard_input() {
+            return Identity::Path(self.0.clone());
+        }
+        let metadata = self.0.metadata().ok().filter(fs::Metadata::is_file);
+        #[cfg(unix)]
+        if let Some(metadata) = &metadata {
+            use std::os::unix::fs::MetadataExt as _;
+            return Identity::File(metadata.dev(), metadata.ino());
+        }
+        let whole = metadata.and_then(|_| self.0.canonicalize().ok());
+        Identity::Path(whole.unwrap_or_else(|| self.0.clone()))
     }
 
     /// The stream of its bytes: unpacked, if its first ones are those of a packed file, and as UTF-8.
