@@ -24,7 +24,7 @@ pub use self::{
     call::Call,
     clocks::{Offset, offsets},
     generation::Generation,
-    half::{ClientEnd, ClientHalf, EngineHalf, Server, ServerHalf},
+    half::{ClientEnd, ClientHalf, EngineHalf, Server, ServerHalf, Waiting},
     names::{Name, Names},
     runs::Run,
     timeline::{Moment, Timeline, What},

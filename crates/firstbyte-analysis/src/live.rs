@@ -32,7 +32,7 @@ pub use self::{
 };
 use self::{finished::Key, kept::Kept};
 use crate::{
-    correlate::{ClientEnd, ClientHalf, Log},
+    correlate::{ClientEnd, Log},
     entry::{Kind, parse},
     ingest::{Reason, Tally},
 };
@@ -94,8 +94,7 @@ impl Live {
         };
         let id = call.id();
         let has_ended = call.client.is_some_and(|half| half.end != ClientEnd::Open);
-        let is_waiting = call.client.is_some_and(ClientHalf::has_only_waited);
-        self.kept.call(&id, source, line, is_waiting);
+        self.kept.call(&id, source, line);
         if has_ended {
             self.fresh.insert(id);
         }

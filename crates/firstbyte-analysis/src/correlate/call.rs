@@ -1,6 +1,6 @@
 //! A call, both halves of it where they are known.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use firstbyte_core::{Micros, Timestamp};
 
@@ -161,11 +161,37 @@ impl<'a> Call<'a> {
         }
         match self.client {
             None => "the client's half is missing".to_owned(),
-            Some(half) if half.end == ClientEnd::Open => "it has no end in these logs".to_owned(),
+            Some(half) if half.end == ClientEnd::Open => {
+                let seen = self.last_seen().map_or(String::new(), |seen| format!(": {seen}"));
+                format!("it has no end in these logs{seen}")
+            }
             Some(half) => {
                 half.status.map_or_else(|| "done".to_owned(), |status| format!("status {status}"))
             }
         }
+    }
+
+    /// What its client last said of it while it waited, in words.
+    #[must_use]
+    pub fn last_seen(&self) -> Option<String> {
+        let waiting = self.client?.waiting()?;
+        let mut seen = "last seen".to_owned();
+        // Writing to a string cannot fail.
+        if let Some(elapsed) = waiting.elapsed {
+            _ = write!(seen, " after {elapsed} ms");
+        }
+        if let Some(phase) = waiting.phase {
+            _ = write!(seen, " in {}", self.log.name(phase));
+        }
+        if let Some(whereabouts) = self.whereabouts() {
+            _ = write!(seen, " ({whereabouts})");
+        }
+        Some(seen)
+    }
+
+    /// Where its client last said that it was stuck, and how far its bytes had come.
+    pub(crate) fn whereabouts(&self) -> Option<String> {
+        self.client?.waiting()?.whereabouts(&self.log.names)
     }
 
     /// What `client.fail` says, if the client says that it failed.

@@ -3,6 +3,7 @@
 mod client;
 mod engine;
 mod server;
+mod waiting;
 
 use firstbyte_core::{Micros, Timestamp};
 
@@ -11,6 +12,7 @@ pub use self::{
     client::{ClientEnd, ClientHalf, Server},
     engine::EngineHalf,
     server::ServerHalf,
+    waiting::Waiting,
 };
 
 /// A duration that may be unknown, in eight bytes.

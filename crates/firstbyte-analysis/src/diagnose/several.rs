@@ -242,10 +242,8 @@ fn without_end(calls: &ByServer<'_>, rule: &Rule) -> Option<Finding> {
             .iter()
             .take(SHOWN)
             .map(|call| {
-                let waiting =
-                    call.client.and_then(ClientHalf::waiting).map(|phase| call.name(phase));
-                let last = waiting.map(|phase| format!(": last waiting in {phase}"));
-                named(call) + &last.unwrap_or_default()
+                let seen = call.last_seen().map_or(String::new(), |seen| format!(": {seen}"));
+                named(call) + &seen
             })
             .collect(),
         weight: open.len() as f64,

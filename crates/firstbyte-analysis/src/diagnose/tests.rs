@@ -425,11 +425,13 @@ fn a_server_that_is_waited_for_does_not_fail() {
 fn a_call_without_an_end_says_where_it_waited() {
     let lines = "\
 [weights][00f067aa0ba902b7] client.send url=http://h/pause t=1.0 op=pause target=h:80 attempt=1
-[weights][00f067aa0ba902b7] client.waiting elapsed_ms=60000.0 phase=pool state=in_pool op=pause target=h:80 attempt=1
+[weights][00f067aa0ba902b7] client.waiting elapsed_ms=60000.0 phase=pool state=in_pool sent_bytes=0 op=pause target=h:80 attempt=1
 ";
     assert_eq!(
         found(lines, "small")[0].evidence,
-        ["00f067aa0ba902b7 pause on h:80: last waiting in pool"]
+        [
+            "00f067aa0ba902b7 pause on h:80: last seen after 60000.0 ms in pool (in_pool, 0 bytes sent)"
+        ]
     );
 }
 

@@ -48,8 +48,6 @@ struct Line {
 struct Trace {
     lines: Vec<u64>,
     last: u64,
-    /// The last `client.waiting`.
-    waiting: Option<u64>,
     told: HashSet<Key>,
 }
 
@@ -76,16 +74,13 @@ impl Kept {
         self.traces.len()
     }
 
-    pub(super) fn call(&mut self, id: &str, source: usize, text: &[u8], is_waiting: bool) {
+    pub(super) fn call(&mut self, id: &str, source: usize, text: &[u8]) {
         let place = self.add(source, text);
         let trace = self.traces.entry(id.to_owned()).or_default();
         self.by_age.remove(&trace.last);
         self.by_age.insert(place, id.to_owned());
         trace.last = place;
         trace.lines.push(place);
-        if is_waiting {
-            trace.waiting = Some(place);
-        }
         if trace.lines.len() >= MOST_OF_A_TRACE {
             self.full = Some(id.to_owned());
         }
@@ -136,12 +131,6 @@ impl Kept {
     pub(super) fn is_news(&mut self, id: &str, key: Key) -> bool {
         let Some(trace) = self.traces.get_mut(id) else { return true };
         trace.told.insert(key)
-    }
-
-    /// The last `client.waiting` of a trace.
-    pub(super) fn waiting(&self, id: &str) -> Option<&[u8]> {
-        let place = self.traces.get(id)?.waiting?;
-        self.lines.get(&place).map(|line| &*line.text)
     }
 
     /// All lines, joined.

@@ -141,7 +141,7 @@ fn an_id_that_is_used_without_end_begins_anew_and_no_call_is_lost_or_told_twice(
 #[test]
 fn what_is_in_progress_is_told_by_the_clock_of_the_log() {
     let waiting = "[weights][0000000000000001] client.waiting elapsed_ms=60000.0 phase=wait \
-                   state=in_server_kernel_or_later";
+                   state=in_server_kernel_or_later sent_bytes=512 unacked_bytes=0";
     let mut live = live(10, &[send(1, 1.0), waiting.to_owned(), send(2, 4.0), send(3, 9.5)]);
     live.take(0, Some(b"somebody else"));
     live.take(0, None);
@@ -151,7 +151,10 @@ fn what_is_in_progress_is_told_by_the_clock_of_the_log() {
         .map(|call| (call.id, call.at_least.map(|time| time.0), call.state))
         .collect();
     assert_eq!(told[0].1, Some(60_000_000));
-    assert_eq!(told[0].2.as_deref(), Some("in_server_kernel_or_later"));
+    assert_eq!(
+        told[0].2.as_deref(),
+        Some("in_server_kernel_or_later, 512 bytes sent, 0 unacknowledged")
+    );
     assert_eq!((&told[1].1, &told[2].1), (&Some(5_500_000), &Some(0)));
     let tally = view(&live).tally;
     assert_eq!((tally.parsed, tally.skipped(), live.lines()), (4, 2, 6));

@@ -11,7 +11,6 @@ use super::{Finished, Live};
 use crate::{
     correlate::{Call, ClientEnd, Log},
     diagnose::{Finding, Rules, Thresholds, diagnose},
-    entry::parse,
     ingest::{Reason, Tally},
     measure::{Metric, Summary},
 };
@@ -66,7 +65,8 @@ pub struct InProgress {
     pub target: Option<String>,
     /// For how long at least: until the last moment that is known of its log's clock, or what `client.waiting` says.
     pub at_least: Option<Micros>,
-    /// What the last `client.waiting` says that it waits for.
+    /// What the last `client.waiting` says: where it is stuck, and how many bytes of its request are sent and
+    /// unacknowledged.
     pub state: Option<String>,
 }
 
@@ -99,7 +99,7 @@ impl Live {
         };
         let minute: Vec<&Finished> = recent.iter().filter(is_recent).copied().collect();
         let mut in_progress: Vec<InProgress> =
-            log.calls().filter_map(|call| self.in_progress(&call, &latest)).collect();
+            log.calls().filter_map(|call| in_progress(&call, &latest)).collect();
         in_progress.sort_by_key(|call| Reverse(call.at_least));
         let mut tally = self.tally;
         tally.repeat(self.repeated + log.tally().skipped_by(Reason::Duplicate));
@@ -135,27 +135,19 @@ impl Live {
     pub fn recent(&self) -> impl Iterator<Item = &Finished> {
         self.recent.iter().rev()
     }
+}
 
-    fn in_progress(&self, call: &Call<'_>, latest: &[Option<Timestamp>]) -> Option<InProgress> {
-        let half = call.client.filter(|half| half.end == ClientEnd::Open)?;
-        let now = latest[half.source as usize].zip(half.sent_at);
-        let by_clock =
-            now.filter(|(now, sent)| now >= sent).map(|(now, sent)| now.since(sent).into());
-        let waiting = self.kept.waiting(&call.id()).and_then(|line| {
-            let line = parse(line).ok()?;
-            // Of a trace of several calls it may be another's.
-            let is_other = line.text("target").zip(call.target()).is_some_and(|(a, b)| a != b);
-            (!is_other).then(|| (line.micros("elapsed_ms"), line.text("state").map(str::to_owned)))
-        });
-        let (elapsed, state) = waiting.unwrap_or_default();
-        Some(InProgress {
-            id: call.id(),
-            operation: call.operation().map(str::to_owned),
-            target: call.target().map(str::to_owned),
-            at_least: by_clock.max(elapsed),
-            state,
-        })
-    }
+fn in_progress(call: &Call<'_>, latest: &[Option<Timestamp>]) -> Option<InProgress> {
+    let half = call.client.filter(|half| half.end == ClientEnd::Open)?;
+    let now = latest[half.source as usize].zip(half.sent_at);
+    let by_clock = now.filter(|(now, sent)| now >= sent).map(|(now, sent)| now.since(sent).into());
+    Some(InProgress {
+        id: call.id(),
+        operation: call.operation().map(str::to_owned),
+        target: call.target().map(str::to_owned),
+        at_least: by_clock.max(half.waiting().and_then(|waiting| waiting.elapsed)),
+        state: call.whereabouts(),
+    })
 }
 
 /// Traces of which no call is recent.

@@ -7,7 +7,9 @@ use std::{
 
 use clap::builder::RangedU64ValueParser;
 use firstbyte_analysis::{
-    Call, Log, json as to,
+    Call, Log,
+    correlate::ClientEnd,
+    json as to,
     measure::Metric,
     waterfall::{largest_part, pieces},
 };
@@ -59,14 +61,28 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
         log.calls().filter_map(|call| Some((args.by.of(&call)?, call))).collect();
     calls.sort_by_key(|(time, _)| Reverse(*time));
     calls.truncate(args.count);
+    let open = open(log, args.count);
     if args.json {
         let calls: Vec<_> = calls.iter().map(|(_, call)| to_json(call)).collect();
+        let open: Vec<_> = open.iter().map(to_json).collect();
         let by = args.by.as_str();
-        exit::print(to::pretty(&json!({"lines": to::lines(log), "by": by, "calls": calls})))?;
+        exit::print(to::pretty(
+            &json!({"lines": to::lines(log), "by": by, "calls": calls, "without_end": open}),
+        ))?;
     } else {
-        exit::print(render(log, &calls, args.by))?;
+        exit::print(render(log, &calls, &open, args.by))?;
     }
     Ok(Exit::Ok)
+}
+
+/// Calls without an end, those that take longest first as far as they say so: they may be slower than any other.
+fn open(log: &Log, count: usize) -> Vec<Call<'_>> {
+    let is_open = |call: &Call<'_>| call.client.is_some_and(|half| half.end == ClientEnd::Open);
+    let elapsed = |call: &Call<'_>| call.client?.waiting()?.elapsed;
+    let mut open: Vec<_> = log.calls().filter(is_open).collect();
+    open.sort_by_key(|call| Reverse(elapsed(call)));
+    open.truncate(count);
+    open
 }
 
 /// A call, as `firstbyte watch --json` has it.
@@ -83,11 +99,27 @@ fn to_json(call: &Call<'_>) -> Value {
     })
 }
 
-fn render(log: &Log, calls: &[(Micros, Call<'_>)], by: Metric) -> String {
+fn render(log: &Log, calls: &[(Micros, Call<'_>)], open: &[Call<'_>], by: Metric) -> String {
     let mut out = preface(log);
     // Writing to a string cannot fail.
-    _ = write_table(calls, by, &mut out);
+    _ = write_table(calls, by, &mut out).and_then(|()| write_open(open, &mut out));
     out
+}
+
+fn write_open(open: &[Call<'_>], out: &mut String) -> fmt::Result {
+    if !open.is_empty() {
+        writeln!(out, "\nwithout an end, so that nobody knows how long they take:")?;
+    }
+    open.iter().try_for_each(|call| {
+        writeln!(
+            out,
+            "{:<18} {} on {}{}",
+            plain(&call.id()),
+            plain(call.operation().unwrap_or("-")),
+            plain(call.target().unwrap_or("-")),
+            call.last_seen().map_or(String::new(), |seen| format!(": {}", plain(&seen)))
+        )
+    })
 }
 
 fn write_table(calls: &[(Micros, Call<'_>)], by: Metric, out: &mut String) -> fmt::Result {

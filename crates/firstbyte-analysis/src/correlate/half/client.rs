@@ -5,7 +5,7 @@ use firstbyte_core::{
     schema::{Field, Millis},
 };
 
-use super::{Known, is_close, missed};
+use super::{Known, Waiting, is_close, missed};
 use crate::{
     correlate::{
         generation::Generation,
@@ -66,8 +66,8 @@ pub struct ClientHalf {
 #[derive(Clone, Debug)]
 struct More {
     step: Option<i64>,
-    /// The phase that the last `client.waiting` tells.
-    waiting: Option<Name>,
+    /// Of a call that waits long enough to say so, which few do.
+    waiting: Option<Box<Waiting>>,
     resume: Known,
     flags: Option<Name>,
     /// The moment of its end, which only JSON lines tell.
@@ -138,10 +138,10 @@ impl ClientHalf {
         self.more.as_ref()?.flags
     }
 
-    /// The phase that it was in when it last said that it waits.
+    /// What it said when it last said that it waits.
     #[must_use]
-    pub fn waiting(&self) -> Option<Name> {
-        self.more.as_ref()?.waiting
+    pub fn waiting(&self) -> Option<&Waiting> {
+        self.more.as_ref()?.waiting.as_deref()
     }
 
     /// The training step.
@@ -221,7 +221,7 @@ impl ClientHalf {
     /// A line says that it waits.
     pub(in crate::correlate) fn wait(&mut self, entry: &Entry<'_>, names: &mut Names) {
         self.label(entry, names);
-        self.more().waiting = entry.word(field::PHASE).map(|word| names.take(word));
+        self.more().waiting = Some(Box::new(Waiting::of(entry, names)));
     }
 
     pub(in crate::correlate) fn done(&mut self, entry: &Entry<'_>, names: &mut Names) {

@@ -34,7 +34,7 @@ const WITHOUT: &[(&str, &[&str], &str)] = &[
     (
         "client.waiting",
         &["*"],
-        "of a call that has not ended: watch and diagnose tell where it is stuck",
+        "of a call that has not ended: trace, slowest, watch and diagnose tell where it is stuck",
     ),
     ("client.fail", &["cause"], "words for people; 'error' is what can be counted"),
     ("rpc.done", &["call_id"], "it joins the engine's line, whose times have columns"),
