@@ -201,6 +201,11 @@ class Log:
         return self._log.tally()
 
     @property
+    def unread(self) -> list[str]:
+        """Files of which nothing could be read, and why; `notices` has them too."""
+        return self._log.unread()
+
+    @property
     def notices(self) -> list[str]:
         """What has to be known before any number is believed: lines left out, clocks that do not compare."""
         return self._log.notices()
@@ -243,8 +248,9 @@ def read(paths: str | PathLike[str] | Iterable[str | PathLike[str]], *, max_trac
     So many trace ids are kept (600,000, about 300 bytes each); lines of further ones are counted in
     `Log.tally`. Other threads go on while it reads.
 
-    Raises `OSError` with the path of a file that cannot be read, `FileNotFoundError` for one; what is in
-    a file is never an error. Raises `ConfigError` for a pattern that is none, and if there is no path.
+    Raises `OSError` with the path of a file that cannot be read, `FileNotFoundError` for one, if that is so
+    of all of them; of several the others are read, see `Log.unread`. What is in a file is never an error.
+    Raises `ConfigError` for a pattern that is none, and if there is no path.
     """
     if isinstance(paths, (str, bytes, os.PathLike)):
         paths = [paths]

@@ -107,6 +107,11 @@ impl NativeLog {
         Ok(counts)
     }
 
+    /// Files of which nothing could be read, and why.
+    fn unread(&self) -> Vec<String> {
+        self.log.unread().to_vec()
+    }
+
     /// What has to be known before any number is believed.
     fn notices(&self, py: Python<'_>) -> Vec<String> {
         py.detach(|| notices(&self.log))

@@ -154,6 +154,12 @@ def test_what_cannot_be_read_is_named(tmp_path):
     broken.write_bytes(b"no zstd")
     with pytest.raises(OSError, match=r"broken\.log\.zst"):
         firstbyte.read(broken)
+    # Of several the others are read.
+    log = firstbyte.read([missing, *DEMO, broken])
+    assert [why.split(": ")[0] for why in log.unread] == [str(missing), str(broken)]
+    assert log.notices[0] == f"{log.unread[0]}; nothing of it counts."
+    assert len(log.calls) == len(firstbyte.read(DEMO).calls) > 0
+    assert firstbyte.read(DEMO).unread == []
 
 
 @pytest.mark.parametrize(

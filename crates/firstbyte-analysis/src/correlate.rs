@@ -31,6 +31,7 @@ pub use self::{
 };
 pub(crate) use self::{clocks::Offsets, join::Builder};
 use crate::{
+    ingest::Failures,
     parallel,
     tally::{Reason, Tally},
 };
@@ -39,7 +40,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Log {
     tally: Tally,
-    broken: Vec<String>,
+    failures: Failures,
     names: Names,
     sources: Vec<Source>,
     traces: Vec<Trace>,
@@ -169,7 +170,13 @@ impl Log {
     /// Files that could not be read to their ends, and why.
     #[must_use]
     pub fn broken(&self) -> &[String] {
-        &self.broken
+        &self.failures.broken
+    }
+
+    /// Files of which nothing could be read, and why; never all of them.
+    #[must_use]
+    pub fn unread(&self) -> &[String] {
+        &self.failures.unread
     }
 
     /// The first one of the files that are one log, cut by rotation, as far as that is known of this one.

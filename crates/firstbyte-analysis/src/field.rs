@@ -10,7 +10,7 @@ use memchr::memmem::Finder;
 
 use crate::{
     entry::{Entry, candidates, parse, quick},
-    ingest::{IngestError, Reading, inputs, is_torn, whole_words},
+    ingest::{Failures, IngestError, Reading, inputs, is_torn, whole_words},
     measure::{self, Amounts, Summary},
 };
 
@@ -32,6 +32,8 @@ pub struct FieldStats {
     pub rows: Vec<FieldRow>,
     /// Files that could not be read to their ends, and why.
     pub broken: Vec<String>,
+    /// Files of which nothing could be read, and why; never all of them.
+    pub unread: Vec<String>,
 }
 
 /// One record.
@@ -98,18 +100,19 @@ impl FieldStats {
     ///
     /// # Errors
     ///
-    /// [`IngestError`] with the path of a file that cannot be read.
+    /// [`IngestError`] with the path of a file that cannot be read, if none can.
     pub fn read(paths: &[PathBuf], field: Numeric) -> Result<Self, IngestError> {
         let mut reader = Reader::new(field);
         let inputs = inputs(paths)?;
         let mut reading = Reading::new(&inputs);
         let mut spare = Vec::new();
-        while let Some((_, block)) = reading.next(spare)? {
+        while let Some((_, block)) = reading.next(spare) {
             reader.lines += block.too_long + block.count();
             reader.take(block.lines());
             spare = block.into_buffer();
         }
-        Ok(FieldStats { broken: reading.broken(), ..reader.finish() })
+        let Failures { broken, unread } = reading.finish()?;
+        Ok(FieldStats { broken, unread, ..reader.finish() })
     }
 }
 
@@ -199,7 +202,14 @@ impl Reader {
             };
             Some(FieldRow { record: row.record, is_admin: row.is_admin, values })
         });
-        FieldStats { lines, others, torn, rows: rows.collect(), broken: Vec::new() }
+        FieldStats {
+            lines,
+            others,
+            torn,
+            rows: rows.collect(),
+            broken: Vec::new(),
+            unread: Vec::new(),
+        }
     }
 }
 

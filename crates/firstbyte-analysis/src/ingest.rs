@@ -19,7 +19,10 @@ use self::{
     lines::Blocks,
     scan::{Found, Place, Scanned},
 };
-pub(crate) use self::{lines::LONGEST, reading::Reading};
+pub(crate) use self::{
+    lines::LONGEST,
+    reading::{Failures, Reading},
+};
 pub use crate::tally::{Reason, Tally};
 use crate::{
     correlate::{Builder, Log},
@@ -50,16 +53,17 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// [`IngestError`] with the path of a file that cannot be read, or that is not packed as its name says. What else is
-    /// in a file is never an error; one that cannot be read to its end, such as a `.gz` that is truncated or empty, counts
-    /// as far as it goes: see [`Log::broken`].
+    /// [`IngestError`] with the path of a file that cannot be read, or that is not packed as its name says, if that is so of
+    /// all of them: of several the others are read, see [`Log::unread`]. What else is in a file is never an error; one that
+    /// cannot be read to its end, such as a `.gz` that is truncated or empty, counts as far as it goes: see
+    /// [`Log::broken`].
     pub fn read(paths: &[PathBuf], options: &Options) -> Result<Self, IngestError> {
         let mut builder = Builder::new(options.max_traces);
         let inputs = inputs(paths)?;
         for input in &inputs {
             builder.source(input.name());
         }
-        builder.broken = workers::read(&inputs, &mut builder)?;
+        builder.failures = workers::read(&inputs, &mut builder)?;
         for log in rotation::logs(inputs.iter().map(Input::path)) {
             builder.rotated(&log);
         }

@@ -71,7 +71,8 @@ pub fn field(stats: &FieldStats) -> Value {
         (row.name(), values)
     });
     json!({
-        "lines": stats.lines, "others": stats.others, "torn": stats.torn, "broken": stats.broken, "records": records.collect::<Map<_, _>>(),
+        "lines": stats.lines, "others": stats.others, "torn": stats.torn, "broken": stats.broken, "unread": stats.unread,
+        "records": records.collect::<Map<_, _>>(),
     })
 }
 
@@ -83,6 +84,7 @@ pub fn lines(log: &Log) -> Value {
         "total": tally.total(), "parsed": tally.parsed, "skipped": tally.skipped(), "unknown": tally.unknown,
         "misfits": tally.misfits, "torn": tally.torn, "over_limit": log.over_limit(),
         "beside_over_limit": log.timeline().over_limit(), "broken": log.broken(),
+        "unread": log.unread(),
     })
 }
 

@@ -46,6 +46,6 @@ mod words;
 pub use self::{
     correlate::{Call, Log},
     ingest::{Options, Tally},
-    notices::{cut_short, notices, notices_within, torn},
+    notices::{cut_short, left_out, notices, notices_within, torn},
     words::counted,
 };

@@ -21,6 +21,7 @@ pub fn notices(log: &Log) -> Vec<String> {
             log.over_limit()
         ));
     }
+    notices.extend(log.unread().iter().map(|why| left_out(why)));
     notices.extend(log.broken().iter().map(|why| cut_short(why)));
     let other_version = log.tally().skipped_by(Reason::OtherVersion);
     if other_version > 0 {
@@ -127,6 +128,12 @@ pub fn torn(lines: u64) -> String {
     format!(
         "files that end in the middle of a line: {lines}. It may be torn, so its last word is not taken."
     )
+}
+
+/// What is said of a file of which nothing could be read.
+#[must_use]
+pub fn left_out(why: &str) -> String {
+    format!("{why}; nothing of it counts.")
 }
 
 /// What is said of a file that could not be read to its end.

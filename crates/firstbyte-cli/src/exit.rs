@@ -16,7 +16,8 @@ macro_rules! codes {
         concat!(
             "Exit codes:
   0    ok
-  1    it failed: no answer, a bad answer, no such call, a file that cannot be read or written
+  1    it failed: no answer, a bad answer, no such call, a file that cannot be read or written; of several logs the others
+       are read, and what they say is printed
   2    wrong usage
   3    demo: a verdict did not name the phase at fault
   4    the answer is no: worse (compare), a criterion not met (check), a wrong claim (claims)

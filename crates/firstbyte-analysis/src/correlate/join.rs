@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     entry::{Entry, Id as EntryId, Kind},
+    ingest::Failures,
     tally::{Reason, Tally},
 };
 
@@ -76,7 +77,7 @@ const NOWHERE: u32 = u32::MAX;
 #[derive(Debug)]
 pub(crate) struct Builder {
     pub(crate) tally: Tally,
-    pub(crate) broken: Vec<String>,
+    pub(crate) failures: Failures,
     max_traces: usize,
     names: Names,
     sources: Vec<Source>,
@@ -96,7 +97,7 @@ impl Builder {
     pub(crate) fn new(max_traces: usize) -> Self {
         Self {
             tally: Tally::default(),
-            broken: Vec::new(),
+            failures: Failures::default(),
             max_traces: max_traces.min(u32::MAX as usize),
             names: Names::new(),
             sources: Vec::new(),
@@ -258,7 +259,7 @@ impl Builder {
         self.engine.sort_by(|a, b| a.call_id.cmp(&b.call_id));
         Log {
             tally: self.tally,
-            broken: self.broken,
+            failures: self.failures,
             names: self.names,
             sources: self.sources,
             traces: self.traces,

@@ -16,62 +16,71 @@ pub(crate) struct Reading<'a> {
     /// Nothing of the open input was handed out yet.
     is_first: bool,
     broken: Vec<String>,
+    unread: Vec<IngestError>,
+}
+
+/// What could not be read, and why.
+#[derive(Debug, Default)]
+pub(crate) struct Failures {
+    /// Inputs that count as far as they go.
+    pub(crate) broken: Vec<String>,
+    /// Inputs of which nothing could be read.
+    pub(crate) unread: Vec<String>,
 }
 
 impl<'a> Reading<'a> {
     pub(crate) fn new(inputs: &'a [Input]) -> Self {
-        Self { inputs, next: 0, open: None, is_first: true, broken: Vec::new() }
+        Self { inputs, next: 0, open: None, is_first: true, broken: Vec::new(), unread: Vec::new() }
     }
 
-    /// The next block and the number of its input; `None` at the end, and after an error. `spare` is memory to be used again.
+    /// The next block and the number of its input; `None` at the end. `spare` is memory to be used again.
     ///
-    /// An input that cannot be read to its end counts as far as it goes.
-    pub(crate) fn next(&mut self, spare: Vec<u8>) -> Result<Option<(u32, Block)>, IngestError> {
-        let next = self.next_of_all(spare);
-        if next.is_err() {
-            (self.inputs, self.open) = (&[], None);
-        }
-        next
-    }
-
-    fn next_of_all(&mut self, spare: Vec<u8>) -> Result<Option<(u32, Block)>, IngestError> {
+    /// An input that cannot be read, or not to its end, keeps nobody from the next one.
+    pub(crate) fn next(&mut self, spare: Vec<u8>) -> Option<(u32, Block)> {
         let mut spare = Some(spare);
         loop {
             let Some(blocks) = &mut self.open else {
-                let Some(input) = self.inputs.get(self.next) else { return Ok(None) };
+                let input = self.inputs.get(self.next)?;
                 self.next += 1;
                 self.is_first = true;
-                self.open = Some(Blocks::new(input.open()?));
+                match input.open() {
+                    Ok(stream) => self.open = Some(Blocks::new(stream)),
+                    Err(error) => self.unread.push(error),
+                }
                 continue;
             };
             let source = self.next - 1;
             match blocks.next(spare.take().unwrap_or_default()) {
                 Ok(Some(block)) => {
                     self.is_first = false;
-                    return Ok(Some((source as u32, block)));
+                    return Some((source as u32, block));
                 }
                 Ok(None) => self.open = None,
                 Err(error) => {
-                    let is_fatal = self.is_first && !is_damaged(&error);
+                    let is_unread = self.is_first && !is_damaged(&error);
                     let error = self.inputs[source].failed(error);
                     self.open = None;
-                    if is_fatal {
-                        return Err(error);
+                    match is_unread {
+                        true => self.unread.push(error),
+                        false => self.broken.push(error.to_string()),
                     }
-                    self.broken.push(error.to_string());
                 }
             }
         }
     }
 
-    /// Which inputs could not be read to their ends, and why.
-    pub(crate) fn broken(self) -> Vec<String> {
-        self.broken
+    /// What could not be read; an error, if that is all of them.
+    pub(crate) fn finish(self) -> Result<Failures, IngestError> {
+        let unread = self.unread.iter().map(IngestError::to_string).collect();
+        let is_none_read = self.unread.len() == self.inputs.len();
+        match self.unread.into_iter().next() {
+            Some(first) if is_none_read => Err(first),
+            _ => Ok(Failures { broken: self.broken, unread }),
+        }
     }
 }
 
-/// Whether what was packed is cut or corrupt, which no other read can mend: one such file among many is no reason to read
-/// none of them.
+/// Whether what was packed is cut or corrupt: such a file counts as far as it goes, though that may be nowhere.
 fn is_damaged(error: &io::Error) -> bool {
     // `InvalidInput` is what flate2 says of corrupt data.
     matches!(

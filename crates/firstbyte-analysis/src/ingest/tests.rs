@@ -378,14 +378,33 @@ fn a_file_that_cannot_be_read_is_named() {
 }
 
 #[test]
-fn after_an_error_no_other_file_is_waited_for() {
+fn a_file_that_cannot_be_read_keeps_nobody_from_the_others() {
     let folder = tempfile::tempdir().unwrap();
-    let there = folder.path().join("there.log");
-    fs::write(&there, LINES).unwrap();
-    let inputs = inputs(&[folder.path().join("missing.log"), there]).unwrap();
-    let mut reading = Reading::new(&inputs);
-    assert!(reading.next(Vec::new()).is_err());
-    assert!(matches!(reading.next(Vec::new()), Ok(None)));
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("there.log"), "[step] step.done step=1 dur_ms=1.0\n").unwrap();
+    fs::write(path("nonsense.gz"), "nonsense").unwrap();
+    fs::write(path("dictionary.zst"), b"\x28\xb5\x2f\xfd\x01\0\x07").unwrap();
+    let paths = ["missing.log", "nonsense.gz", "there.log", "dictionary.zst", ""].map(path);
+    let names = |unread: &[String]| {
+        let name =
+            |why: &String| why.split(": ").next().unwrap().rsplit('/').next().unwrap().to_owned();
+        unread.iter().map(name).collect::<Vec<_>>()
+    };
+    let unread = ["missing.log", "nonsense.gz", "dictionary.zst", ""];
+    let log = Log::read(&paths, &Options::default()).unwrap();
+    assert_eq!((log.tally().parsed, names(log.unread())), (1, unread.map(str::to_owned).to_vec()));
+    let told = crate::notices(&log);
+    assert!(
+        told[0].ends_with(
+            "missing.log: No such file or directory (os error 2); nothing of it counts."
+        )
+    );
+    let field = crate::field::Numeric::from_key("dur_ms").unwrap();
+    let stats = crate::field::FieldStats::read(&paths, field).unwrap();
+    assert_eq!((stats.lines, names(&stats.unread)), (1, unread.map(str::to_owned).to_vec()));
+    // Nothing is no answer.
+    let none = [path("missing.log"), path("nonsense.gz")];
+    assert!(Log::read(&none, &Options::default()).is_err());
 }
 
 #[test]

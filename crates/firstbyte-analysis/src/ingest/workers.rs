@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     Spare,
-    reading::Reading,
+    reading::{Failures, Reading},
     scan::Scanned,
     source::{IngestError, Input},
 };
@@ -24,22 +24,21 @@ const MOST: usize = 3;
 /// is joined in 150.
 const SPINS: u32 = 5000;
 
-/// Takes all lines. Returns which inputs could not be read to their ends, and why.
-pub(super) fn read(inputs: &[Input], builder: &mut Builder) -> Result<Vec<String>, IngestError> {
+/// Takes all lines. Returns what could not be read; an error, if that is all of the inputs.
+pub(super) fn read(inputs: &[Input], builder: &mut Builder) -> Result<Failures, IngestError> {
     let blocks = Mutex::new((0, Reading::new(inputs)));
     let join = Ordered::new(builder);
-    let results = parallel::work(parallel::cores().min(MOST), || work(&blocks, &join));
-    results.into_iter().collect::<Result<(), _>>()?;
+    parallel::work(parallel::cores().min(MOST), || work(&blocks, &join));
     let (_, reading) = blocks.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(reading.broken())
+    reading.finish()
 }
 
-fn work(blocks: &Mutex<(u64, Reading<'_>)>, join: &Ordered<'_>) -> Result<(), IngestError> {
+fn work(blocks: &Mutex<(u64, Reading<'_>)>, join: &Ordered<'_>) {
     let (mut buffer, mut places) = Spare::default();
     loop {
         let (turn, source, block) = {
             let (number, reading) = &mut *lock(blocks);
-            let Some((source, block)) = reading.next(buffer)? else { return Ok(()) };
+            let Some((source, block)) = reading.next(buffer) else { return };
             *number += 1;
             (Turn { number: *number - 1, of: join }, source, block)
         };

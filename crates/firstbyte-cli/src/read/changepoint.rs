@@ -10,7 +10,7 @@ use firstbyte_analysis::{
 };
 use serde_json::{Value, json};
 
-use super::{Inputs, preface};
+use super::{Inputs, end, preface};
 use crate::{
     bars::plain,
     exit::{self, Error, Exit},
@@ -43,13 +43,13 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
         let all = runs.iter().chain(&short);
         let runs = all.map(|series| series.to_json(log)).collect::<Vec<_>>();
         exit::print(to::pretty(&json!({"lines": to::lines(log), "runs": runs})))?;
-        return Ok(Exit::Ok);
+        return end(Exit::Ok, &[log]);
     }
     let mut out = preface(log);
     // Writing to a string cannot fail.
     _ = write_runs(log, &runs, &short, &mut out);
     exit::print(out)?;
-    Ok(Exit::Ok)
+    end(Exit::Ok, &[log])
 }
 
 /// A run, and where its steps change.

@@ -13,7 +13,7 @@ use firstbyte_analysis::{
 };
 use serde_json::{Value, json};
 
-use super::{Inputs, preface};
+use super::{Inputs, end, preface};
 use crate::{
     bars::{Style, plain},
     exit::{self, Error, Exit},
@@ -66,11 +66,13 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
         _ = write(&outcomes, colour, &mut out);
         exit::print(out)?;
     }
-    Ok(match verdict {
+    let exit = match verdict {
         Verdict::Met => Exit::Ok,
         Verdict::NotMet => Exit::No,
         _ => Exit::CannotTell,
-    })
+    };
+    let logs: Vec<&Log> = before.iter().chain([log]).collect();
+    end(exit, &logs)
 }
 
 fn read(args: &Args) -> Result<Criteria, Error> {

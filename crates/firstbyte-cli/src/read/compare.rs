@@ -14,7 +14,7 @@ use firstbyte_analysis::{
 };
 use serde_json::{Value, json};
 
-use super::preface;
+use super::{end, preface};
 use crate::{
     bars::plain,
     exit::{self, Error, Exit},
@@ -64,6 +64,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     let fix = fix_validation(&before, &after, margin);
     if args.json {
         let mut json = to_json(&compared);
+        (json["lines"], json["lines_before"]) = (to::lines(&after), to::lines(&before));
         json["fix_validation"] = json!(fix.as_deref().map(fix_json));
         exit::print(to::pretty(&json))?;
     } else {
@@ -75,7 +76,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
             fix.as_deref().map_or(String::new(), fix_sentence)
         ))?;
     }
-    Ok(verdict_of_all(&compared).1)
+    end(verdict_of_all(&compared).1, &[&before, &after])
 }
 
 /// What is said of both logs as a whole: something got worse, or not as far as can be told, or nothing can be told.

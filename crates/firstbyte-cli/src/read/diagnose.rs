@@ -12,7 +12,7 @@ use firstbyte_analysis::{
 };
 use serde_json::json;
 
-use super::{Inputs, preface};
+use super::{Inputs, end, preface};
 use crate::{
     bars::plain,
     exit::{self, Error, Exit},
@@ -85,7 +85,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
         let model = &args.judging.model;
         exit::print(preface(log) + &render(&found, calls, model, thresholds))?;
     }
-    Ok(Exit::Ok)
+    end(Exit::Ok, &[log])
 }
 
 fn render(found: &Diagnosis, calls: usize, model: &str, limits: Thresholds) -> String {

@@ -11,7 +11,7 @@ use firstbyte_analysis::{
     export::{self, Report},
 };
 
-use super::{Inputs, output, preface};
+use super::{Inputs, end, output, preface};
 use crate::{
     bars::plain,
     exit::{self, Error, Exit},
@@ -105,11 +105,12 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     say("writing");
     let written = log.and_then(|log| Ok((write(log, args, table)?, log)));
     progress.iter().for_each(Progress::clear);
-    if let (Some(report), log) = written? {
+    let (report, log) = written?;
+    if let Some(report) = report {
         // There is no one left to tell if this fails.
         _ = io::stderr().write_all(summary(log, &report, &args.output).as_bytes());
     }
-    Ok(Exit::Ok)
+    end(Exit::Ok, &[log])
 }
 
 /// `None` if the reader went away.

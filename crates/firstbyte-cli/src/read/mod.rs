@@ -18,7 +18,10 @@ use std::{fmt::Write as _, path::PathBuf};
 
 use firstbyte_analysis::{Log, Options, counted, notices};
 
-use crate::{bars::plain, exit::Error};
+use crate::{
+    bars::plain,
+    exit::{Error, Exit},
+};
 
 /// What to read.
 #[derive(Debug, clap::Args)]
@@ -44,6 +47,17 @@ impl Inputs {
         options.max_traces = self.max_traces;
         options
     }
+}
+
+/// How a command ends that has printed what it found in these logs: that a file could not be read is an error, whatever the
+/// others say.
+fn end(exit: Exit, logs: &[&Log]) -> Result<Exit, Error> {
+    end_with(exit, logs.iter().flat_map(|log| log.unread()))
+}
+
+fn end_with<'a>(exit: Exit, unread: impl Iterator<Item = &'a String>) -> Result<Exit, Error> {
+    let unread: Vec<&str> = unread.map(String::as_str).collect();
+    if unread.is_empty() { Ok(exit) } else { Err(Error::new(unread.join("\n"))) }
 }
 
 /// What a reader has to know before he believes any number.

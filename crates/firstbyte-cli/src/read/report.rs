@@ -8,7 +8,7 @@ use firstbyte_analysis::{
     report::{Options, Report, html, json, markdown},
 };
 
-use super::{Inputs, diagnose::Judging, output};
+use super::{Inputs, diagnose::Judging, end, output};
 use crate::{
     bars::plain,
     exit::{self, Error, Exit},
@@ -86,13 +86,13 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     };
     if args.output == Path::new("-") {
         exit::print(text)?;
-        return Ok(Exit::Ok);
+        return end(Exit::Ok, &[log]);
     }
     let inputs: Vec<_> = log.sources().iter().map(|source| source.name.clone()).collect();
     output::write(&args.output, &inputs, |out| out.write_all(text.as_bytes()))?;
     let path = plain(&args.output.display().to_string());
     exit::print(format!("{path}: {}\n", plain(&report.verdict.sentence())))?;
-    Ok(Exit::Ok)
+    end(Exit::Ok, &[log])
 }
 
 fn format(args: &Args) -> Result<Format, Error> {

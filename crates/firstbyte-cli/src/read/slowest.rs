@@ -16,7 +16,7 @@ use firstbyte_analysis::{
 use firstbyte_core::Micros;
 use serde_json::{Map, Value, json};
 
-use super::{Inputs, preface};
+use super::{Inputs, end, preface};
 use crate::{
     bars::plain,
     exit::{self, Error, Exit},
@@ -72,7 +72,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     } else {
         exit::print(render(log, &calls, &open, args.by))?;
     }
-    Ok(Exit::Ok)
+    end(Exit::Ok, &[log])
 }
 
 /// Calls without an end, those that take longest first as far as they say so: they may be slower than any other.

@@ -19,7 +19,7 @@ use firstbyte_analysis::{
     notices_within,
 };
 
-use super::{Inputs, preface_with};
+use super::{Inputs, end, preface_with};
 use crate::{
     bars::plain,
     exit::{self, Error, Exit},
@@ -90,7 +90,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     } else {
         exit::print(render(log, &stats, &expected))?;
     }
-    Ok(Exit::Ok)
+    end(Exit::Ok, &[log])
 }
 
 fn render(log: &Log, stats: &Stats, expected: &[Finding<'_>]) -> String {

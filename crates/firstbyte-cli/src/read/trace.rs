@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use firstbyte_analysis::{Call, Log, counted, measure::Metric, waterfall::rows};
 
-use super::{Inputs, preface};
+use super::{Inputs, end, preface};
 use crate::{
     bars::{self, Style, plain},
     exit::{self, Error, Exit},
@@ -28,14 +28,15 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     let log = args.inputs.read()?;
     let calls: Vec<_> = log.calls().filter(|call| call.id() == args.id).collect();
     if calls.is_empty() {
+        let unread: String = log.unread().iter().map(|why| format!("\n{why}")).collect();
         return Err(Error::new(format!(
-            "no call has the id {} ({}); 'firstbyte slowest' lists ids",
+            "no call has the id {} ({}); 'firstbyte slowest' lists ids{unread}",
             plain(&args.id),
             log.tally()
         )));
     }
     exit::print(render(log, &calls, &Style::of_stdout()))?;
-    Ok(Exit::Ok)
+    end(Exit::Ok, &[log])
 }
 
 fn render(log: &Log, calls: &[Call<'_>], style: &Style) -> String {

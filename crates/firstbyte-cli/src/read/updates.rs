@@ -13,7 +13,7 @@ use firstbyte_analysis::{
     updates::{Ledger, Update},
 };
 
-use super::{Inputs, preface};
+use super::{Inputs, end, preface};
 use crate::{
     bars::plain,
     exit::{self, Error, Exit},
@@ -60,11 +60,13 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
         chosen.truncate(count);
     }
     if args.json {
-        exit::print(to::pretty(&json::of(&ledger, &chosen)))?;
+        let mut json = json::of(&ledger, &chosen);
+        json["lines"] = to::lines(log);
+        exit::print(to::pretty(&json))?;
     } else {
         exit::print(render(log, &ledger, &chosen))?;
     }
-    Ok(Exit::Ok)
+    end(Exit::Ok, &[log])
 }
 
 fn render(log: &Log, ledger: &Ledger<'_>, chosen: &[(usize, &Update<'_>)]) -> String {

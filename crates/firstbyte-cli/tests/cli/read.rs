@@ -188,6 +188,55 @@ fn json_is_printable_ascii_in_every_command() {
 }
 
 #[test]
+fn of_several_logs_those_that_can_be_read_are_and_the_exit_code_tells_of_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("b.log")).unwrap();
+    let line =
+        "[weights][00000000000000aa] client.done wall_ms=9.0 rpc_ms=8.0 queue_ms=1.0 op=pause\n";
+    fs::write(folder.path().join("c.log"), line).unwrap();
+    let met = "[[criterion]]\nname = 'a'\nmetric = 'calls'\nat_most = 1\n";
+    fs::write(folder.path().join("criteria.toml"), met).unwrap();
+    let three = ["no.log", "b.log", "c.log"];
+    for command in [
+        &["stats"][..],
+        &["stats", "--field", "wall_ms"],
+        &["slowest"],
+        &["trace", "00000000000000aa"],
+        &["diagnose"],
+        &["changepoint"],
+        &["updates"],
+        &["export", "--to", "csv", "-o", "-"],
+        &["report", "-o", "-", "--format", "md"],
+        &["check", "criteria.toml"],
+    ] {
+        let output = firstbyte(&[command, &three].concat()).current_dir(&folder).output().unwrap();
+        let (out, error) = (stdout(&output), stderr(&output));
+        assert_eq!(output.status.code(), Some(1), "{command:?}: {out}{error}");
+        let told = out + &error;
+        assert!(
+            told.contains("no.log: No such file or directory (os error 2); nothing of it counts."),
+            "{told}"
+        );
+        assert!(
+            error.contains("b.log: is a directory") && error.contains("firstbyte: no.log: No"),
+            "{error}"
+        );
+    }
+    let output =
+        firstbyte(&["compare", "?.log", "c.log", "--json"]).current_dir(&folder).output().unwrap();
+    // A pattern passes over folders.
+    assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
+    let output =
+        firstbyte(&["stats", "--json", "no.log", "c.log"]).current_dir(&folder).output().unwrap();
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(
+        json["lines"]["unread"],
+        serde_json::json!(["no.log: No such file or directory (os error 2)"])
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
 fn what_cannot_be_read_is_named() {
     let output = run(&["stats", "/no/such.log"]);
     assert_eq!(output.status.code(), Some(1));

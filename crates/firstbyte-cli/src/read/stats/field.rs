@@ -5,7 +5,7 @@ use std::{fmt::Write as _, path::PathBuf};
 use firstbyte_analysis::{
     counted, cut_short,
     field::{FieldStats, Numeric, Values},
-    json as to, torn,
+    json as to, left_out, torn,
 };
 use firstbyte_core::schema::FIELDS;
 
@@ -13,6 +13,7 @@ use super::{beside, write_head, write_row};
 use crate::{
     bars::plain,
     exit::{self, Error, Exit},
+    read::end_with,
 };
 
 pub(super) fn run(key: &str, logs: &[PathBuf], as_json: bool) -> Result<Exit, Error> {
@@ -31,12 +32,15 @@ pub(super) fn run(key: &str, logs: &[PathBuf], as_json: bool) -> Result<Exit, Er
     } else {
         exit::print(render(field.key(), &stats))?;
     }
-    Ok(Exit::Ok)
+    end_with(Exit::Ok, stats.unread.iter())
 }
 
 fn render(key: &'static str, stats: &FieldStats) -> String {
     let mut out = format!("{}; {key} of each record that has it\n", counted(stats.lines, "line"));
     // Writing to a string cannot fail.
+    for why in &stats.unread {
+        _ = writeln!(out, "NOTICE: {}", plain(&left_out(why)));
+    }
     for why in &stats.broken {
         _ = writeln!(out, "NOTICE: {}", plain(&cut_short(why)));
     }
