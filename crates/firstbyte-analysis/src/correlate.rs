@@ -187,6 +187,14 @@ impl Log {
         source
     }
 
+    /// The wall clock's time of a moment of this file in nanoseconds since 1970, if its process told the difference of its
+    /// clocks. Of a file of several boots nobody knows which process a moment is of.
+    pub(crate) fn unix_nanos(&self, source: u32, at: Timestamp) -> Option<i128> {
+        let source = &self.sources[source as usize];
+        let offset = source.unix_offset.filter(|_| !source.is_mixed)?;
+        Some(i128::from(at.as_nanos()) + offset)
+    }
+
     /// Whether moments of two files are on one clock.
     pub(crate) fn share_a_clock(&self, one: u32, other: u32) -> bool {
         let (a, b) = (&self.sources[one as usize], &self.sources[other as usize]);

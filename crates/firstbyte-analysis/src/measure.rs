@@ -2,6 +2,7 @@
 
 mod amounts;
 mod beside;
+mod edge;
 mod generating;
 mod metric;
 mod relation;
@@ -13,6 +14,7 @@ mod window;
 pub use self::{
     amounts::Amounts,
     beside::Unit,
+    edge::Edge,
     generating::ByGeneration,
     metric::Metric,
     relation::{Correlation, Trend},

@@ -83,6 +83,7 @@ pub fn notices(log: &Log) -> Vec<String> {
 #[must_use]
 pub fn notices_within(log: &Log, window: Window) -> Vec<String> {
     let mut notices = notices(log);
+    notices.extend(window.untold(log));
     notices.extend(window.notice(log));
     notices
 }

@@ -25,6 +25,11 @@ impl<'a> Call<'a> {
         self.trace.id()
     }
 
+    /// The log that it is of.
+    pub(crate) const fn log(&self) -> &'a Log {
+        self.log
+    }
+
     /// Whether it is outside the weight-update family: `[admin]`.
     #[must_use]
     pub const fn is_admin(&self) -> bool {

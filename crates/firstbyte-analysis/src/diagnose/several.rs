@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{Confidence, Finding, Kind, Rule, Rules, Severity, Thresholds, calls::named};
 use crate::{
-    correlate::{Call, ClientEnd, ClientHalf},
+    correlate::{Call, ClientEnd},
     measure::{Metric, Summary, Trend},
 };
 

@@ -180,16 +180,8 @@ impl<'a> Value<'a> {
     }
 
     pub(super) fn unix(log: &Log, source: u32, at: Option<Timestamp>) -> Option<Self> {
-        Self::wide(unix_nanos(log, source, at?)?)
+        Self::wide(log.unix_nanos(source, at?)?)
     }
-}
-
-/// The wall clock's time of a moment of this file, if its process told the difference of its clocks. Of a file
-/// of several boots nobody knows which process a moment is of.
-pub(super) fn unix_nanos(log: &Log, source: u32, at: Timestamp) -> Option<i128> {
-    let source = &log.sources()[source as usize];
-    let offset = source.unix_offset.filter(|_| !source.is_mixed)?;
-    Some(i128::from(at.as_nanos()) + offset)
 }
 
 /// How a call ended, as a word. Without the client's half nobody knows what became of it.

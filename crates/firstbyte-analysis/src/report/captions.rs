@@ -35,10 +35,10 @@ pub(super) fn window(report: &Report) -> Option<String> {
     if window.since.is_none() && window.until.is_none() {
         return None;
     }
-    let since = window.since.map_or(String::new(), |since| format!(" from second {since} on"));
-    let until = window.until.map_or(String::new(), |until| format!(" before second {until}"));
+    let since = window.since.map_or(String::new(), |since| format!(" from {since} on"));
+    let until = window.until.map_or(String::new(), |until| format!(" before {until}"));
     Some(format!(
-        "Of the calls only those that were sent{since}{until} of the monotonic clock, and the updates whose first call is one of them; what happens beside the calls is whole."
+        "Of the calls only those that were sent{since}{until}, and the updates whose first call is one of them; what happens beside the calls is whole."
     ))
 }
 

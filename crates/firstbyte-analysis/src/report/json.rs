@@ -9,7 +9,7 @@ use super::{Arm, Clock, Distribution, Report, SlowCall, Spread};
 use crate::{
     ingest::Reason,
     json as to,
-    measure::GroupBy,
+    measure::{Edge, GroupBy},
     waterfall::{Row, Side},
 };
 
@@ -40,7 +40,7 @@ fn value(report: &Report) -> Value {
         },
         "files": report.files.list, "files_left_out": report.files.left_out,
         "notices": report.notices.list, "notices_left_out": report.notices.left_out,
-        "window": {"since": report.window.since, "until": report.window.until},
+        "window": {"since": report.window.since.map(edge), "until": report.window.until.map(edge)},
         "calls": report.calls,
         "by": by(report.by),
         "arms": report.arms.list.iter().map(arm).collect::<Vec<_>>(), "arms_left_out": report.arms.left_out,
@@ -87,6 +87,14 @@ fn distribution(distribution: &Distribution) -> Value {
         object!({"n": arm.n, "steps": steps.collect::<Vec<_>>()})
     });
     object!({"metric": distribution.metric.as_str(), "arms": arms.collect::<Vec<_>>()})
+}
+
+/// A second as a number, and a time as a text.
+fn edge(edge: Edge) -> Value {
+    match edge {
+        Edge::Monotonic(second) => second.into(),
+        Edge::Unix(_) => edge.to_string().into(),
+    }
 }
 
 fn clock(clock: &Clock) -> Value {

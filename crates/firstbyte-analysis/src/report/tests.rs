@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::{audit::audit, *};
-use crate::updates::State;
+use crate::{measure::Edge, updates::State};
 
 /// Texts that mean something in HTML, in Markdown, or to a terminal.
 pub(super) const NASTY: [&str; 12] = [
@@ -412,7 +412,9 @@ fn of_many_updates_the_incomplete_and_the_longest_are_listed() {
 #[test]
 fn a_window_has_the_updates_that_begin_in_it() {
     let lines = update(1, 1.0, &[("a", 5000)], true) + &update(2, 9.0, &[("a", 500)], true);
-    let late = report_with(&lines, |options| options.window = Window::new(Some(5.0), None));
+    let late = report_with(&lines, |options| {
+        options.window = Window::new(Some(Edge::Monotonic(5.0)), None)
+    });
     let updates = late.updates.unwrap();
     assert_eq!((updates.n, updates.rows.list[0].step), (1, Some(2)));
     assert!(report(&call(1, 1.0, 5, "generate")).updates.is_none());
@@ -421,7 +423,9 @@ fn a_window_has_the_updates_that_begin_in_it() {
 #[test]
 fn a_window_is_of_calls_and_findings() {
     let lines = call(1, 1.0, 5, "a") + &call(2, 8.0, 5000, "a");
-    let early = report_with(&lines, |options| options.window = Window::new(None, Some(5.0)));
+    let early = report_with(&lines, |options| {
+        options.window = Window::new(None, Some(Edge::Monotonic(5.0)))
+    });
     assert_eq!((early.calls, early.findings.list.len(), early.slowest.len()), (1, 0, 1));
     assert!(
         html(&early).contains("only those that were sent before second 5 of the monotonic clock")

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use firstbyte_analysis::{
-    measure::{GroupBy, Window},
+    measure::{Edge, GroupBy, Window},
     report::{Options, Report, html, json, markdown},
 };
 
@@ -40,12 +40,13 @@ pub(crate) struct Args {
     /// Its heading
     #[arg(long, value_name = "TEXT")]
     title: Option<String>,
-    /// Only calls that were sent from this second of the monotonic clock on (t= in the lines)
-    #[arg(long, value_name = "SECOND")]
-    since: Option<f64>,
-    /// Only calls that were sent before this second
-    #[arg(long, value_name = "SECOND")]
-    until: Option<f64>,
+    /// Only calls that were sent from then on: a time with its zone, such as 2026-11-28T10:00:00Z, or a second of the
+    /// monotonic clock (t= in the lines)
+    #[arg(long, value_name = "TIME")]
+    since: Option<Edge>,
+    /// Only calls that were sent before this
+    #[arg(long, value_name = "TIME")]
+    until: Option<Edge>,
     #[command(flatten)]
     judging: Judging,
 }

@@ -15,7 +15,7 @@ use firstbyte_analysis::{
     Log,
     baselines::Finding,
     counted, json as to,
-    measure::{Group, GroupBy, Interval, Percentile, Share, Stats, Summary, Window},
+    measure::{Edge, Group, GroupBy, Interval, Percentile, Share, Stats, Summary, Window},
     notices_within,
 };
 
@@ -46,12 +46,13 @@ pub(crate) struct Args {
     /// A table for each operation, or for each server
     #[arg(long, value_enum)]
     by: Option<By>,
-    /// Only calls that were sent from this second of the monotonic clock on (t= in the lines)
-    #[arg(long, value_name = "SECOND")]
-    since: Option<f64>,
-    /// Only calls that were sent before this second
-    #[arg(long, value_name = "SECOND")]
-    until: Option<f64>,
+    /// Only calls that were sent from then on: a time with its zone, such as 2026-11-28T10:00:00Z, or a second of the
+    /// monotonic clock (t= in the lines)
+    #[arg(long, value_name = "TIME")]
+    since: Option<Edge>,
+    /// Only calls that were sent before this
+    #[arg(long, value_name = "TIME")]
+    until: Option<Edge>,
     /// TOML file of numbers that were expected, each with its source, to compare with
     #[arg(long, value_name = "FILE")]
     baselines: Option<PathBuf>,

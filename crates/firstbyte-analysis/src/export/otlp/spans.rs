@@ -10,7 +10,7 @@ use crate::{
     correlate::{Call, ClientHalf, Log, ServerHalf},
     export::{
         LeftOut,
-        table::{self, Row, Value, unix_nanos},
+        table::{self, Row, Value},
     },
 };
 
@@ -171,7 +171,7 @@ fn unix(log: &Log, source: u32, at: Timestamp) -> Result<u64, LeftOut> {
     if log.sources()[source as usize].is_mixed {
         return Err(LeftOut::SeveralClocks);
     }
-    let nanos = unix_nanos(log, source, at).ok_or(LeftOut::NoWallClock)?;
+    let nanos = log.unix_nanos(source, at).ok_or(LeftOut::NoWallClock)?;
     u64::try_from(nanos).map_err(|_| LeftOut::NoWallClock)
 }
 
