@@ -101,6 +101,12 @@ mod tests {
                 ("0.log.20261103-000000", silent),
                 ("0.log", &c),
             ],
+            [
+                ("1.2026-11-01_00-00-00_000000.log", &*oldest),
+                ("1.2026-11-02_00-00-00_000000.log", &b),
+                ("1.2026-11-03_00-00-00_000000.log", silent),
+                ("1.log", &c),
+            ],
         ] {
             let log = read(&files);
             let told: Vec<_> = log.sources().iter().map(|file| file.unix_offset).collect();

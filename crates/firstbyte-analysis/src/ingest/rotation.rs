@@ -10,8 +10,11 @@ use std::{
 pub(super) fn by_age(path: &Path) -> (String, Age) {
     let name = path.to_string_lossy();
     let plain = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
-    let (stem, age) = dated(plain).or_else(|| numbered(plain)).unwrap_or((plain, Age::Current));
-    (stem.to_owned(), age)
+    let behind = dated(plain).or_else(|| numbered(plain));
+    behind
+        .map(|(stem, age)| (stem.to_owned(), age))
+        .or_else(|| timed(plain))
+        .unwrap_or_else(|| (plain.to_owned(), Age::Current))
 }
 
 /// The files that are one log, by their numbers: of each such log from the oldest on. One folder may have several names.
@@ -38,7 +41,8 @@ fn folder(path: &Path) -> Option<PathBuf> {
 pub(super) enum Age {
     /// `run.log.2`, `run.log.1`: the highest is the oldest.
     Number(Reverse<u64>),
-    /// `run.log-20261101`, `run.log.2026-11-01`, with or without a time: the numbers of it.
+    /// `run.log-20261101`, `run.log.2026-11-01`, with or without a time, `run.2026-11-01_10-00-00_000000.log`: the numbers of
+    /// it.
     Date(Vec<u64>),
     /// It is still being written.
     Current,
@@ -60,6 +64,14 @@ fn dated(name: &str) -> Option<(&str, Age)> {
     let numbers = date.split(|c: char| !c.is_ascii_digit()).filter(|number| !number.is_empty());
     let numbers: Result<Vec<_>, _> = numbers.map(str::parse).collect();
     Some((stem, Age::Date(numbers.ok()?)))
+}
+
+/// loguru puts the time in front of the extension. A date alone may be there in the name of a log that is rotated itself.
+fn timed(name: &str) -> Option<(String, Age)> {
+    let (rest, extension) = name.rsplit_once('.')?;
+    let (stem, age) = dated(rest)?;
+    let has_time = matches!(&age, Age::Date(numbers) if numbers.len() >= 6);
+    has_time.then(|| (format!("{stem}.{extension}"), age))
 }
 
 /// Eight digits or more, or `2026-11-01`, and nothing behind them that is no part of a time.

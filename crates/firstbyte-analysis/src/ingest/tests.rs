@@ -220,6 +220,9 @@ fn rotated_files_of_a_pattern_are_read_from_the_oldest_on() {
     let folder = tempfile::tempdir().unwrap();
     let in_order = [
         "a.log",
+        "guru.2026-10-31_23-59-59_000001.log",
+        "guru.2026-11-01_00-00-00_000000.log.gz",
+        "guru.log",
         "job-12.log",
         "job-20261101.log.1",
         "job-20261101.log",
