@@ -5,7 +5,7 @@ mod quick;
 mod quick_json;
 mod record;
 
-use std::{borrow::Cow, ops::Range};
+use std::{borrow::Cow, fmt, ops::Range};
 
 use firstbyte_core::{
     Micros, Parsed, ParsedValue, Skipped, Tag, Timestamp, field, json,
@@ -54,6 +54,16 @@ pub(crate) enum Id<'a> {
 impl<'a> Id<'a> {
     fn of(id: &'a str) -> Self {
         hexadecimal(id.as_bytes()).map_or(Self::Other(id), Self::Usual)
+    }
+}
+
+/// As it stands in the line.
+impl fmt::Display for Id<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usual(id) => write!(f, "{id:016x}"),
+            Self::Other(id) => f.write_str(id),
+        }
     }
 }
 

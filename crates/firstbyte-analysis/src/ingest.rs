@@ -12,8 +12,6 @@ mod zstd;
 
 use std::path::PathBuf;
 
-use firstbyte_core::Skipped;
-
 pub use self::source::{IngestError, Input, inputs};
 use self::{
     lines::Blocks,
@@ -68,14 +66,6 @@ impl Log {
             builder.rotated(&log);
         }
         Ok(builder.finish())
-    }
-
-    /// Reads one line.
-    pub(crate) fn of_line(line: &[u8]) -> Self {
-        let mut builder = Builder::new(Options::default().max_traces);
-        let source = builder.source(String::new());
-        take_line(line, source, &mut builder);
-        builder.finish()
     }
 
     /// Reads lines from memory.
@@ -152,9 +142,7 @@ pub(crate) fn take_line(line: &[u8], source: u32, builder: &mut Builder) {
             Some(entry) => builder.take(&entry, source),
             None => builder.tally.unknown(),
         },
-        Err(Skipped::BadJson) => builder.tally.skip(Reason::BadJson, 1),
-        Err(Skipped::OtherVersion) => builder.tally.skip(Reason::OtherVersion, 1),
-        Err(_) => builder.tally.skip(Reason::NoRecord, 1),
+        Err(why) => builder.tally.skip(why.into(), 1),
     }
 }
 

@@ -23,7 +23,12 @@ mod kept;
 mod split;
 mod view;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, VecDeque},
+};
+
+use firstbyte_core::{field, record};
 
 pub use self::{
     finished::Finished,
@@ -33,7 +38,7 @@ pub use self::{
 use self::{finished::Key, kept::Kept};
 use crate::{
     correlate::{ClientEnd, Log},
-    entry::{Kind, parse},
+    entry::{Entry, Kind, parse},
     ingest::{Reason, Tally},
 };
 
@@ -80,37 +85,59 @@ impl Live {
     /// If there is no file with this number.
     pub fn take(&mut self, source: usize, line: Option<&[u8]>) {
         let Some(line) = line else { return self.tally.skip(Reason::TooLong, 1) };
-        let log = Log::of_line(line);
-        self.tally += *log.tally();
-        let Some(call) = log.calls().next() else {
-            if log.tally().parsed > log.tally().unknown {
-                let boot = log.sources()[0].boot.map(|boot| log.name(boot));
-                // Every JSON line has a boot; of text only a start has one.
-                let is_start =
-                    boot.is_some_and(|boot| self.kept.is_new(source, boot) || is_start(line));
-                self.kept.beside(source, line, is_start);
-            }
-            return;
+        let parsed = match parse(line) {
+            Ok(parsed) => parsed,
+            Err(why) => return self.tally.skip(why.into(), 1),
         };
-        let id = call.id();
-        let has_ended = call.client.is_some_and(|half| half.end != ClientEnd::Open);
+        let Some(entry) = Entry::of(&parsed) else { return self.tally.unknown() };
+        self.tally.take(&entry);
+        match (entry.kind, entry.id) {
+            (Kind::Client | Kind::Server, Some(id)) => {
+                self.call(id.to_string(), source, line, &entry)
+            }
+            _ => self.beside(source, line, &entry),
+        }
+    }
+
+    fn call(&mut self, id: String, source: usize, line: &[u8], entry: &Entry<'_>) {
         self.kept.call(&id, source, line);
-        if has_ended {
+        if entry.is(&record::CLIENT_DONE) || entry.is(&record::CLIENT_FAIL) {
             self.fresh.insert(id);
         }
-        while let Some(id) = self.kept.over_limit() {
-            let log = self.kept.log_of(&BTreeSet::from([id.clone()]));
-            if self.fresh.remove(&id) | self.due.remove(&id) {
-                let told = self.tell(&log);
-                self.ready.extend(told);
-            }
-            self.repeated += log.tally().skipped_by(Reason::Duplicate);
-            self.kept.forget(&id);
+        // Several at once take less time.
+        self.forget(self.most / 8);
+    }
+
+    fn beside(&mut self, source: usize, line: &[u8], entry: &Entry<'_>) {
+        let is_start = entry.kind == Kind::Process;
+        // Every JSON line has a boot; of text only a start has one.
+        let boot = entry.boot.map(Cow::Borrowed);
+        let boot = boot.or_else(|| entry.text(field::BOOT).filter(|_| is_start));
+        let is_start = boot.is_some_and(|boot| self.kept.is_new(source, &boot) || is_start);
+        self.kept.beside(source, line, is_start);
+    }
+
+    /// Forgets the oldest traces, if there are more than are kept and so many more; their calls that have ended and were
+    /// not told are ready.
+    fn forget(&mut self, more: usize) {
+        let ids = self.kept.over_limit(more);
+        if ids.is_empty() {
+            return;
+        }
+        let log = self.kept.log_of(&ids);
+        let told = self.tell(&log);
+        self.ready.extend(told);
+        self.repeated += log.tally().skipped_by(Reason::Duplicate);
+        for id in &ids {
+            self.fresh.remove(id);
+            self.due.remove(id);
+            self.kept.forget(id);
         }
     }
 
     /// The calls that ended before this was called the last time: meanwhile their server's lines could come.
     pub fn finished(&mut self) -> Vec<Finished> {
+        self.forget(0);
         let due = std::mem::replace(&mut self.due, std::mem::take(&mut self.fresh));
         let told = match due.is_empty() {
             true => Vec::new(),
@@ -146,12 +173,6 @@ impl Live {
         }
         told
     }
-}
-
-/// Whether a process says with this line which it is.
-fn is_start(line: &[u8]) -> bool {
-    parse(line)
-        .is_ok_and(|parsed| parsed.record().is_some_and(|record| Kind::of(record) == Kind::Process))
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 
 use std::{fmt, ops::AddAssign};
 
-use crate::counted;
+use firstbyte_core::Skipped;
+
+use crate::{counted, entry::Entry};
 
 /// Why a line is no part of the analysis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +45,16 @@ impl Reason {
             Self::TooLong => "too long",
             Self::OverLimit => "over the limit of traces",
             Self::Duplicate => "duplicate",
+        }
+    }
+}
+
+impl From<Skipped> for Reason {
+    fn from(why: Skipped) -> Self {
+        match why {
+            Skipped::BadJson => Self::BadJson,
+            Skipped::OtherVersion => Self::OtherVersion,
+            _ => Self::NoRecord,
         }
     }
 }
@@ -89,6 +101,12 @@ impl Tally {
     pub(crate) fn repeat(&mut self, lines: u64) {
         self.parsed -= lines;
         self.skipped[Reason::Duplicate as usize] += lines;
+    }
+
+    /// Counts a line of the schema.
+    pub(crate) fn take(&mut self, entry: &Entry<'_>) {
+        self.parsed += 1;
+        self.misfits += u64::from(entry.misfits > 0);
     }
 
     pub(crate) fn unknown(&mut self) {

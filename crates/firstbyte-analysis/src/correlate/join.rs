@@ -136,10 +136,7 @@ impl Builder {
             _ => self.take_other(entry, source),
         };
         match taken {
-            Ok(()) => {
-                self.tally.parsed += 1;
-                self.tally.misfits += u64::from(entry.misfits > 0);
-            }
+            Ok(()) => self.tally.take(entry),
             Err(reason) => self.tally.skip(reason, 1),
         }
     }

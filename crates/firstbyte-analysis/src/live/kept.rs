@@ -112,12 +112,28 @@ impl Kept {
         }
     }
 
-    /// A trace that cannot be kept: one with too many lines, or else the one that has been silent for longest, if
-    /// there is more than is kept.
-    pub(super) fn over_limit(&mut self) -> Option<String> {
-        let is_over = self.traces.len() > self.most || self.bytes > MOST_BYTES;
-        let oldest = || self.by_age.first_key_value().filter(|_| is_over).map(|(_, id)| id.clone());
-        self.full.take().or_else(oldest)
+    /// Traces that cannot be kept: one with too many lines, and, if there are so many `more` than are kept, those that have
+    /// been silent for longest.
+    pub(super) fn over_limit(&mut self, more: usize) -> BTreeSet<String> {
+        let mut over: BTreeSet<String> = self.full.take().into_iter().collect();
+        let (mut traces, mut bytes) = (self.traces.len(), self.bytes);
+        if traces <= self.most.saturating_add(more) && bytes <= MOST_BYTES {
+            return over;
+        }
+        for id in self.by_age.values() {
+            if traces <= self.most && bytes <= MOST_BYTES {
+                break;
+            }
+            traces -= 1;
+            bytes -= self.bytes_of(id);
+            over.insert(id.clone());
+        }
+        over
+    }
+
+    fn bytes_of(&self, id: &str) -> usize {
+        let lines = self.traces.get(id).into_iter().flat_map(|trace| &trace.lines);
+        lines.filter_map(|place| self.lines.get(place)).map(|line| line.text.len()).sum()
     }
 
     pub(super) fn forget(&mut self, id: &str) {
