@@ -20,6 +20,8 @@ use self::{
 pub(crate) use self::{
     lines::LONGEST,
     reading::{Failures, Reading},
+    source::begins_packed,
+    utf16::Decoder,
 };
 pub use crate::tally::{Reason, Tally};
 use crate::{

@@ -200,6 +200,11 @@ impl Input {
     }
 }
 
+/// Whether these are the first four bytes of a packed file.
+pub(crate) fn begins_packed(start: &[u8]) -> bool {
+    start.len() == 4 && (begins_gzip(start) || zstd::begins(start))
+}
+
 /// Whether these up to four bytes can be the first ones of a gzip file: the magic number, the one method, and flags of
 /// which three bits have no meaning.
 fn begins_gzip(start: &[u8]) -> bool {

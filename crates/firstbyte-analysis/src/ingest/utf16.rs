@@ -23,11 +23,11 @@ impl Text {
     fn begin(&mut self) -> io::Result<()> {
         let mut start = Vec::new();
         self.stream.by_ref().take(2).read_to_end(&mut start)?;
-        let order = order(&start);
+        let decoder = Decoder::of(&start);
         let rest = mem::replace(&mut self.stream, Box::new(io::empty()));
         let whole = Cursor::new(start).chain(rest);
-        self.stream = match order {
-            Some(unit) => Box::new(Utf16::new(whole, unit)),
+        self.stream = match decoder {
+            Some(decoder) => Box::new(Utf16::new(whole, decoder)),
             None => Box::new(whole),
         };
         Ok(())
@@ -43,29 +43,59 @@ impl Read for Text {
     }
 }
 
-/// How the two bytes of a unit stand in a file that begins so; `None` if it is not UTF-16.
-fn order(start: &[u8]) -> Option<fn([u8; 2]) -> u16> {
-    match start {
-        [0xff, 0xfe, ..] => Some(u16::from_le_bytes),
-        [0xfe, 0xff, ..] => Some(u16::from_be_bytes),
-        _ => None,
+/// UTF-16 that comes in pieces, decoded. What is none becomes U+FFFD.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    /// How the two bytes of a unit stand.
+    unit: fn([u8; 2]) -> u16,
+    /// Of a character whose end has not come.
+    rest: Vec<u8>,
+}
+
+impl Decoder {
+    /// For what begins so; `None` if it is not UTF-16.
+    pub(crate) fn of(start: &[u8]) -> Option<Self> {
+        let unit = match start {
+            [0xff, 0xfe, ..] => u16::from_le_bytes,
+            [0xfe, 0xff, ..] => u16::from_be_bytes,
+            _ => return None,
+        };
+        Some(Self { unit, rest: Vec::new() })
+    }
+
+    /// The text of the next piece.
+    pub(crate) fn decode(&mut self, piece: &[u8]) -> String {
+        self.rest.extend_from_slice(piece);
+        let mut units: Vec<u16> =
+            self.rest.chunks_exact(2).map(|pair| (self.unit)([pair[0], pair[1]])).collect();
+        // The other half of a pair is still to come.
+        if units.last().is_some_and(|last| (0xd800..0xdc00).contains(last)) {
+            units.pop();
+        }
+        self.rest.drain(..units.len() * 2);
+        let characters = char::decode_utf16(units);
+        characters.map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+    }
+
+    /// The text of what has no end.
+    fn finish(&mut self) -> String {
+        let units = mem::take(&mut self.rest).len() / 2;
+        char::REPLACEMENT_CHARACTER.to_string().repeat(units)
     }
 }
 
-/// A stream of UTF-16, decoded. What is none becomes U+FFFD.
+/// A stream of UTF-16, decoded.
 struct Utf16<R> {
     reader: R,
-    unit: fn([u8; 2]) -> u16,
-    /// What is read and not decoded: of a character whose end has not come.
-    raw: Vec<u8>,
+    decoder: Decoder,
     text: Cursor<String>,
     /// Why there is no more, which is told behind what was read until then.
     failed: Option<io::Error>,
 }
 
 impl<R: Read> Utf16<R> {
-    fn new(reader: R, unit: fn([u8; 2]) -> u16) -> Self {
-        Self { reader, unit, raw: Vec::new(), text: Cursor::default(), failed: None }
+    fn new(reader: R, decoder: Decoder) -> Self {
+        Self { reader, decoder, text: Cursor::default(), failed: None }
     }
 }
 
@@ -79,22 +109,15 @@ impl<R: Read> Read for Utf16<R> {
             if let Some(error) = self.failed.take() {
                 return Err(error);
             }
-            let read = self.reader.by_ref().take(CHUNK).read_to_end(&mut self.raw);
+            let mut piece = Vec::new();
+            let read = self.reader.by_ref().take(CHUNK).read_to_end(&mut piece);
             let is_end = matches!(read, Ok(0));
             self.failed = read.err();
-            if is_end && self.raw.is_empty() {
+            let text = if is_end { self.decoder.finish() } else { self.decoder.decode(&piece) };
+            if is_end && text.is_empty() {
                 return Ok(0);
             }
-            let mut units: Vec<u16> =
-                self.raw.chunks_exact(2).map(|pair| (self.unit)([pair[0], pair[1]])).collect();
-            // The other half of a pair is still to come.
-            if !is_end && units.last().is_some_and(|last| (0xd800..0xdc00).contains(last)) {
-                units.pop();
-            }
-            self.raw.drain(..if is_end { self.raw.len() } else { units.len() * 2 });
-            let characters = char::decode_utf16(units);
-            let text = characters.map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER));
-            self.text = Cursor::new(text.collect());
+            self.text = Cursor::new(text);
         }
     }
 }
@@ -105,8 +128,8 @@ mod tests {
 
     fn decoded(bytes: &[u8]) -> String {
         let mut text = String::new();
-        let unit = order(bytes).expect("a mark");
-        Utf16::new(bytes, unit).read_to_string(&mut text).unwrap();
+        let decoder = Decoder::of(bytes).expect("a mark");
+        Utf16::new(bytes, decoder).read_to_string(&mut text).unwrap();
         text
     }
 

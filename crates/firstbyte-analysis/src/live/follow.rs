@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::split::Split;
+use crate::ingest::{Decoder, begins_packed};
 
 /// Of a file that is there at the start, so much of its end is read.
 const LAST: u64 = 4 << 20;
@@ -51,6 +52,8 @@ struct Open {
     identity: Identity,
     position: u64,
     split: Split,
+    /// Of a file whose first bytes say that it is UTF-16.
+    decoder: Option<Decoder>,
     /// It has been said that its last line has no end.
     is_torn: bool,
 }
@@ -114,14 +117,23 @@ fn refusal(path: &Path) -> Option<&'static str> {
     if path == Path::new("-") {
         return Some("the standard input cannot be followed; write it to a file, and name that");
     }
-    if let Some("gz" | "zst") = path.extension().and_then(|extension| extension.to_str()) {
-        return Some("a packed file does not grow; 'firstbyte stats' and the others read it");
-    }
     match path.metadata() {
-        Ok(metadata) if metadata.is_dir() => Some("is a directory; name its files"),
-        Ok(metadata) if !metadata.is_file() => Some("is no file that can be read again"),
-        _ => None,
+        Ok(metadata) if metadata.is_dir() => return Some("is a directory; name its files"),
+        Ok(metadata) if !metadata.is_file() => return Some("is no file that can be read again"),
+        _ => {}
     }
+    let is_called_so =
+        path.extension().is_some_and(|extension| extension == "gz" || extension == "zst");
+    let is_packed = || File::open(path).and_then(|mut file| start(&mut file));
+    (is_called_so || is_packed().is_ok_and(|start| begins_packed(&start)))
+        .then_some("a packed file does not grow; 'firstbyte stats' and the others read it")
+}
+
+/// The first four bytes of a file, if it has so many.
+fn start(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    file.take(4).read_to_end(&mut start)?;
+    Ok(start)
 }
 
 type Take<'a> = &'a mut dyn FnMut(Option<&[u8]>);
@@ -220,12 +232,15 @@ impl Open {
         if !path.metadata()?.is_file() {
             return Err(io::Error::other("it is no file"));
         }
-        let file = File::open(path)?;
+        let mut file = File::open(path)?;
         let metadata = file.metadata()?;
-        let position = if from_near_its_end { metadata.len().saturating_sub(LAST) } else { 0 };
+        // A unit of UTF-16 has two bytes.
+        let position =
+            if from_near_its_end { metadata.len().saturating_sub(LAST) / 2 * 2 } else { 0 };
         let split = if position > 0 { Split::within_a_line() } else { Split::default() };
+        let decoder = Decoder::of(&start(&mut file)?);
         let identity = identity(&metadata);
-        Ok((Self { file, identity, position, split, is_torn: false }, position))
+        Ok((Self { file, identity, position, split, decoder, is_torn: false }, position))
     }
 
     /// Says once that the end of a line is waited for, which had not come at the look before either.
@@ -257,8 +272,15 @@ impl Open {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
+            let piece = &buffer[..read];
+            if self.position == 0 {
+                self.decoder = Decoder::of(piece);
+            }
             self.position += read as u64;
-            self.split.push(&buffer[..read], &mut *take);
+            match &mut self.decoder {
+                Some(decoder) => self.split.push(decoder.decode(piece).as_bytes(), &mut *take),
+                None => self.split.push(piece, &mut *take),
+            }
         }
         Ok(false)
     }

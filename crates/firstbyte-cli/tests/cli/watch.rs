@@ -146,9 +146,13 @@ fn hostile_text_and_a_reader_that_left_do_no_harm() {
 
 #[test]
 fn what_does_not_grow_is_wrong_usage() {
+    let folder = tempfile::tempdir().unwrap();
+    let packed = folder.path().join("packed.log");
+    fs::write(&packed, b"\x1f\x8b\x08\x00\x00").unwrap();
     for (log, why) in [
         ("-", "standard input"),
         ("x.log.gz", "packed"),
+        (packed.to_str().unwrap(), "packed"),
         ("/", "directory"),
         ("/dev/null", "no file"),
     ] {
@@ -157,6 +161,32 @@ fn what_does_not_grow_is_wrong_usage() {
         assert!(stderr(&output).contains(why), "{}", stderr(&output));
     }
     assert_eq!(run(&["watch", "x.log", "--model", "tiny"]).status.code(), Some(2));
+}
+
+#[test]
+fn utf_16_is_decoded_from_its_begin_and_from_near_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.log");
+    let units = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    // More than what is read of a file that is there, and of an odd length.
+    let long = "x".repeat(3 << 20);
+    fs::write(&path, units(&format!("\u{feff}{long}\n{}", call(1, 30)))).unwrap();
+    let watch = Watch::start(&path);
+    assert!(watch.line().starts_with("0000000000000001 op=pause"));
+    let text = units(&call(2, 40));
+    let write = |bytes: &[u8]| {
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(bytes).unwrap();
+    };
+    // In two pieces, within a unit.
+    write(&text[..101]);
+    write(&text[101..]);
+    assert!(watch.line().starts_with("0000000000000002 op=pause"));
+    fs::rename(&path, folder.path().join("a.log.1")).unwrap();
+    fs::write(&path, units(&format!("\u{feff}{}", call(3, 50)))).unwrap();
+    assert!(watch.line().starts_with("0000000000000003 op=pause"));
+    fs::rename(&path, folder.path().join("a.log.2")).unwrap();
+    append(&path, &call(4, 60));
+    assert!(watch.line().starts_with("0000000000000004 op=pause"));
 }
 
 #[test]
