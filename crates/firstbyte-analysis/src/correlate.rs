@@ -14,12 +14,10 @@ mod runs;
 mod timeline;
 mod timers;
 
-use std::{collections::HashMap, ops::Range};
+use std::ops::Range;
 
 use firstbyte_core::Timestamp;
-use foldhash::fast::RandomState;
 
-use self::join::{Halves, Pair, Trace};
 pub use self::{
     call::Call,
     clocks::{Offset, offsets},
@@ -30,6 +28,10 @@ pub use self::{
     timeline::{Moment, Timeline, What},
 };
 pub(crate) use self::{clocks::Offsets, join::Builder};
+use self::{
+    join::{Halves, Pair, Trace},
+    pairing::Pairs,
+};
 use crate::{
     ingest::Failures,
     parallel,
@@ -46,7 +48,7 @@ pub struct Log {
     traces: Vec<Trace>,
     halves: Halves,
     /// What belongs together in traces of several calls, by the place of the trace.
-    several: HashMap<u32, Vec<Pair>, RandomState>,
+    several: Pairs,
     engine: Vec<EngineHalf>,
     timeline: Timeline,
 }

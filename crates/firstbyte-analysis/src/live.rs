@@ -93,7 +93,7 @@ impl Live {
         self.tally.take(&entry);
         match (entry.kind, entry.id) {
             (Kind::Client | Kind::Server, Some(id)) => {
-                self.call(id.to_string(), source, line, &entry)
+                self.call(id.to_string(), source, line, &entry);
             }
             _ => self.beside(source, line, &entry),
         }

@@ -243,16 +243,11 @@ impl Builder {
     }
 
     pub(crate) fn finish(mut self) -> Log {
-        let mut several = HashMap::default();
-        for (place, trace) in (0..).zip(&mut self.traces) {
-            if trace.pair().is_none() {
-                mend::clients(&mut self.halves.clients, &mut trace.clients);
-                mend::servers(&mut self.halves.servers, &mut trace.servers, &self.sources);
-            }
-            if trace.pair().is_none() {
-                several.insert(place, pairing::settle(trace, &self.halves, &self.names));
-            }
+        for trace in self.traces.iter_mut().filter(|trace| trace.pair().is_none()) {
+            mend::clients(&mut self.halves.clients, &mut trace.clients);
+            mend::servers(&mut self.halves.servers, &mut trace.servers, &self.sources);
         }
+        let several = pairing::settle_all(&self.traces, &self.halves, &self.names);
         self.engine.sort_by(|a, b| a.call_id.cmp(&b.call_id));
         Log {
             tally: self.tally,

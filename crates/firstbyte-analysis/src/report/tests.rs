@@ -413,7 +413,7 @@ fn of_many_updates_the_incomplete_and_the_longest_are_listed() {
 fn a_window_has_the_updates_that_begin_in_it() {
     let lines = update(1, 1.0, &[("a", 5000)], true) + &update(2, 9.0, &[("a", 500)], true);
     let late = report_with(&lines, |options| {
-        options.window = Window::new(Some(Edge::Monotonic(5.0)), None)
+        options.window = Window::new(Some(Edge::Monotonic(5.0)), None);
     });
     let updates = late.updates.unwrap();
     assert_eq!((updates.n, updates.rows.list[0].step), (1, Some(2)));
@@ -424,7 +424,7 @@ fn a_window_has_the_updates_that_begin_in_it() {
 fn a_window_is_of_calls_and_findings() {
     let lines = call(1, 1.0, 5, "a") + &call(2, 8.0, 5000, "a");
     let early = report_with(&lines, |options| {
-        options.window = Window::new(None, Some(Edge::Monotonic(5.0)))
+        options.window = Window::new(None, Some(Edge::Monotonic(5.0)));
     });
     assert_eq!((early.calls, early.findings.list.len(), early.slowest.len()), (1, 0, 1));
     assert!(
