@@ -115,8 +115,8 @@ fn string_member(key: &str, text: &str, out: &mut Vec<u8>) {
 }
 
 /// Where what carries lines has the one that a process wrote: Docker's json-file driver, journald's JSON output, Google's
-/// Cloud Logging, and Loki's `logcli`.
-const CARRIERS: [&str; 4] = ["log", "MESSAGE", "textPayload", "line"];
+/// Cloud Logging, of loggers that write JSON too, and Loki's `logcli`.
+const CARRIERS: [&str; 5] = ["log", "MESSAGE", "textPayload", "jsonPayload", "line"];
 
 /// Where loggers that write JSON have it; `text` is loguru's.
 const LOGGERS: [&str; 4] = ["message", "msg", "event", "text"];
@@ -170,14 +170,18 @@ fn parse_object(line: &str, wrappers: &[&[&str]]) -> Result<Parsed<'static>, Ski
     Ok(parsed)
 }
 
-/// A text, or the bytes of one: so journald has what is coloured or not UTF-8.
+/// What a member has of a line: a text, its bytes, as journald has what is coloured or not UTF-8, or an object.
 fn text_of(member: &Json) -> Option<Cow<'_, str>> {
-    if let Json::Array(bytes) = member {
-        let bytes = bytes.iter().map(|byte| byte.as_u64()?.try_into().ok());
-        let bytes = bytes.collect::<Option<Vec<u8>>>()?;
-        return Some(Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()));
+    match member {
+        Json::String(text) => Some(Cow::Borrowed(text)),
+        Json::Array(bytes) => {
+            let bytes = bytes.iter().map(|byte| byte.as_u64()?.try_into().ok());
+            let bytes = bytes.collect::<Option<Vec<u8>>>()?;
+            Some(Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()))
+        }
+        Json::Object(_) => Some(Cow::Owned(member.to_string())),
+        _ => None,
     }
-    member.as_str().map(Cow::Borrowed)
 }
 
 impl Parsed<'static> {

@@ -66,6 +66,7 @@ fn a_line_within_the_object_of_a_container_or_of_journald_is_read() {
             format!(r#"{{"level":"info","ts":1.5,"msg":"{line}"}}"#),
             format!(r#"{{"event":"{line}","level":"info"}}"#),
             format!(r#"{{"insertId":"1","textPayload":"{line}"}}"#),
+            format!(r#"{{"insertId":"1","jsonPayload":{{"message":"{line}","level":"INFO"}}}}"#),
             format!(r#"{{"labels":{{}},"line":"{line}","timestamp":"x"}}"#),
             format!(r#"{{"text":"{line}","record":{{"message":"{line}"}}}}"#),
         ] {
