@@ -8,10 +8,16 @@ use std::{
 
 use glob::{Pattern, PatternError};
 
-/// The files that a pattern matches.
+/// The files that a pattern matches; and what could be one of them or have some, and cannot be looked at, so that whoever
+/// reads it says why.
 pub(super) fn matching(pattern: &str) -> Result<Vec<PathBuf>, PatternError> {
-    let all = glob::glob(pattern)?.filter_map(Result::ok).chain(not_utf8(pattern)?);
-    Ok(all.filter(|path| path.is_file()).collect())
+    let mut hidden = Vec::new();
+    let found = glob::glob(pattern)?
+        .filter_map(|found| found.map_err(|error| hidden.push(error.path().to_owned())).ok());
+    let mut all: Vec<PathBuf> = found.chain(not_utf8(pattern)?).collect();
+    all.retain(|path| path.metadata().map_or(true, |metadata| metadata.is_file()));
+    all.append(&mut hidden);
+    Ok(all)
 }
 
 /// What a pattern matches whose name is not UTF-8: `glob` passes over it. What is no character there counts as one.

@@ -216,6 +216,18 @@ fn a_pattern_matches_names_that_are_not_utf_8() {
 }
 
 #[test]
+#[cfg(unix)]
+fn what_a_pattern_matches_and_cannot_be_looked_at_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.log"), LINES).unwrap();
+    std::os::unix::fs::symlink("gone", folder.path().join("b.log")).unwrap();
+    fs::create_dir(folder.path().join("c.log")).unwrap();
+    let log = Log::read(&[folder.path().join("*.log")], &Options::default()).unwrap();
+    assert_eq!((log.sources().len(), log.unread().len()), (2, 1));
+    assert!(log.unread()[0].contains("b.log: No such file"), "{:?}", log.unread());
+}
+
+#[test]
 fn rotated_files_of_a_pattern_are_read_from_the_oldest_on() {
     let folder = tempfile::tempdir().unwrap();
     let in_order = [

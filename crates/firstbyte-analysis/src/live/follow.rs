@@ -118,7 +118,11 @@ fn refusal(path: &Path) -> Option<&'static str> {
         return Some("the standard input cannot be followed; write it to a file, and name that");
     }
     match path.metadata() {
-        Ok(metadata) if metadata.is_dir() => return Some("is a directory; name its files"),
+        // One that a pattern could not look into is waited for, as a file that cannot be read is.
+        Ok(metadata) if metadata.is_dir() && path.read_dir().is_ok() => {
+            return Some("is a directory; name its files");
+        }
+        Ok(metadata) if metadata.is_dir() => return None,
         Ok(metadata) if !metadata.is_file() => return Some("is no file that can be read again"),
         _ => {}
     }
