@@ -63,9 +63,13 @@ impl Log {
         for input in &inputs {
             builder.source(input.name());
         }
+        let logs: Vec<_> = rotation::logs(inputs.iter().map(Input::path)).collect();
+        for files in logs.iter().flat_map(|log| log.windows(2)) {
+            builder.goes_on(files[0], files[1]);
+        }
         builder.failures = workers::read(&inputs, &mut builder)?;
-        for log in rotation::logs(inputs.iter().map(Input::path)) {
-            builder.rotated(&log);
+        for log in &logs {
+            builder.rotated(log);
         }
         Ok(builder.finish())
     }
@@ -93,6 +97,7 @@ impl Builder {
     fn join(&mut self, scanned: Scanned) -> Spare {
         let Scanned { block, source, places, tally } = scanned;
         self.tally += tally;
+        self.begin(source);
         let bytes = block.lines();
         let mut entry = Entry::new();
         for Place { line, found, end } in &places {

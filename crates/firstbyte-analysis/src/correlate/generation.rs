@@ -4,11 +4,11 @@ use firstbyte_core::{Timestamp, field, record};
 
 use crate::entry::Entry;
 
-/// What generation did when a call began, by the order of the lines in its file: `[gen]` lines have no moment.
+/// What generation did when a call began, by the order of the lines in its log: `[gen]` lines have no moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Generation {
-    /// The file has no `[gen]` line of this process in front of the call.
+    /// The log has no `[gen]` line of this process in front of the call.
     #[default]
     Unknown,
     /// No batch was open.
@@ -21,7 +21,7 @@ pub enum Generation {
 }
 
 /// The batches of one file that are open.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Batches {
     open: u32,
     now: Generation,
@@ -83,6 +83,32 @@ mod tests {
 
     fn call(id: u32) -> String {
         format!("[weights][{id:016x}] client.send url=http://h/pause t={id}.000000\n")
+    }
+
+    #[test]
+    fn a_batch_goes_on_in_the_next_file_of_a_rotated_log() {
+        let start = "[gen] batch.start inflight=8 target_batch=16\n";
+        let done = "[gen] batch.done completions=16 dur_ms=700.0 inflight=0\n";
+        let process = |at: u32| {
+            format!("[firstbyte] process.start pid=1 boot=b host=h version=0 t={at}.0 unix=9.0\n")
+        };
+        let told = |names: [&str; 2], head: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let paths = names.map(|name| folder.path().join(name));
+            std::fs::write(&paths[0], process(1) + start).unwrap();
+            let lines = head.to_owned() + &call(2) + done + &call(3);
+            std::fs::write(&paths[1], lines).unwrap();
+            let log = Log::read(&paths, &crate::Options::default()).unwrap();
+            let generation = |call: crate::Call<'_>| call.client.map(|half| half.generation);
+            log.calls().filter_map(generation).collect::<Vec<_>>()
+        };
+        let open = Generation::Batch { in_flight: Some(8) };
+        for head in ["", &process(1)] {
+            assert_eq!(told(["o.log.1", "o.log"], head), [open, Generation::Idle], "{head}");
+        }
+        let unknown = Generation::Unknown;
+        assert_eq!(told(["o.log.1", "o.log"], &process(2)), [unknown, Generation::Idle]);
+        assert_eq!(told(["o.log.1", "p.log"], ""), [unknown, Generation::Idle], "another log");
     }
 
     #[test]

@@ -83,6 +83,8 @@ pub(crate) struct Builder {
     sources: Vec<Source>,
     /// The generation batches of each file.
     batches: Vec<Batches>,
+    /// The number of the file that each one goes on from, until its first line comes.
+    before: Vec<Option<u32>>,
     traces: Vec<Trace>,
     halves: Halves,
     usual: HashMap<u64, u32, RandomState>,
@@ -102,6 +104,7 @@ impl Builder {
             names: Names::new(),
             sources: Vec::new(),
             batches: Vec::new(),
+            before: Vec::new(),
             traces: Vec::new(),
             halves: Halves::default(),
             usual: HashMap::default(),
@@ -116,7 +119,20 @@ impl Builder {
     pub(crate) fn source(&mut self, name: String) -> u32 {
         self.sources.push(Source { name, ..Source::default() });
         self.batches.push(Batches::default());
+        self.before.push(None);
         (self.sources.len() - 1) as u32
+    }
+
+    /// A file goes on with the log of another one.
+    pub(crate) fn goes_on(&mut self, before: u32, file: u32) {
+        self.before[file as usize] = Some(before);
+    }
+
+    /// Lines of a file follow: what was open at the end of the one before it still is, if that was read.
+    pub(crate) fn begin(&mut self, source: u32) {
+        if let Some(before) = self.before[source as usize].take() {
+            self.batches[source as usize] = self.batches[before as usize].clone();
+        }
     }
 
     pub(crate) fn take(&mut self, entry: &Entry<'_>, source: u32) {
