@@ -45,7 +45,7 @@ impl FromStr for Edge {
     ///
     /// A sentence on what is no such time: one without its zone is another moment everywhere.
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Ok(second) = text.parse() {
+        if let Some(second) = text.parse().ok().filter(|second: &f64| second.is_finite()) {
             return Ok(Self::Monotonic(second));
         }
         let time = text.parse::<DateTime<FixedOffset>>().ok();

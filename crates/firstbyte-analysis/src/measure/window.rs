@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn what_is_no_time_is_refused() {
         for text in
-            ["10:00", "2026-11-28", "2026-11-28T10:00:00", "now", "", "9999-01-01T00:00:00Z"]
+            ["10:00", "2026-11-28", "2026-11-28T10:00:00", "now", "NaN", "", "9999-01-01T00:00:00Z"]
         {
             assert!(text.parse::<Edge>().is_err(), "{text}");
         }

@@ -29,6 +29,7 @@ const EXAMPLES: &str = "Examples:
   firstbyte stats orchestrator.log server.log
   firstbyte stats 'logs/*.log.gz' --by op
   firstbyte stats run.log --baselines examples/baselines.toml
+  firstbyte stats run.log --since 2026-11-28T10:00:00Z --until 2026-11-28T10:05:00Z
   firstbyte stats --field queue_ms run.log
   kubectl logs vllm-0 | firstbyte stats orchestrator.log -
   firstbyte stats run.log --json | jq '.groups[0].metrics.queue.p50'

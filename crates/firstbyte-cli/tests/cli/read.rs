@@ -188,6 +188,55 @@ fn json_is_printable_ascii_in_every_command() {
 }
 
 #[test]
+fn a_call_without_an_end_is_told_with_what_it_said_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let send = "client.send url=http://h:80/pause t=1.0 op=pause target=h:80 attempt=1";
+    let waiting = "client.waiting elapsed_ms=60000.0 phase=wait state=sent_not_acknowledged sent_bytes=512 \
+                   unacked_bytes=512 op=pause target=h:80 attempt=1";
+    let lines = format!(
+        "[weights][00000000000000aa] {send}\n[weights][00000000000000bb] {send}\n\
+         [weights][00000000000000bb] {waiting}\n"
+    );
+    fs::write(folder.path().join("a.log"), lines).unwrap();
+    let told = |args: &[&str]| {
+        stdout(&firstbyte(&[args, &["a.log"]].concat()).current_dir(&folder).output().unwrap())
+    };
+    let seen = "last seen after 60000.0 ms in wait (sent_not_acknowledged, 512 bytes sent, 512 unacknowledged)";
+    let slowest = told(&["slowest"]);
+    let open =
+        format!("00000000000000bb   pause on h:80: {seen}\n00000000000000aa   pause on h:80\n");
+    assert!(slowest.ends_with(&open), "{slowest}");
+    assert!(told(&["slowest", "-n", "1"]).ends_with(&format!("{seen}\n")));
+    let trace = told(&["trace", "00000000000000bb"]);
+    assert!(trace.contains(&format!("it has no end in these logs: {seen}")), "{trace}");
+    assert!(told(&["diagnose"]).contains(&format!("00000000000000bb pause on h:80: {seen}")));
+    let json: serde_json::Value = serde_json::from_str(&told(&["slowest", "--json"])).unwrap();
+    assert_eq!(json["without_end"][0]["id"], "00000000000000bb");
+}
+
+#[test]
+fn calls_are_chosen_by_the_wall_clock_too() {
+    let client = corpus().join("demo/client.log");
+    let stats = |since: &str| run(&["stats", "--json", "--since", since, client.to_str().unwrap()]);
+    let calls = |since: &str| {
+        let json: serde_json::Value = serde_json::from_str(&stdout(&stats(since))).unwrap();
+        json["groups"][0]["calls"].as_u64()
+    };
+    let all = calls("0");
+    assert_eq!(calls("2020-01-01T00:00:00+01:00"), all);
+    assert_eq!((calls("2090-01-01 00:00:00Z"), calls("1e12")), (None, None));
+    for none in ["10:00", "2026-11-28T10:00:00"] {
+        let output = stats(none);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(
+            stderr(&output).contains("a time with day, seconds and zone"),
+            "{}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
 fn of_several_logs_those_that_can_be_read_are_and_the_exit_code_tells_of_the_others() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("b.log")).unwrap();
