@@ -4,75 +4,134 @@ use super::{
     direction::Direction,
     label::{Label, Stat},
     ledger::Ledger,
-    number::{Kind, Number},
+    number::{Kind, Number, Unit},
     relative::{self, Base},
-    table::Table,
+    table::{Row, Table},
 };
 
-const CHANGES: [&str; 9] = [
+const CHECK: &str = "change";
+const CHANGES: [&str; 14] = [
     "baseline",
     "change",
     "delta",
+    "diff",
+    "difference",
     "faster",
+    "gap",
     "improvement",
     "reduction",
+    "relative",
     "slower",
     "speedup",
     "vs",
+    "δ",
 ];
 
 /// Of them, those whose sign is not that of the amount.
-const OF_THEIR_OWN: [&str; 5] = ["faster", "improvement", "reduction", "slower", "speedup"];
+const OF_THEIR_OWN: [&str; 9] = [
+    "diff",
+    "difference",
+    "faster",
+    "gap",
+    "improvement",
+    "reduction",
+    "relative",
+    "slower",
+    "speedup",
+];
 
-/// Looks at each column of ratios or percentages whose label says that it is a change.
+/// Of them, those that may be in the unit of the amounts.
+const DIFFERENCES: [&str; 6] = ["change", "delta", "diff", "difference", "gap", "δ"];
+
+/// Columns that are set against each other: before and after.
+const PAIRS: [(&[&str], &[&str]); 2] = [
+    (&["before", "old"], &["after", "new"]),
+    (&["expected", "target"], &["actual", "measured", "observed"]),
+];
+
+/// A change, and what it is from and to.
+type Said = (Number, (Number, Number));
+
+/// Looks at each column of ratios, percentages or differences whose label says that it is a change.
 pub(super) fn check(table: &Table, ledger: &mut Ledger) {
     for column in 1..table.head.len() {
         let label = &table.head[column];
         if !is_change(label) || label.stat.is_some() {
             continue;
         }
-        let before = table.column(&["before", "old"]);
-        let after = table.column(&["after", "new"]);
-        if let (Some(before), Some(after)) = (before, after) {
-            for row in &table.rows {
-                let numbers = (row.number(column), row.number(before), row.number(after));
-                if let (Some(said), Some(before), Some(after)) = numbers {
-                    one(label, said, before, after, ledger);
-                }
-            }
-        } else {
-            against_a_row(table, column, ledger);
+        let pair = |(before, after)| table.column(before).zip(table.column(after));
+        if let Some(pair) = PAIRS.into_iter().find_map(pair) {
+            all(label, &of_columns(table, column, pair), base(label), ledger);
+        } else if let Some(said) = of_a_row(table, column) {
+            all(label, &said, base(label), ledger);
+        } else if let Some(pair) = two(table, column) {
+            // Nothing says that they are meant, nor which of them is before.
+            most(&of_columns(table, column, pair), Base::Either, ledger);
         }
     }
 }
 
 fn is_change(label: &Label) -> bool {
-    label.has(&CHANGES) || label.text.contains("speed-up")
+    // A baseline alone is what there was before.
+    let is_before = label.words == ["baseline"];
+    (label.has(&CHANGES) && !is_before) || label.text.contains("speed-up")
 }
 
-/// The row of the baseline says so, or is the only one that is 1x or has no change.
-fn against_a_row(table: &Table, column: usize, ledger: &mut Ledger) {
-    let amounts = column_of(table, column, &[Kind::Time, Kind::Rate])
-        .or_else(|| column_of(table, column, &[Kind::Plain]));
-    let Some(amount) = amounts else { return };
-    let mut named = table.rows.iter().filter(|row| row.label.has(&["baseline", "before"]));
-    let mut one_times = table.rows.iter().filter(|row| {
-        row.number(column).is_some_and(|n| n.kind() == Kind::Times && n.value == 1.0)
-    });
-    let baseline = match (named.next(), named.next()) {
-        (Some(row), None) => row,
-        (None, None) => match (one_times.next(), one_times.next()) {
-            (Some(row), None) => row,
-            _ => return,
-        },
-        _ => return,
-    };
-    let Some(base) = baseline.number(amount) else { return };
-    for row in &table.rows {
-        if let (Some(said), Some(value)) = (row.number(column), row.number(amount)) {
-            one(&table.head[column], said, base, value, ledger);
-        }
+/// What a percentage is of.
+fn base(label: &Label) -> Base {
+    match () {
+        () if label.has(&["relative"]) => Base::Whole,
+        () if label.has(&["faster", "slower", "speedup"]) => Base::Either,
+        () => Base::Before,
     }
+}
+
+/// `relative 1.70` is 1.70x.
+fn said(label: &Label, number: Number) -> Number {
+    let is_ratio = number.kind() == Kind::Plain && label.has(&["relative", "speedup"]);
+    if is_ratio { number.with(Unit::TIMES) } else { number }
+}
+
+/// The changes from one column to another.
+fn of_columns(table: &Table, column: usize, (before, after): (usize, usize)) -> Vec<Said> {
+    let change = |row: &Row| {
+        let said = said(&table.head[column], row.number(column)?);
+        Some((said, (row.number(before)?, row.number(after)?)))
+    };
+    table.rows.iter().filter_map(change).collect()
+}
+
+/// The changes from one row. That of the baseline says so, or is the only one that is 1x.
+fn of_a_row(table: &Table, column: usize) -> Option<Vec<Said>> {
+    let amount = column_of(table, column, &[Kind::Time, Kind::Rate])
+        .or_else(|| column_of(table, column, &[Kind::Plain]))?;
+    let label = &table.head[column];
+    let is_one = |row: &&Row| {
+        let number = row.number(column).map(|number| said(label, number));
+        number.is_some_and(|n| match n.kind() {
+            Kind::Times => n.value == 1.0,
+            Kind::Percent => n.value == 100.0 && base(label) == Base::Whole,
+            _ => false,
+        })
+    };
+    let named = only(table.rows.iter().filter(|row| row.label.has(&["baseline", "before"])));
+    let baseline = named.or_else(|| only(table.rows.iter().filter(is_one)))?;
+    let before = baseline.number(amount)?;
+    let change =
+        |row: &Row| Some((said(label, row.number(column)?), (before, row.number(amount)?)));
+    Some(table.rows.iter().filter_map(change).collect())
+}
+
+/// The two columns of amounts beside the changes, if there are no others: `main | this PR | change`.
+fn two(table: &Table, changes: usize) -> Option<(usize, usize)> {
+    let is_amount = |place: &usize| {
+        let label = &table.head[*place];
+        let mut numbers = table.rows.iter().filter_map(|row| row.number(*place)).peekable();
+        *place != changes && label.stat.is_none() && !is_change(label) && numbers.peek().is_some()
+    };
+    let mut places = (1..table.head.len()).filter(is_amount);
+    let pair = (places.next()?, places.next()?);
+    places.next().is_none().then_some(pair)
 }
 
 /// The only column of numbers of these kinds beside the changes.
@@ -85,17 +144,38 @@ fn column_of(table: &Table, changes: usize, kinds: &[Kind]) -> Option<usize> {
             && all.peek().is_some()
             && all.all(|number| kinds.contains(&number.kind()))
     };
-    let mut places = (1..table.head.len()).filter(is_of);
-    places.next().filter(|_| places.next().is_none())
+    only((1..table.head.len()).filter(is_of))
 }
 
-fn one(label: &Label, said: Number, before: Number, after: Number, ledger: &mut Ledger) {
-    let is_speed = label.has(&["faster", "slower", "speedup"]);
-    let base = if is_speed { Base::Either } else { Base::Before };
-    // A plus of what is faster or an improvement is a plus of that.
-    let is_signed = said.kind() == Kind::Percent && !label.has(&OF_THEIR_OWN);
-    let direction = Direction::of_sign(said).filter(|_| is_signed);
-    if matches!(said.kind(), Kind::Times | Kind::Percent) {
-        relative::check("change", said, (before, after), base, direction, ledger);
+/// The only one.
+fn only<T>(mut all: impl Iterator<Item = T>) -> Option<T> {
+    all.next().filter(|_| all.next().is_none())
+}
+
+fn all(label: &Label, changes: &[Said], base: Base, ledger: &mut Ledger) {
+    let is_difference = label.has(&DIFFERENCES);
+    let mut without_unit = Vec::new();
+    for (said, pair) in changes {
+        // A plus of what is faster or an improvement is a plus of that.
+        let is_signed = said.kind() != Kind::Times && !label.has(&OF_THEIR_OWN);
+        let direction = Direction::of_sign(*said).filter(|_| is_signed);
+        let is_ratio = matches!(said.kind(), Kind::Times | Kind::Percent);
+        if is_ratio || (is_difference && said.kind() == pair.0.kind()) {
+            relative::check(CHECK, *said, *pair, base, direction, ledger);
+        } else if is_difference && said.kind() == Kind::Plain {
+            without_unit.push((said.with(pair.0.unit), *pair));
+        }
+    }
+    // That may be the one of the amounts, or per cent.
+    most(&without_unit, base, ledger);
+}
+
+/// What is a guess has to be confirmed by most of them.
+fn most(changes: &[Said], base: Base, ledger: &mut Ledger) {
+    let right = changes.iter().filter(|(said, pair)| relative::holds(*said, *pair, base));
+    if right.count() * 2 > changes.len() {
+        for (said, pair) in changes {
+            relative::check(CHECK, *said, *pair, base, None, ledger);
+        }
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Unit {
 impl Unit {
     pub(super) const NONE: Self = Self { kind: Kind::Plain, scale: 1.0, symbol: "" };
 
+    pub(super) const TIMES: Self = Self { kind: Kind::Times, scale: 1.0, symbol: "x" };
+
     /// The unit of a word, in any case but that of the million.
     pub(super) fn of(word: &str) -> Option<Self> {
         let unit = |kind, scale, symbol| Some(Self { kind, scale, symbol });
@@ -47,7 +49,7 @@ impl Unit {
             "mib" => unit(Kind::Size, 1_048_576.0, " MiB"),
             "gib" => unit(Kind::Size, 1_073_741_824.0, " GiB"),
             "%" | "percent" | "pct" => unit(Kind::Percent, 1.0, " %"),
-            "x" | "×" | "times" => unit(Kind::Times, 1.0, "x"),
+            "x" | "×" | "times" => Some(Self::TIMES),
             "rps" | "qps" | "tps" | "req/s" | "reqs/s" | "requests/s" | "tok/s" | "tokens/s"
             | "calls/s" | "/s" | "it/s" => unit(Kind::Rate, 1.0, " /s"),
             _ => None,

@@ -14,6 +14,17 @@ pub(super) enum Base {
     Before,
     /// Either: 80 to 60 s is 25 % or 33 % faster, by time or by speed.
     Either,
+    /// The number before is 100 %: 80 to 60 is 75 %, or 25 % less.
+    Whole,
+}
+
+/// What a ratio or a change turns out to be.
+#[derive(Debug)]
+enum Judged {
+    /// It is told to be more, and is less, or the other way round.
+    Opposite(Direction, Direction),
+    /// It should be this; what is printed may be one of several things, and this is the one that it comes nearest to.
+    Should(Bounds, String),
 }
 
 /// Checks a ratio, or a change from `before` to `after`, against all that it can mean.
@@ -28,28 +39,52 @@ pub(super) fn check(
     direction: Option<Direction>,
     ledger: &mut Ledger,
 ) {
+    match judged(said, (before, after), base, direction) {
+        None => {}
+        Some(Judged::Opposite(told, really)) => {
+            ledger.mark(&[said, before, after]);
+            let (told, really) = (told.as_str(), really.as_str());
+            let message =
+                format!("{said} is said to be {told}, but {after} is {really} than {before}");
+            ledger.wrong(name, said.line, message, format!("from {before} to {after}"));
+        }
+        Some(Judged::Should(right, formula)) => {
+            ledger.derive(Derived { check: name, said, right, formula, from: &[before, after] });
+        }
+    }
+}
+
+/// Whether it is one of the things that it can mean.
+pub(super) fn holds(said: Number, pair: (Number, Number), base: Base) -> bool {
+    match judged(said, pair, base, None) {
+        Some(Judged::Should(right, _)) => said.counted().meets(right),
+        _ => false,
+    }
+}
+
+fn judged(
+    said: Number,
+    (before, after): (Number, Number),
+    base: Base,
+    direction: Option<Direction>,
+) -> Option<Judged> {
     if before.kind() != after.kind() {
-        return;
+        return None;
     }
     let really = Direction::of_numbers(before, after);
     if let (Some(told), Some(really)) = (direction, really)
         && told != really
     {
-        ledger.mark(&[said, before, after]);
-        let (told, really) = (told.as_str(), really.as_str());
-        let message = format!("{said} is said to be {told}, but {after} is {really} than {before}");
-        ledger.wrong(name, said.line, message, format!("from {before} to {after}"));
-        return;
+        return Some(Judged::Opposite(told, really));
     }
-    let meanings = if said.kind() == Kind::Times {
-        ratios(said, before, after)
-    } else {
-        changes(said, before, after, base)
+    let meanings = match said.kind() {
+        Kind::Times => ratios(said, before, after),
+        Kind::Percent => changes(said, before, after, base),
+        // Without a unit of its own it is in theirs.
+        _ => differences(said, before, after),
     };
     let met = meanings.iter().position(|(right, _)| said.bounds().meets(*right)).unwrap_or(0);
-    if let Some((right, formula)) = meanings.into_iter().nth(met) {
-        ledger.derive(Derived { check: name, said, right, formula, from: &[before, after] });
-    }
+    meanings.into_iter().nth(met).map(|(right, formula)| Judged::Should(right, formula))
 }
 
 type Meanings = Vec<(Bounds, String)>;
@@ -74,10 +109,29 @@ fn changes(said: Number, a: Number, b: Number, base: Base) -> Meanings {
         let share = (to.bounds() - from.bounds()).over(of.bounds());
         share.map(|right| (right.scaled(100.0), format!("({to} - {from}) / {of}")))
     };
-    let mut all: Meanings = change(a, b, a).into_iter().chain(change(b, a, a)).collect();
+    let mut all = match base {
+        Base::Whole => {
+            ratios(said, a, b).into_iter().map(|(right, of)| (right.scaled(100.0), of)).collect()
+        }
+        _ => Meanings::new(),
+    };
+    all.extend(change(a, b, a).into_iter().chain(change(b, a, a)));
     if base == Base::Either {
         all.extend(change(a, b, b).into_iter().chain(change(b, a, b)));
     }
+    // Of percentages it may be points.
+    if a.kind() == Kind::Percent {
+        all.extend(differences(said, a, b));
+    }
     all.sort_by_key(|(right, _)| (right.value < 0.0) != (said.value < 0.0));
     all
+}
+
+/// The one with the sign that is said first.
+fn differences(said: Number, a: Number, b: Number) -> Meanings {
+    let difference =
+        |from: Number, to: Number| (to.bounds() - from.bounds(), format!("{to} - {from}"));
+    let mut both = vec![difference(a, b), difference(b, a)];
+    both.sort_by_key(|(right, _)| (right.value < 0.0) != (said.value < 0.0));
+    both
 }

@@ -333,6 +333,75 @@ fn json_keeps_lines_and_digits() {
     assert!(Claims::of(&deep, Format::Json).unwrap_err().to_string().contains("deeper than 64"));
 }
 
+#[test]
+fn what_was_expected_is_set_against_what_was_observed() {
+    let gap = |gap| {
+        format!(
+            "| metric | expected (tok/s) | observed (tok/s) | gap |\n|-|-|-|-|\n| decode | 2,500 | 46.84 | {gap} |\n"
+        )
+    };
+    right(&gap("-98.1%"), 3);
+    // A gap may be told without its sign, or be what is missing.
+    right(&gap("98.1 %"), 3);
+    wrong(&gap("-89.1%"), "-89.1 % should be -98.13 %");
+    let difference = |rows: &str| {
+        format!("| stage | expected (s) | actual (s) | difference |\n|-|-|-|-|\n{rows}")
+    };
+    let rows = "| gen | 80.0 | 88.4 | +8.4 |\n| ref | 10.0 | 10.9 | 0.9 |\n";
+    right(&difference(rows), 6);
+    let written = format!("{rows}| write | 5.0 | 21.3 | 15.3 |\n");
+    wrong(&difference(&written), "15.3 s should be 16.30 s");
+    // Without a unit it may be anything: most rows have to say that it is a difference.
+    right(&difference("| write | 5.0 | 21.3 | 15.3 |\n"), 0);
+    let points = "| x | before | after | change |\n|-|-|-|-|\n| util | 31 % | 92 % | +61 % |\n";
+    right(points, 3);
+    let delta = "| op | before (ms) | after (ms) | delta (ms) |\n|-|-|-|-|\n| pause | 12.0 | 11.0 | +1.0 |\n";
+    wrong(delta, "1.0 ms is said to be more, but 11.0 ms is less than 12.0 ms");
+}
+
+#[test]
+fn a_column_of_the_baseline_is_no_change() {
+    right(
+        "| x | baseline (ms) | ours (ms) |\n|-|-|-|\n| before | 10.0 | 8.0 |\n| after | 9.0 | 7.0 |\n",
+        0,
+    );
+}
+
+#[test]
+fn a_relative_number_is_a_ratio() {
+    let table = |ratio| {
+        format!(
+            "| backend | latency (ms) | relative |\n|-|-|-|\n| nccl | 120.0 | 1.00 |\n| fs | 2,040.0 | {ratio} |\n"
+        )
+    };
+    right(&table("17.00"), 4);
+    wrong(&table("1.70"), "1.70x should be 17.000x, off by ten");
+    let percent = |percent| {
+        format!(
+            "| quant | tok/s | relative |\n|-|-|-|\n| fp16 | 1,200 | 100% |\n| fp8 | 1,740 | {percent} |\n"
+        )
+    };
+    right(&percent("145%"), 4);
+    right(&percent("+45%"), 4);
+    wrong(&percent("154%"), "154 % should be 145.0 %");
+}
+
+#[test]
+fn two_columns_are_compared_if_most_rows_say_so() {
+    let table = |rows: &str| {
+        format!(
+            "| metric | main | this PR | change |\n|-|-|-|-|\n| TTFT (ms) | 142.3 | 118.9 | -16.4% |\n{rows}"
+        )
+    };
+    let throughput = "| throughput (req/s) | 15.2 | 16.1 | +5.9% |\n";
+    right(&table(throughput), 6);
+    wrong(
+        &table(&format!("{throughput}| p99 TTFT (ms) | 512.0 | 401.7 | -31.5% |\n")),
+        "-31.5 % should be -21.54 %",
+    );
+    right(&table("| p99 TTFT (ms) | 512.0 | 401.7 | -31.5% |\n"), 0);
+}
+
 proptest! {
     /// The same as the fuzz target, with pieces that mean something.
     #[test]
