@@ -21,27 +21,62 @@ pub(super) fn rows(table: &Table, ledger: &mut Ledger) {
     let are_runs = are_runs(table, &data);
     let mut stats: BTreeMap<Stat, Option<&Row>> = BTreeMap::new();
     for row in table.rows.iter().skip(data.len()) {
-        if let Some(stat) = row.label.stat {
+        // `mean without the first` is not of all of them.
+        if let Some(stat) = row.label.stat.filter(|_| row.label.words.is_empty()) {
             // Of two, one is of something else.
             stats.entry(stat).and_modify(|known| *known = None).or_insert(Some(row));
         }
     }
     for (stat, row) in stats {
+        if let Some(row) = row.filter(|_| stat == Stat::Mean && !are_runs) {
+            average(table, &data, row, ledger);
+        }
         let Some(row) = row.filter(|_| is_known(stat) && (are_runs || stat == Stat::Total)) else {
             continue;
         };
         for column in 1..table.head.len() {
             let label = &table.head[column];
-            if label.stat.is_some() || (stat == Stat::Total && !label.is_additive()) {
+            let is_of_it = match stat {
+                Stat::Total => label.is_additive() || label.stat == Some(Stat::N),
+                _ => label.stat.is_none(),
+            };
+            if !is_of_it {
                 continue;
             }
-            let numbers: Option<Vec<Number>> = data.iter().map(|row| row.number(column)).collect();
-            let Some(numbers) = numbers.filter(|numbers| of_one_kind(numbers)) else { continue };
+            let Some(numbers) = column_of(&data, column) else { continue };
             if stat == Stat::Range {
                 range(row, column, &numbers, ledger);
             } else if let Some(said) = row.number(column) {
                 one(stat, said, &numbers, ledger);
             }
+        }
+    }
+}
+
+/// The numbers of all of these rows, if they are of one kind.
+fn column_of(data: &[&Row], column: usize) -> Option<Vec<Number>> {
+    let numbers: Option<Vec<Number>> = data.iter().map(|row| row.number(column)).collect();
+    numbers.filter(|numbers| of_one_kind(numbers))
+}
+
+/// Looks at the average of rows that are no runs. It may be weighted, which is told by most of its columns; but it is between
+/// the smallest and the largest whatever the weights.
+fn average(table: &Table, data: &[&Row], row: &Row, ledger: &mut Ledger) {
+    let said: Vec<(Number, Vec<Number>)> = (1..table.head.len())
+        .filter_map(|column| Some((row.number(column)?, column_of(data, column)?)))
+        .filter(|(said, numbers)| said.kind() == numbers[0].kind())
+        .collect();
+    let is_mean = |(said, numbers): &&(Number, Vec<Number>)| said.bounds().meets(mean(numbers));
+    let are_means = said.iter().filter(is_mean).count() * 2 > said.len();
+    for (said, numbers) in &said {
+        let ends = numbers.iter().map(|number| number.bounds());
+        let (low, high) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), end| {
+            (low.min(end.low), high.max(end.high))
+        });
+        let is_between = said.bounds().meets(Bounds { low, value: low, high });
+        // That of ratios may be geometric.
+        if !is_between || (are_means && said.kind() != Kind::Times) {
+            one(Stat::Mean, *said, numbers, ledger);
         }
     }
 }
@@ -76,7 +111,7 @@ pub(super) fn total_column(turned: &Table, ledger: &mut Ledger) {
     }
 }
 
-/// Whether these rows are the sample itself: numbered, or all of one name but for digits.
+/// Whether these rows are the sample itself: numbered. Those of `vllm-0` and `vllm-1` may have numbers of calls as weights.
 fn are_runs(table: &Table, data: &[&Row]) -> bool {
     let runs =
         ["run", "runs", "trial", "iteration", "attempt", "sample", "step", "call", "#", "update"];
@@ -84,9 +119,11 @@ fn are_runs(table: &Table, data: &[&Row]) -> bool {
     let name = |label: &Label| {
         label.text.trim_matches(|c: char| c.is_ascii_digit() || " #".contains(c)).to_owned()
     };
+    let is_run = |name: &str| name.is_empty() || runs.contains(&name);
     runs.contains(&head)
         || data.windows(2).all(|pair| {
-            name(&pair[0].label) == name(&pair[1].label) && pair[0].label.text != pair[1].label.text
+            let (one, next) = (name(&pair[0].label), name(&pair[1].label));
+            one == next && is_run(&one) && pair[0].label.text != pair[1].label.text
         })
 }
 
@@ -101,6 +138,10 @@ fn of_one_kind(numbers: &[Number]) -> bool {
 fn sum(numbers: &[Number]) -> (Bounds, String) {
     let sum = numbers.iter().fold(Bounds::exact(0.0), |sum, number| sum + number.counted());
     (sum, listed(numbers, " + "))
+}
+
+fn mean(numbers: &[Number]) -> Bounds {
+    sum(numbers).0.scaled(1.0 / numbers.len() as f64)
 }
 
 /// At most six of them.
@@ -129,7 +170,7 @@ fn one(stat: Stat, said: Number, numbers: &[Number], ledger: &mut Ledger) {
     let (last, half) = (sorted.len() - 1, sorted.len() / 2);
     let right = match stat {
         Stat::Total => sum(numbers).0,
-        Stat::Mean => sum(numbers).0.scaled(1.0 / numbers.len() as f64),
+        Stat::Mean => mean(numbers),
         Stat::Min => sorted[0].counted(),
         Stat::Max => sorted[last].counted(),
         // Of an even number of values, either one of the middle or any value between them is in use.

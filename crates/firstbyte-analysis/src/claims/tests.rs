@@ -402,6 +402,56 @@ fn two_columns_are_compared_if_most_rows_say_so() {
     right(&table("| p99 TTFT (ms) | 512.0 | 401.7 | -31.5% |\n"), 0);
 }
 
+#[test]
+fn an_average_of_rows_that_are_no_runs_may_be_weighted() {
+    let table = |rpc, wait| {
+        format!(
+            "| model | rpc (s) | wait (s) |\n|-|-|-|\n| 1.5B | 0.4 | 0.1 |\n| 7B | 2.0 | 0.5 |\n| 32B | 9.3 | 2.4 |\n| Average | {rpc} | {wait} |\n"
+        )
+    };
+    right(&table("3.9", "1.0"), 8);
+    // Neither is that of the rows: by calls, maybe.
+    right(&table("2.1", "0.6"), 0);
+    // But it is never outside of them.
+    wrong(&table("12.1", "0.6"), "12.1 s should be 3.90 s");
+    let p50 = "| server | p50 (ms) |\n|-|-|\n| a | 210 |\n| b | 231 |\n| Average | 321 |\n";
+    wrong(p50, "321 ms should be 220.5 ms");
+    // Where most columns are not weighted, the others are not either.
+    let three = |last| {
+        format!(
+            "| model | a (s) | b (s) | c (s) |\n|-|-|-|-|\n| x | 1.0 | 2.0 | 3.0 |\n| y | 2.0 | 4.0 | 9.0 |\n| Average | 1.5 | 3.0 | {last} |\n"
+        )
+    };
+    right(&three("6.0"), 9);
+    wrong(&three("7.0"), "7.0 s should be 6.00 s");
+}
+
+#[test]
+fn servers_are_no_runs() {
+    right(
+        "| server | rpc (ms) | calls |\n|-|-|-|\n| vllm-0 | 200.0 | 900 |\n| vllm-1 | 800.0 | 100 |\n| Average | 260.0 | 500 |\n",
+        0,
+    );
+}
+
+#[test]
+fn counts_add_up() {
+    let errors = |resets| {
+        format!(
+            "| error | count |\n|-|-|\n| timeout | 21 |\n| reset | {resets} |\n| total | 24 |\n"
+        )
+    };
+    right(&errors(3), 3);
+    wrong(&errors(4), "24 should be 25");
+}
+
+#[test]
+fn a_summary_of_some_of_the_rows_is_left_alone() {
+    let runs = "| run | queue (ms) |\n|-|-|\n| 1 | 48.1 |\n| 2 | 9.9 |\n| 3 | 10.1 |\n";
+    right(&format!("{runs}| mean without warm-up | 10.0 |\n"), 0);
+    right(&format!("{runs}| mean | 22.7 |\n| mean without warm-up | 10.0 |\n"), 4);
+}
+
 proptest! {
     /// The same as the fuzz target, with pieces that mean something.
     #[test]
