@@ -159,6 +159,7 @@ fn check(document: &Document, ledger: &mut Ledger) {
                 for sentence in sentences {
                     expression::check(sentence, ledger);
                     part::check(sentence, ledger);
+                    identity::spelled(sentence, ledger);
                 }
                 is_of_percentiles = identity::is_of_percentiles(sentences);
             }

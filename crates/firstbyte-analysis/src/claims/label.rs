@@ -87,7 +87,8 @@ impl Label {
     }
 }
 
-fn stat(word: &str) -> Option<Stat> {
+/// The statistic of a word.
+pub(super) fn stat(word: &str) -> Option<Stat> {
     Some(match word {
         "n" | "count" | "samples" => Stat::N,
         "min" | "minimum" => Stat::Min,

@@ -452,6 +452,46 @@ fn a_summary_of_some_of_the_rows_is_left_alone() {
     right(&format!("{runs}| mean | 22.7 |\n| mean without warm-up | 10.0 |\n"), 4);
 }
 
+#[test]
+fn shares_of_different_calls_need_not_add_up() {
+    let table = "| ms | n | of wall |\n|-|-|-|\n| wall | 34 | 100.0 % |\n| queue | 34 | 51.7 % |\n| rpc | 34 | 48.1 % |\n";
+    right(table, 0);
+}
+
+#[test]
+fn a_sentence_with_wall_rpc_and_queue_is_one_call() {
+    let queue = |queue| {
+        format!(
+            "In it wall was 3556.1 ms with rpc 233.2 ms, so queue {queue} ms: it is nothing to blame the engine for."
+        )
+    };
+    right(&queue("3322.9"), 3);
+    right(&queue("3322.8"), 3);
+    wrong(&queue("3222.9"), "3222.9 ms should be 3322.90 ms");
+    let line = |queue| {
+        format!(
+            "The slow one is `client.done wall_ms=3556.1 rpc_ms=233.2 queue_ms=3322.9`, the other one `wall_ms=447.9 rpc_ms=437.5 queue_ms={queue}`"
+        )
+    };
+    right(&line("10.3"), 6);
+    wrong(&line("13.3"), "13.3 should be 10.40");
+    // Percentiles, limits and changes are none.
+    for text in [
+        "Median wall 27.5 s, median rpc 241 ms, median queue 27.2 s.",
+        "p95: wall 900.1 ms, rpc 200.1 ms, queue 800.1 ms",
+        "Small models: wall 1000, queue 100, rpc 500",
+        "The limits are wall 910 ms, rpc 205 ms, queue 333 ms.",
+        "wall fell from 900.1 ms to 300.1 ms, rpc 200.1 ms, queue 10.1 ms",
+        "wall 900.1 -> 300.1 ms, rpc 200.1 ms, queue 100.1 ms",
+        "wall 900.1 to 950.1 ms, rpc 200.1 ms, queue 100.1 ms",
+        "wall about 900.1 ms, rpc 200.1 ms, queue 100.1 ms",
+    ] {
+        right(text, 0);
+    }
+    let table = "| x | budget (ms) | measured (ms) |\n|-|-|-|\n| wall | 3000 | 2408.1 |\n| rpc | 2000 | 2405.0 |\n| queue | 300 | 3.1 |\n";
+    right(table, 3);
+}
+
 proptest! {
     /// The same as the fuzz target, with pieces that mean something.
     #[test]
