@@ -30,6 +30,9 @@ pub(super) struct Unit {
 impl Unit {
     pub(super) const NONE: Self = Self { kind: Kind::Plain, scale: 1.0, symbol: "" };
 
+    /// The symbol of a rate that is not of requests.
+    pub(super) const TOKENS: &str = " tok/s";
+
     pub(super) const TIMES: Self = Self { kind: Kind::Times, scale: 1.0, symbol: "x" };
 
     /// The unit of a word, in any case but that of the million.
@@ -50,8 +53,10 @@ impl Unit {
             "gib" => unit(Kind::Size, 1_073_741_824.0, " GiB"),
             "%" | "percent" | "pct" => unit(Kind::Percent, 1.0, " %"),
             "x" | "×" | "times" => Some(Self::TIMES),
-            "rps" | "qps" | "tps" | "req/s" | "reqs/s" | "requests/s" | "tok/s" | "tokens/s"
-            | "calls/s" | "/s" | "it/s" => unit(Kind::Rate, 1.0, " /s"),
+            "tps" | "tok/s" | "tokens/s" => unit(Kind::Rate, 1.0, Self::TOKENS),
+            "rps" | "qps" | "req/s" | "reqs/s" | "requests/s" | "calls/s" | "/s" | "it/s" => {
+                unit(Kind::Rate, 1.0, " /s")
+            }
             _ => None,
         }
     }

@@ -77,7 +77,7 @@ fn a_ratio_of_two_numbers_is_right_in_either_direction() {
 fn what_is_said_to_be_more_is_more() {
     wrong(
         "Throughput improved from 35.0 tok/s to 17.6 tok/s, a 50 % increase.",
-        "50 % is said to be more, but 17.6 /s is less than 35.0 /s",
+        "50 % is said to be more, but 17.6 tok/s is less than 35.0 tok/s",
     );
     right("Throughput fell from 35.0 tok/s to 17.6 tok/s, a 50 % decrease.", 3);
     wrong(
@@ -285,7 +285,7 @@ fn a_factor_of_all_rows_is_a_note_unless_it_is_stated() {
 #[test]
 fn what_does_not_fit_is_not_compliant() {
     let row = |verdict| format!("{VOLUMES}| 20M | 202.0 | 27.50 | {verdict} |\n");
-    wrong(&row("compliant"), "27.50 h does not fit in 24 h, but the row says the opposite");
+    wrong(&row("compliant"), "27.50 h does not fit in 24 h, but the opposite is said");
     right(&row("not compliant"), 4);
     wrong("10M requests at 202 req/s take 16.5 h.", "16.5 h should be 13.75 h");
     wrong("10M requests at 202 requests per second take 16.5 h.", "16.5 h should be 13.75 h");
@@ -490,6 +490,37 @@ fn a_sentence_with_wall_rpc_and_queue_is_one_call() {
     }
     let table = "| x | budget (ms) | measured (ms) |\n|-|-|-|\n| wall | 3000 | 2408.1 |\n| rpc | 2000 | 2405.0 |\n| queue | 300 | 3.1 |\n";
     right(table, 3);
+}
+
+#[test]
+fn what_is_said_to_fit_does_so() {
+    right("17M requests at 202 req/s fit in 24 h.", 3);
+    right("17M requests at 202 req/s finish within the 24 h window.", 3);
+    right("10M requests at 202 req/s take 13.75 h, which fits in 24 h.", 4);
+    right("20M requests at 202 req/s do not fit into the 24 h window.", 3);
+    wrong(
+        "20M requests at 202 req/s fit in 24 h.",
+        "20M does not fit in 24 h, but the opposite is said",
+    );
+    wrong(
+        "17M requests at 202 req/s cannot finish within 24 h.",
+        "17M fits in 24 h, but the opposite is said",
+    );
+    wrong(
+        "The whole run needs 28.05 h, which fits 24 h.",
+        "28.05 h does not fit in 24 h, but the opposite is said",
+    );
+    // Of which time it is, is not told.
+    right("It needs 28.05 h, so only half of it fits in 24 h.", 0);
+    right("One takes 28 h, another takes 30 h; two fit in 24 h.", 0);
+}
+
+#[test]
+fn a_rate_that_is_not_that_of_the_whole_is_left_alone() {
+    right("With 20 % reserve 10M requests at 202 req/s take 16.5 h.", 0);
+    right("10M requests at 50.5 req/s per GPU on 4 GPUs take 13.75 h.", 0);
+    right("1M requests at 2,500 tok/s take 55.6 h with 500 tokens in each.", 0);
+    right("1M prompts at 2,500 tokens/s take 55.6 h.", 0);
 }
 
 proptest! {

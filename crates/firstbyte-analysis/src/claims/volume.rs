@@ -16,6 +16,13 @@ pub(super) const MILLIS: f64 = 1000.0;
 const VOLUMES: [&str; 8] =
     ["calls", "completions", "prompts", "requests", "rollouts", "samples", "updates", "volume"];
 const WINDOWS: [&str; 7] = ["allowed", "budget", "deadline", "limit", "sla", "window", "within"];
+const FITS: [&str; 6] = ["complete", "completes", "finish", "finishes", "fit", "fits"];
+const DENIALS: [&str; 8] =
+    ["can't", "cannot", "doesn't", "don't", "exceeds", "never", "not", "won't"];
+/// Words of a sentence about something else than the whole.
+const PARTS: [&str; 9] = ["each", "half", "if", "most", "only", "part", "some", "unless", "would"];
+/// The most tokens from `fits` to the time.
+const NEAR: usize = 4;
 const TAKES: [&str; 6] = ["take", "takes", "took", "need", "needs", "needed"];
 
 /// A row of it: how long the volume takes by its rate alone, and how long it is said to take.
@@ -46,7 +53,7 @@ pub(super) fn check(document: &Document, ledger: &mut Ledger) {
         }
         let window = sentences.iter().filter(|sentence| sentence.has(&WINDOWS));
         let window = window.clone().find_map(|sentence| only(sentence, Kind::Time));
-        let rate = sentences.iter().find_map(|sentence| only(sentence, Kind::Rate));
+        let rate = sentences.iter().find_map(|sentence| rate_in(sentence));
         let mut tables = section.iter().filter_map(|block| match block {
             Block::Table(table) => Some((table, lines(table, window, rate, ledger))),
             _ => None,
@@ -61,15 +68,73 @@ pub(super) fn check(document: &Document, ledger: &mut Ledger) {
     }
 }
 
-/// `10M requests at 202 req/s take 13.75 h`.
+/// `10M requests at 202 req/s take 13.75 h`, `17M requests at 202 req/s fit in 24 h`, `it needs 28 h, which fits 24 h`.
 fn spelled(sentence: &Sentence, ledger: &mut Ledger) {
-    let volume = volume_of(sentence).filter(|_| sentence.has(&TAKES));
-    let (rate, time) = (only(sentence, Kind::Rate), only(sentence, Kind::Time));
-    if let (Some(volume), Some(rate), Some(said)) = (volume, rate, time)
-        && let Some(right) = ideal(volume, rate.bounds())
-    {
+    let is_ratio = |number: Number| matches!(number.kind(), Kind::Percent | Kind::Times);
+    // A reserve, or a rate of each of several: what becomes of the time would be a guess.
+    if sentence.has(&PARTS) || sentence.numbers().any(is_ratio) {
+        return;
+    }
+    let window = window_of(sentence);
+    let times: Vec<Number> = sentence.numbers().filter(|n| n.kind() == Kind::Time).collect();
+    let needed = match (&times[..], window) {
+        ([_], Some(_)) => None,
+        ([time], None) => Some(*time),
+        ([a, b], Some(window)) => Some(if a.id == window.id { *b } else { *a }),
+        _ => return,
+    };
+    if needed.is_some_and(|needed| !needed.is_exact || !sentence.has(&TAKES)) {
+        return;
+    }
+    let volume = volume_of(sentence).zip(rate_in(sentence));
+    let right = volume.and_then(|(volume, rate)| ideal(volume, rate.bounds()));
+    if let (Some(said), Some((volume, rate)), Some(right)) = (needed, volume, right) {
         let formula = format!("{volume} / {rate}");
         ledger.derive(Derived { check: CHECK, said, right, formula, from: &[volume, rate] });
+    }
+    let Some(window) = window else { return };
+    let says_fits = !sentence.has(&DENIALS);
+    match (needed, volume, right) {
+        (Some(needed), ..) => fitting(says_fits, needed, needed.bounds(), window, ledger),
+        (None, Some((volume, rate)), Some(right)) => {
+            ledger.mark(&[rate]);
+            fitting(says_fits, volume, right, window, ledger);
+        }
+        _ => {}
+    }
+}
+
+/// The time in which something is said to fit.
+fn window_of(sentence: &Sentence) -> Option<Number> {
+    let tokens = &sentence.tokens;
+    let fits =
+        tokens.iter().position(|token| token.word().is_some_and(|word| FITS.contains(&word)))?;
+    let number = tokens[fits + 1..].iter().take(NEAR).find_map(Token::number)?;
+    (number.kind() == Kind::Time).then_some(number)
+}
+
+/// The only rate of requests or the like, unless it is that of each of several: `50 req/s per worker`.
+fn rate_in(sentence: &Sentence) -> Option<Number> {
+    let rate = only(sentence, Kind::Rate).filter(is_of_requests)?;
+    let is_it = |token: &Token| token.number().is_some_and(|number| number.id == rate.id);
+    let mut after = sentence.tokens.iter().skip_while(|token| !is_it(token)).skip(1);
+    after.next().is_none_or(|token| token.word() != Some("per")).then_some(rate)
+}
+
+fn is_of_requests(rate: &Number) -> bool {
+    rate.kind() == Kind::Rate && rate.unit.symbol != Unit::TOKENS
+}
+
+/// Checks that what is said to fit does so, and the other way round.
+fn fitting(says_fits: bool, what: Number, needed: Bounds, window: Number, ledger: &mut Ledger) {
+    ledger.mark(&[what, window]);
+    let does = needed.is_at_most(window.counted());
+    let may_not = window.counted().is_at_most(needed);
+    if (says_fits && !does) || (!says_fits && !may_not) {
+        let verb = if does { "fits" } else { "does not fit" };
+        let message = format!("{what} {verb} in {window}, but the opposite is said");
+        let needed = window.like(needed.value);
+        ledger.wrong(CHECK, what.line, message, format!("{needed} <= {window}"));
     }
 }
 
@@ -126,8 +191,7 @@ fn lines(
 
 /// Requests per second: as a column says or the text, or the workers by the time of a request.
 fn rate_of(table: &Table, row: &Row, said: Option<Number>) -> Option<(Bounds, Vec<Number>)> {
-    let mut rates =
-        row.cells.iter().filter_map(|cell| cell.number()).filter(|n| n.kind() == Kind::Rate);
+    let mut rates = row.cells.iter().filter_map(|cell| cell.number()).filter(is_of_requests);
     if let Some(rate) = rates.next() {
         return rates.next().is_none().then(|| (rate.bounds(), vec![rate]));
     }
@@ -148,17 +212,7 @@ fn verdicts(table: &Table, lines: &[Line], ledger: &mut Ledger) {
         let (row, Some(window)) = (&table.rows[line.row], line.window) else { continue };
         margin(table, row, line.needed, window, ledger);
         let Some(says_fits) = row.cells.iter().find_map(|cell| fits(&cell.text)) else { continue };
-        let does = line.needed.bounds().is_at_most(window.counted());
-        let may_not = window.counted().is_at_most(line.needed.bounds());
-        ledger.mark(&[line.needed, window]);
-        if (says_fits && !does) || (!says_fits && !may_not) {
-            let message = format!(
-                "{} {} in {window}, but the row says the opposite",
-                line.needed,
-                if does { "fits" } else { "does not fit" }
-            );
-            ledger.wrong(CHECK, line.needed.line, message, format!("{} <= {window}", line.needed));
-        }
+        fitting(says_fits, line.needed, line.needed.bounds(), window, ledger);
     }
 }
 
