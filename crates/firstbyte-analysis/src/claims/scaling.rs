@@ -67,7 +67,12 @@ fn multiples(sentence: &Sentence, ledger: &mut Ledger) {
 
 /// A column of workers and one of throughput: the first row against the last one.
 fn rows(table: &Table, ledger: &mut Ledger) {
-    let Some(workers) = table.column(&WORKERS) else { return };
+    // Not `vs 1 worker`.
+    let mut counts = (0..table.head.len()).filter(|column| {
+        let mut numbers = table.rows.iter().filter_map(|row| row.number(*column));
+        table.head[*column].has(&WORKERS) && numbers.any(|number| number.kind() == Kind::Plain)
+    });
+    let (Some(workers), None) = (counts.next(), counts.next()) else { return };
     let mut throughput = (0..table.head.len()).filter(|column| {
         let mut numbers = table.rows.iter().filter_map(|row| row.number(*column)).peekable();
         *column != workers

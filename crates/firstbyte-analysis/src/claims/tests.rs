@@ -300,6 +300,9 @@ fn linear_is_no_word_for_less() {
     let table = "| workers | throughput (req/s) |\n|-|-|\n| 1 | 50.0 |\n| 4 | 78.5 |\n";
     wrong(&format!("## Linear scaling\n\n{table}"), message);
     right(&format!("## Scaling\n\n{table}"), 0);
+    let ratios =
+        "| workers | req/s | vs 1 worker |\n|-|-|-|\n| 1 | 50.0 | 1.0x |\n| 4 | 78.5 | 1.57x |\n";
+    wrong(&format!("It scales linearly.\n\n{ratios}"), message);
 }
 
 #[test]
