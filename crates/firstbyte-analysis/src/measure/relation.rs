@@ -54,8 +54,10 @@ impl Trend {
         if slopes.is_empty() {
             return None;
         }
-        let middle = slopes.len() / 2;
-        let slope_per_s = *slopes.select_nth_unstable_by(middle, f64::total_cmp).1;
+        let (middle, is_even) = (slopes.len() / 2, slopes.len().is_multiple_of(2));
+        let (below, upper, _) = slopes.select_nth_unstable_by(middle, f64::total_cmp);
+        let lower = below.iter().copied().max_by(f64::total_cmp).filter(|_| is_even);
+        let slope_per_s = f64::midpoint(lower.unwrap_or(*upper), *upper);
         let count = n as f64;
         let ties: f64 = tie_sizes(points.iter().map(|point| point.1))
             .map(|t| t * (t - 1.0) * (2.0 * t + 5.0))
@@ -168,6 +170,14 @@ mod tests {
         assert_eq!(Trend::of(&still).map(|trend| (trend.slope_per_s, trend.p)), Some((0.0, 1.0)));
         assert_eq!(Trend::of(&rising[..7]), None);
         assert_eq!(Trend::of(&[(1.0, 2.0); 20]), None);
+    }
+
+    #[test]
+    fn of_an_even_number_of_slopes_the_median_is_between_both_in_the_middle() {
+        // scipy.stats.theilslopes: of 28 slopes, those in the middle are -1/4 and 1/4.
+        let values = [5.0, 1.0, 9.0, 4.0, 6.0, 2.0, 8.0, 3.0];
+        let points: Vec<_> = values.iter().enumerate().map(|(i, y)| (i as f64, *y)).collect();
+        assert_eq!(Trend::of(&points).map(|trend| trend.slope_per_s), Some(0.0));
     }
 
     #[test]
