@@ -3,6 +3,7 @@
 mod differences;
 mod failures;
 mod operation;
+mod ranks;
 
 use firstbyte_core::Micros;
 
@@ -144,7 +145,7 @@ fn change(differences: &Differences, margin: f64, z: f64) -> Change {
     }
     let shift = differences.median();
     let reach = (high - shift).max(shift - low);
-    let possible = (fewest..).find(|n| differences::rank(*n, *n, z).is_some()).unwrap_or(fewest);
+    let possible = (fewest..).find(|n| ranks::rank(*n, *n, z).is_some()).unwrap_or(fewest);
     let more = more(fewest, shift, reach, margin, z).max(possible - fewest);
     Change::Undecided { more: estimated(more) }
 }

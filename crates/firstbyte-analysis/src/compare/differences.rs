@@ -1,6 +1,8 @@
 //! The differences between the values of two samples, in their order, without making each of them: a million calls
 //! on either side have 10^12.
 
+use super::ranks::rank;
+
 /// After minus before of every pair. Both samples have values, in order.
 #[derive(Debug)]
 pub(super) struct Differences {
@@ -93,13 +95,6 @@ impl Differences {
         }
         found
     }
-}
-
-/// The rank of the lower end of an interval, from 1, if samples of these sizes reach that far.
-pub(super) fn rank(n: usize, m: usize, z: f64) -> Option<u64> {
-    let (n, m) = (n as f64, m as f64);
-    let rank = n * m / 2.0 - z * (n * m * (n + m + 1.0) / 12.0).sqrt();
-    (rank >= 1.0).then_some(rank as u64)
 }
 
 #[cfg(test)]

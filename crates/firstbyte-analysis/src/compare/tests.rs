@@ -165,6 +165,7 @@ fn the_more_tests_decide_the_surer_each_has_to_be() {
         of_values(Metric::Wall, &before, &after, Margin::default(), reach_of(tests)).unwrap().change
     };
     assert_eq!(apart(4, 1), Change::Worse);
-    assert_eq!(apart(4, 10), Change::Undecided { more: 3 });
-    assert_eq!(apart(7, 10), Change::Worse);
+    // Of 4 and 4 there are 70 orders, of 6 and 6 924: 2 of these are less than 0.5 %.
+    assert_eq!(apart(4, 10), Change::Undecided { more: 2 });
+    assert_eq!(apart(6, 10), Change::Worse);
 }
