@@ -20,6 +20,9 @@ const FEWEST: usize = 4;
 /// The same for 90 %: two one-sided tests at 5 %.
 const Z90: f64 = 1.644_853_626_951_472;
 
+/// So many standard errors more, and it is settled in four cases of five.
+const POWER: f64 = 0.841_621_233_572_914;
+
 /// How much a change may be without mattering: the larger of both.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -157,10 +160,11 @@ fn estimated(more: usize) -> usize {
 }
 
 /// How many more values on either side would probably settle it, of which there are `n`: that is so once the interval
-/// ends before 0, or its narrower one before the margin, if the shift stays where it is; the width of an interval goes
-/// with the root of the number of values. `reach` is how far the interval of 95 % goes from the shift.
+/// ends before 0, or its narrower one before the margin, if the shift that was measured is the real one; the width of an
+/// interval goes with the root of the number of values, and where it lies has chance in it. `reach` is how far the interval of 95 % goes from the shift.
 fn more(n: usize, shift: f64, reach: f64, margin: f64, z: f64) -> usize {
-    let enough = (shift.abs() * Z95 / z).max((margin - shift.abs()) * Z95 / Z90);
+    let enough =
+        (shift.abs() * Z95 / (z + POWER)).max((margin - shift.abs()) * Z95 / (Z90 + POWER));
     let needed = n as f64 * (reach / enough).powi(2);
     ((needed - n as f64).ceil().max(1.0) as usize).min(failures::MOST)
 }
