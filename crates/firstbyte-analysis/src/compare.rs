@@ -132,6 +132,11 @@ pub(crate) fn shift(
     (differences.median(), differences.interval(Z95), change(&differences, margin, Z95))
 }
 
+/// Whether values after are larger than those before beyond chance: their interval of so many standard errors is above 0.
+pub(crate) fn are_larger(before: Vec<f64>, after: Vec<f64>, z: f64) -> bool {
+    Differences::of(before, after).interval(z).is_some_and(|(low, _)| low > 0.0)
+}
+
 fn change(differences: &Differences, margin: f64, z: f64) -> Change {
     let fewest = differences.fewest();
     let intervals = differences.interval(Z95).zip(differences.interval(Z90));

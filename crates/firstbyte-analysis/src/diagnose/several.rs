@@ -2,8 +2,11 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
+use firstbyte_core::Micros;
+
 use super::{Confidence, Finding, Kind, Rule, Rules, Severity, Thresholds, calls::named};
 use crate::{
+    compare::{are_larger, reach_of},
     correlate::{Call, ClientEnd},
     measure::{Metric, Summary, Trend},
 };
@@ -13,6 +16,8 @@ type ByServer<'a> = BTreeMap<(&'a str, &'a str), Vec<Call<'a>>>;
 
 /// So many calls of a server are compared at least.
 const FEWEST: usize = 3;
+/// A first call is a cold start if it is so many times further from the others than any of those.
+const OUTSIDE: f64 = 2.0;
 const SHOWN: usize = 3;
 /// A trend is told if one by chance is rarer than this, however many are looked for.
 const SIGNIFICANT: f64 = 0.01;
@@ -41,10 +46,13 @@ pub(super) fn findings(all: &[Call<'_>], rules: &Rules, thresholds: Thresholds) 
     findings
 }
 
-fn median(metric: Metric, calls: &[Call<'_>]) -> Option<(usize, f64)> {
+fn summary(metric: Metric, calls: &[Call<'_>]) -> Option<Summary> {
     let done = calls.iter().filter(|call| call.ended_well());
-    let summary = Summary::of(done.filter_map(|call| metric.of(call)).collect())?;
-    Some((summary.n, summary.p50.value.as_millis_f64()))
+    Summary::of(done.filter_map(|call| metric.of(call)).collect())
+}
+
+fn median(summary: &Summary) -> f64 {
+    summary.p50.value.as_millis_f64()
 }
 
 /// The calls that were sent on one clock, each clock's by themselves: a host that was booted anew begins anew.
@@ -59,39 +67,61 @@ fn by_clock<'a>(calls: &[Call<'a>]) -> Vec<Vec<Call<'a>>> {
     groups
 }
 
-fn stragglers(calls: &ByServer<'_>, rule: &Rule) -> Vec<Finding> {
-    let mut servers: BTreeMap<&str, Vec<(&str, usize, f64)>> = BTreeMap::new();
-    for ((op, target), calls) in calls {
-        if let Some((n, rpc)) = median(Metric::Rpc, calls).filter(|(n, _)| *n >= FEWEST) {
-            servers.entry(op).or_default().push((target, n, rpc));
-        }
+/// The rpc of a server's calls, in milliseconds.
+struct Server<'a> {
+    target: &'a str,
+    median: f64,
+    times: Vec<f64>,
+}
+
+impl<'a> Server<'a> {
+    fn of(target: &'a str, calls: &[Call<'_>]) -> Option<Self> {
+        let done = calls.iter().filter(|call| call.ended_well());
+        let times: Vec<Micros> = done.filter_map(Call::rpc).collect();
+        let median = median(&Summary::of(times.clone()).filter(|all| all.n >= FEWEST)?);
+        let times = times.into_iter().map(Micros::as_millis_f64).collect();
+        Some(Self { target, median, times })
     }
+}
+
+fn stragglers(calls: &ByServer<'_>, rule: &Rule) -> Vec<Finding> {
+    let mut operations: BTreeMap<&str, Vec<Server<'_>>> = BTreeMap::new();
+    for ((op, target), calls) in calls {
+        operations.entry(op).or_default().extend(Server::of(target, calls));
+    }
+    // Of many servers one is slower by chance. Only that counts, not that it is quicker: half of a test for each.
+    let compared = operations.values().map(Vec::len).filter(|servers| *servers > 1);
+    let reach = reach_of(compared.sum::<usize>().div_ceil(2));
     let mut findings = Vec::new();
-    for (op, servers) in servers {
-        for (target, n, rpc) in &servers {
-            let mut others: Vec<f64> =
-                servers.iter().filter(|other| other.0 != *target).map(|other| other.2).collect();
-            others.sort_by(f64::total_cmp);
-            let Some(usual) = others.get(others.len() / 2).copied().filter(|usual| *usual > 0.0)
+    for (op, servers) in operations {
+        for server in &servers {
+            let others = || servers.iter().filter(|other| other.target != server.target);
+            let mut medians: Vec<f64> = others().map(|other| other.median).collect();
+            medians.sort_by(f64::total_cmp);
+            let Some(usual) = medians.get(medians.len() / 2).copied().filter(|usual| *usual > 0.0)
             else {
                 continue;
             };
-            if *rpc / usual > rule.over && rpc - usual >= rule.at_least_ms {
+            let Server { target, median, times } = server;
+            let is_much = median / usual > rule.over && median - usual >= rule.at_least_ms;
+            let theirs = || others().flat_map(|other| &other.times).copied().collect();
+            if is_much && are_larger(theirs(), times.clone(), reach) {
                 findings.push(Finding {
                     rivals: rule.all_rivals(),
                     rule: rule.clone(),
                     severity: Severity::Warning,
                     confidence: Confidence::Inferred,
                     numbers: vec![format!(
-                        "{op} on {target}: median rpc {rpc:.1} ms (n {n}), {:.1} times the {usual:.1} ms of the others \
+                        "{op} on {target}: median rpc {median:.1} ms (n {}), {:.1} times the {usual:.1} ms of the others \
                          (servers: {}; threshold {} times and {} ms)",
-                        rpc / usual,
-                        others.len(),
+                        times.len(),
+                        median / usual,
+                        medians.len(),
                         rule.over,
                         rule.at_least_ms
                     )],
                     evidence: Vec::new(),
-                    weight: rpc - usual,
+                    weight: median - usual,
                 });
             }
         }
@@ -113,7 +143,7 @@ fn trends(calls: &ByServer<'_>, rule: &Rule) -> Vec<Finding> {
                 })
                 .collect();
             let span = points.last()?.0 - points.first()?.0;
-            Some((key, span, Trend::of(&points)?, median(Metric::Rpc, &calls)?.1))
+            Some((key, span, Trend::of(&points)?, median(&summary(Metric::Rpc, &calls)?)))
         })
         .collect();
     // Of many sequences without a trend, some have one by chance.
@@ -147,26 +177,59 @@ fn probability(p: f64) -> String {
     if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") }
 }
 
-fn cold_starts(calls: &ByServer<'_>, rule: &Rule, thresholds: Thresholds) -> Vec<Finding> {
-    let sequences = calls
-        .iter()
-        .flat_map(|(key, calls)| by_clock(calls).into_iter().map(move |calls| (key, calls)));
-    let found = sequences.filter_map(|((op, target), calls)| {
+/// The first call of a server on one clock, and the others.
+struct Start<'a> {
+    op: &'a str,
+    target: &'a str,
+    first: Call<'a>,
+    metric: Metric,
+    time: f64,
+    others: Summary,
+}
+
+impl<'a> Start<'a> {
+    fn of(op: &'a str, target: &'a str, calls: &[Call<'a>]) -> Option<Self> {
         let (first, others) = calls.split_first()?;
         // What the client waited for before is no cold start of the server.
         let metric = if first.rpc().is_some() { Metric::Rpc } else { Metric::Wall };
-        let (n, usual) = median(metric, others).filter(|(n, _)| *n >= FEWEST)?;
+        let others = summary(metric, others).filter(|others| others.n >= FEWEST)?;
         let time = metric.of(first).filter(|_| first.ended_well())?.as_millis_f64();
-        let name = metric.as_str();
-        (time > rule.over * usual && time - usual > thresholds.queue).then(|| Finding {
+        Some(Self { op, target, first: *first, metric, time, others })
+    }
+
+    /// How many medians of the others a time is above that.
+    fn above(&self, time: f64) -> f64 {
+        let usual = median(&self.others).max(f64::MIN_POSITIVE);
+        (time - usual) / usual
+    }
+}
+
+fn cold_starts(calls: &ByServer<'_>, rule: &Rule, thresholds: Thresholds) -> Vec<Finding> {
+    let starts: Vec<Start<'_>> = calls
+        .iter()
+        .flat_map(|((op, target), calls)| {
+            by_clock(calls).into_iter().filter_map(|calls| Start::of(op, target, &calls))
+        })
+        .collect();
+    // Where any call may be as long, a first one that is so is none by being the first.
+    let furthest = |start: &Start<'_>| {
+        let alike =
+            starts.iter().filter(|other| (other.op, other.metric) == (start.op, start.metric));
+        alike.map(|other| other.above(other.others.max.as_millis_f64())).fold(0.0, f64::max)
+    };
+    let found = starts.iter().filter_map(|start| {
+        let Start { op, target, first, metric, time, others } = start;
+        let (usual, name) = (median(others), metric.as_str());
+        let is_long = *time > rule.over * usual && time - usual > thresholds.queue;
+        (is_long && start.above(*time) > OUTSIDE * furthest(start)).then(|| Finding {
             rivals: rule.rivals_of(&[*first]),
             rule: rule.clone(),
             severity: Severity::Notice,
             confidence: Confidence::Inferred,
             numbers: vec![format!(
                 "{op} on {target}: {name} of the first call was {time:.1} ms, the median of the others is {usual:.1} ms \
-                 (n {n}; threshold {} times)",
-                rule.over
+                 (n {}, at most {} ms; threshold {} times)",
+                others.n, others.max, rule.over
             )],
             evidence: vec![first.id()],
             weight: time - usual,

@@ -331,6 +331,29 @@ fn a_server_that_is_slower_than_the_others_is_named() {
 }
 
 #[test]
+fn a_server_that_is_slower_by_chance_is_not_named() {
+    // Its median is 2.5 times that of the others, whose calls are as long now and then.
+    let times = |server: u32| match server {
+        0 => [100.0, 90.0, 260.0],
+        1 => [250.0, 80.0, 270.0],
+        _ => [100.0, 240.0, 95.0],
+    };
+    let three = |n: u32, server: u32| (n < 3).then(|| times(server)[n as usize]);
+    let mut lines = String::new();
+    for n in 0..3 {
+        for server in 0..3 {
+            let rpc: f64 = three(n, server).unwrap();
+            writeln!(lines, "[weights][{:016x}] client.done wall_ms={:.1} rpc_ms={rpc:.1} queue_ms=1.0 op=pause target=h{server}:80", n * 3 + server + 1, rpc + 1.0).unwrap();
+        }
+    }
+    assert!(ids(&lines).is_empty());
+    let apart =
+        lines.replace("rpc_ms=80.0", "rpc_ms=265.0").replace("wall_ms=81.0", "wall_ms=266.0");
+    let apart = apart.replace("rpc_ms=260.0", "rpc_ms=99.0").replace("rpc_ms=240.0", "rpc_ms=99.0");
+    assert_eq!(ids(&apart), ["straggler"]);
+}
+
+#[test]
 fn a_growing_rpc_is_a_trend() {
     let findings = found(&servers(|_, n| 100.0 + 10.0 * f64::from(n)), "medium");
     assert_eq!(findings.iter().map(|f| f.rule.id.as_str()).collect::<Vec<_>>(), ["rpc-trend"; 3]);
@@ -355,6 +378,19 @@ fn a_slow_first_call_is_a_cold_start() {
         findings[0].numbers[0].contains("h2:80: rpc of the first call was 1900.0 ms"),
         "{findings:?}"
     );
+}
+
+#[test]
+fn a_first_call_among_others_that_are_as_slow_is_no_cold_start() {
+    let lines = |slow: f64| {
+        servers(|server, n| match (server, n) {
+            (2, 0) => 450.0,
+            (1, 7) => slow,
+            _ => 100.0 + f64::from(n % 3),
+        })
+    };
+    assert_eq!(ids(&lines(120.0)), ["cold-start"]);
+    assert!(ids(&lines(400.0)).is_empty());
 }
 
 #[test]
