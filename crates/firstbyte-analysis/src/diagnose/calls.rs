@@ -85,7 +85,7 @@ fn finding(
             share(name, &summary, &slow)
         ),
     ];
-    numbers.extend(all_on_one_server(&slow, targets));
+    numbers.extend(mostly_on_one_server(&slow, targets));
     Some(Finding {
         rivals: rule.rivals_of(&slow.iter().map(|(_, call)| *call).collect::<Vec<_>>()),
         rule: rule.clone(),
@@ -119,16 +119,41 @@ fn share(name: &str, summary: &Summary, slow: &[Slow<'_>]) -> String {
     format!(", {:.1} % of their {of}", summary.sum.0 as f64 / all.0 as f64 * 100.0)
 }
 
-/// Slow calls of one server alone are something of that server's, if they would not all be there by chance.
-fn all_on_one_server(slow: &[Slow<'_>], targets: &BTreeMap<&str, usize>) -> Option<String> {
+/// Slow calls that are mostly of one server are something of that server's, if they would not be there by chance.
+fn mostly_on_one_server(slow: &[Slow<'_>], targets: &BTreeMap<&str, usize>) -> Option<String> {
     const RARE_BY_CHANCE: f64 = 0.05;
-    let target = slow.first()?.1.target()?;
+    let mut by_target: BTreeMap<&str, usize> = BTreeMap::new();
+    for target in slow.iter().filter_map(|(_, call)| call.target()) {
+        *by_target.entry(target).or_default() += 1;
+    }
+    let (target, on_it) = by_target.into_iter().max_by_key(|(_, slow)| *slow)?;
     let calls: usize = targets.values().sum();
     let its = targets.get(target).copied().unwrap_or_default();
-    let chance = (its as f64 / calls as f64).powi(slow.len().try_into().unwrap_or(i32::MAX));
-    let is_one = slow.iter().all(|(_, call)| call.target() == Some(target));
-    (is_one && chance < RARE_BY_CHANCE)
-        .then(|| format!("all of these are on {target}, which had {its} of the {calls} calls"))
+    // It might have been any of them.
+    let chance = at_least(on_it, slow.len(), its as f64 / calls as f64) * targets.len() as f64;
+    let these = match slow.len() {
+        all if all == on_it => "all of these".to_owned(),
+        all => format!("{on_it} of these {all}"),
+    };
+    (on_it * 2 > slow.len() && chance < RARE_BY_CHANCE)
+        .then(|| format!("{these} are on {target}, which had {its} of the {calls} calls"))
+}
+
+/// How probable it is that so many of `n` are of a kind, if each is with this probability (the binomial distribution).
+fn at_least(count: usize, n: usize, probability: f64) -> f64 {
+    if probability >= 1.0 {
+        return 1.0;
+    }
+    let odds = probability / (1.0 - probability);
+    // That of one more, by that of so many.
+    let up = |count: usize| (n - count) as f64 / (count + 1) as f64 * odds;
+    let ln =
+        n as f64 * (1.0 - probability).ln() + (0..count).map(|below| up(below).ln()).sum::<f64>();
+    let probabilities = (count..n).scan(ln.exp(), |at, count| {
+        *at *= up(count);
+        Some(*at)
+    });
+    ln.exp() + probabilities.sum::<f64>()
 }
 
 fn evidence(part: Part, call: &Call<'_>) -> String {
@@ -146,4 +171,26 @@ pub(super) fn named(call: &Call<'_>) -> String {
     let op = call.operation().unwrap_or("call");
     let target = call.target().map_or(String::new(), |target| format!(" on {target}"));
     format!("{} {op}{target}", call.id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_binomial_distribution_is_that_of_the_textbook() {
+        // scipy.stats.binom.sf(k - 1, n, p).
+        for (count, n, p, expected) in [
+            (0, 5, 0.3, 1.0),
+            (3, 3, 0.5, 0.125),
+            (10, 11, 1.0 / 16.0, 9.436_007e-12),
+            (60, 100, 0.5, 0.028_443_967),
+        ] {
+            let found = at_least(count, n, p);
+            assert!((found / expected - 1.0).abs() < 1e-4, "{count} of {n}: {found}");
+        }
+        assert_eq!((at_least(3, 3, 1.0), at_least(3, 3, 0.0)), (1.0, 0.0));
+        // Of very many, the first ones are too improbable to be told.
+        assert!((at_least(300_000, 600_000, 0.5) - 0.5).abs() < 1e-3);
+    }
 }

@@ -305,6 +305,36 @@ fn slow_calls_of_one_server_alone_are_told_as_such() {
     assert_eq!(findings[0].numbers[2], "all of these are on h1:80, which had 4 of the 12 calls");
 }
 
+#[test]
+fn slow_calls_of_one_server_for_the_most_part_are_told_as_such() {
+    // Of 160 calls on 16 servers each of the third one's is slow, and so many others.
+    let told = |others: u32| {
+        let mut lines = String::new();
+        for n in 0..160_u32 {
+            let is_slow = n % 16 == 3 || (n % 16 == 5 && n / 16 < others);
+            let pool = if is_slow { 500.0 } else { 1.0 };
+            writeln!(lines, "[weights][{:016x}] client.done wall_ms={:.1} rpc_ms=100.0 queue_ms={pool:.1} pool_ms={pool:.1} target=h{}:80", n + 1, pool + 100.0, n % 16).unwrap();
+        }
+        found(&lines, "small")[0].numbers.get(2).cloned()
+    };
+    assert_eq!(
+        told(1).as_deref(),
+        Some("10 of these 11 are on h3:80, which had 10 of the 160 calls")
+    );
+    assert_eq!(told(10), None, "as many on another one");
+}
+
+#[test]
+fn two_slow_calls_of_one_server_may_be_there_by_chance() {
+    let mut lines = String::new();
+    for n in 0..80_u32 {
+        let pool = if n == 8 || n == 16 { 500.0 } else { 1.0 };
+        writeln!(lines, "[weights][{:016x}] client.done wall_ms={:.1} rpc_ms=100.0 queue_ms={pool:.1} pool_ms={pool:.1} target=h{}:80", n + 1, pool + 100.0, n % 8).unwrap();
+    }
+    // Of eight servers, one of eight times both are on the same one.
+    assert_eq!(found(&lines, "small")[0].numbers.len(), 2);
+}
+
 /// Ten calls on each of three servers, whose rpc is `rpc(server, n)`.
 fn servers(rpc: impl Fn(u32, u32) -> f64) -> String {
     let mut lines = String::new();
