@@ -107,6 +107,16 @@ fn check(report: &Report) {
 }
 
 #[test]
+fn each_region_has_a_label_of_its_own() {
+    let page = html(&report(&(call(1, 1.0, 5, "pause") + &call(2, 2.0, 5, "update_weights"))));
+    let regions = page.split("role=\"region\" aria-label=\"").skip(1);
+    let labels: Vec<_> = regions.filter_map(|rest| rest.split('"').next()).collect();
+    assert!(labels.contains(&"Percentiles of pause"), "{labels:?}");
+    let different: std::collections::HashSet<_> = labels.iter().collect();
+    assert_eq!(different.len(), labels.len(), "{labels:?}");
+}
+
+#[test]
 fn nasty_texts_are_texts_wherever_they_stand() {
     for (n, nasty) in NASTY.into_iter().enumerate() {
         let lines = json_call(&format!("{n:016x}"), nasty, nasty, 900_000)

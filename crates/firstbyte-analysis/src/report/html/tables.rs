@@ -35,7 +35,7 @@ fn write_arm(place: usize, arm: &Arm, page: &mut Page) {
     if group.rows.is_empty() {
         page.ours("<p class=\"note\">None of them tells a time.</p>");
     } else {
-        table("Percentiles", rows, page);
+        table(&format!("Percentiles of {}", arm.name()), rows, page);
     }
     page.close("div");
 }
