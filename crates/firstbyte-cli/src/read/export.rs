@@ -7,7 +7,7 @@ use std::{
 
 use clap::ValueEnum;
 use firstbyte_analysis::{
-    Log,
+    Log, counted,
     export::{self, Report},
 };
 
@@ -108,7 +108,8 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     let (report, log) = written?;
     if let Some(report) = report {
         // There is no one left to tell if this fails.
-        _ = io::stderr().write_all(summary(log, &report, &args.output).as_bytes());
+        let text = summary(log, &report, args);
+        _ = io::stderr().write_all(text.as_bytes());
     }
     end(Exit::Ok, &[log])
 }
@@ -120,12 +121,19 @@ fn write(log: &Log, args: &Args, table: export::Table) -> Result<Option<Report>,
 }
 
 /// On the standard error stream, as the other one may be the export's.
-fn summary(log: &Log, report: &Report, output: &Path) -> String {
+fn summary(log: &Log, report: &Report, args: &Args) -> String {
     let mut text = preface(log);
     for (why, count) in &report.left_out {
         let why = why.as_str();
         text +=
             &format!("NOTICE: halves of calls, or events, that are left out: {count}; {why}.\n");
     }
-    text + &format!("{}: {} written\n", plain(&output::name(output)), report.written)
+    let beside = log.timeline().moments().len();
+    if args.to.is_table() && args.table.is_none() && report.written == 0 && beside > 0 {
+        text += &format!(
+            "NOTICE: there is no call in these lines; {} beside the calls: --table events.\n",
+            counted(beside, "line")
+        );
+    }
+    text + &format!("{}: {} written\n", plain(&output::name(&args.output)), report.written)
 }

@@ -64,6 +64,20 @@ fn a_file_is_written_whole_and_its_old_self_is_replaced() {
 }
 
 #[test]
+fn a_log_without_calls_says_where_its_lines_are() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("trainer.log"), "[step] step.done step=1 dur_ms=150000.0\n")
+        .unwrap();
+    let export = |args: &[&str]| {
+        let all = [&["export", "trainer.log", "-o", "out", "--to"], args].concat();
+        stderr(&firstbyte(&all).current_dir(folder.path()).output().unwrap())
+    };
+    let notice = "NOTICE: there is no call in these lines; 1 line beside the calls: --table events.\nout: 0 written\n";
+    assert!(export(&["csv"]).ends_with(notice), "{}", export(&["csv"]));
+    assert!(!export(&["csv", "--table", "events"]).contains("NOTICE"));
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn an_export_that_is_interrupted_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
