@@ -188,8 +188,9 @@ fn rest_of_wall(
 /// The engine's time, split if its own process says how.
 fn in_the_engine(call: &Call<'_>, thresholds: Thresholds) -> Vec<Part> {
     let Some(rpc) = rpc(call).filter(|rpc| over(*rpc, thresholds.rpc)) else { return Vec::new() };
-    let Some((Some(queue), Some(exec))) = call.engine().map(|half| (half.queue(), half.exec()))
-    else {
+    let fits = |time: Option<Micros>| time.and_then(|time| fitting(call, time));
+    let parts = call.engine().map(|half| (fits(half.queue()), fits(half.exec())));
+    let Some((Some(queue), Some(exec))) = parts else {
         return vec![Part { name: "rpc", time: rpc }];
     };
     let mut parts =

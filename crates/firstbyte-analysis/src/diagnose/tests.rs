@@ -155,6 +155,8 @@ fn the_engines_own_process_splits_its_time() {
     assert_eq!(ids(&lines("update_weights", "1400.0", "90.0")), ["engine-queue"]);
     assert_eq!(ids(&lines("update_weights", "90.0", "1400.0")), ["engine-exec"]);
     assert_eq!(ids(&lines("pause", "90.0", "1400.0")), ["engine-exec-call"]);
+    // Longer than the call that it is a part of.
+    assert_eq!(ids(&lines("update_weights", "14000.0", "90.0")), ["engine-slow"]);
 }
 
 #[test]
