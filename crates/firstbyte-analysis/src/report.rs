@@ -107,7 +107,7 @@ pub struct Report {
     pub calls: usize,
     /// What they are put together by.
     pub by: GroupBy,
-    /// The calls by that, the arm with the most calls first.
+    /// The calls by that, the arm with the most calls first; of equally many, the one whose calls took the most time.
     pub arms: Shown<Arm>,
     /// How wall and queue are distributed, by arm.
     pub distributions: Vec<Distribution>,

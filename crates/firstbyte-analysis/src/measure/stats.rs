@@ -85,13 +85,20 @@ pub struct Share {
     pub n: usize,
 }
 
+impl Group {
+    /// The sum of its walls, or of what is told without one.
+    fn time(&self) -> Micros {
+        self.rows.first().map_or(Micros(0), |(_, summary, _)| summary.sum)
+    }
+}
+
 /// The summary of a log.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stats {
     /// Which calls they are of.
     pub window: Window,
-    /// The groups, the one with the most calls first.
+    /// The groups, the one with the most calls first; of equally many, the one whose calls took the most time.
     pub groups: Vec<Group>,
     /// Durations and sizes beside the calls, by name: `ckpt.write`, `ckpt.wait`, `gen.batch`, `step`,
     /// `infer.batch`, `queue.wait`.
@@ -117,7 +124,7 @@ impl Stats {
             .into_iter()
             .map(|(name, gathered)| gathered.group(name.unwrap_or_default(), log));
         let mut groups: Vec<Group> = groups.collect();
-        groups.sort_by_key(|group| std::cmp::Reverse(group.calls));
+        groups.sort_by_key(|group| std::cmp::Reverse((group.calls, group.time())));
         let (timeline, amounts) = (beside::durations(log), beside::amounts(log));
         Self { window, groups, timeline, amounts }
     }
@@ -334,6 +341,20 @@ mod tests {
         // The host was booted anew: what came later has the smaller seconds.
         let lines = process("a", 9000, 100, 200) + &process("b", 50, 400, 200);
         assert_eq!(of(&lines).rpc_trend, None);
+    }
+
+    #[test]
+    fn of_servers_with_equally_many_calls_the_slowest_is_first() {
+        // Of 16 servers a report shows twelve.
+        let call = |n: u32| {
+            let wall = if n == 9 { 900 } else { 100 + n };
+            format!("[weights][{n:016x}] client.done wall_ms={wall}.0 op=pause target=h{n:02}:80\n")
+        };
+        let lines: String = (0..16).map(call).collect();
+        let stats =
+            Stats::of(&Log::from_bytes(lines.as_bytes()), GroupBy::Target, Window::default());
+        let names: Vec<_> = stats.groups.iter().map(|group| group.name.as_str()).collect();
+        assert_eq!((names[0], names[1], names[15]), ("h09:80", "h15:80", "h00:80"));
     }
 
     #[test]
