@@ -1,6 +1,9 @@
 //! What slow calls have in common: the parts that took too long, and whose calls they are.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use firstbyte_core::Micros;
 
@@ -21,6 +24,9 @@ const RARE: usize = 100;
 /// A call in which a part took too long.
 type Slow<'a> = (Part, Call<'a>);
 
+/// How many calls of an operation each server had, by both.
+type Counts<'a> = BTreeMap<(&'a str, &'a str), usize>;
+
 /// How many calls could be judged, and how many of them are slow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -38,12 +44,12 @@ pub(super) fn findings(
 ) -> (Judged, Vec<Finding>) {
     let mut judged = Judged::default();
     let mut by_rule: BTreeMap<&str, (&Rule, Vec<Slow<'_>>)> = BTreeMap::new();
-    let mut targets: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut counts = Counts::new();
     for call in calls {
         let Some(parts) = culprits(call, thresholds) else { continue };
         judged.calls += 1;
         judged.slow += usize::from(!parts.is_empty());
-        *targets.entry(call.target().unwrap_or_default()).or_default() += 1;
+        *counts.entry(of(call)).or_default() += 1;
         for part in parts {
             if let Some(rule) = rules.of_part(part.name, call.operation()) {
                 by_rule.entry(&rule.id).or_insert((rule, Vec::new())).1.push((part, *call));
@@ -52,7 +58,7 @@ pub(super) fn findings(
     }
     let findings = by_rule
         .into_values()
-        .filter_map(|(rule, slow)| finding(rule, slow, judged, &targets, thresholds))
+        .filter_map(|(rule, slow)| finding(rule, slow, judged, &counts, thresholds))
         .collect();
     (judged, findings)
 }
@@ -61,7 +67,7 @@ fn finding(
     rule: &Rule,
     mut slow: Vec<Slow<'_>>,
     judged: Judged,
-    targets: &BTreeMap<&str, usize>,
+    counts: &Counts<'_>,
     thresholds: Thresholds,
 ) -> Option<Finding> {
     slow.sort_by_key(|(part, _)| Reverse(part.time));
@@ -85,7 +91,7 @@ fn finding(
             share(name, &summary, &slow)
         ),
     ];
-    numbers.extend(mostly_on_one_server(&slow, targets));
+    numbers.extend(mostly_on_one_server(&slow, counts));
     Some(Finding {
         rivals: rule.rivals_of(&slow.iter().map(|(_, call)| *call).collect::<Vec<_>>()),
         rule: rule.clone(),
@@ -119,24 +125,33 @@ fn share(name: &str, summary: &Summary, slow: &[Slow<'_>]) -> String {
     format!(", {:.1} % of their {of}", summary.sum.0 as f64 / all.0 as f64 * 100.0)
 }
 
-/// Slow calls that are mostly of one server are something of that server's, if they would not be there by chance.
-fn mostly_on_one_server(slow: &[Slow<'_>], targets: &BTreeMap<&str, usize>) -> Option<String> {
+/// The operation and the server of a call.
+fn of<'a>(call: &Call<'a>) -> (&'a str, &'a str) {
+    (call.operation().unwrap_or_default(), call.target().unwrap_or_default())
+}
+
+/// Slow calls that are mostly of one server are something of that server's, if they would not be there by chance. How many
+/// would be is told by the calls of the same operations: where a load is slow and a pause is not, those of the pauses tell nothing.
+fn mostly_on_one_server(slow: &[Slow<'_>], counts: &Counts<'_>) -> Option<String> {
     const RARE_BY_CHANCE: f64 = 0.05;
-    let mut by_target: BTreeMap<&str, usize> = BTreeMap::new();
-    for target in slow.iter().filter_map(|(_, call)| call.target()) {
-        *by_target.entry(target).or_default() += 1;
+    let mut on: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, call) in slow {
+        *on.entry(of(call).1).or_default() += 1;
     }
-    let (target, on_it) = by_target.into_iter().max_by_key(|(_, slow)| *slow)?;
-    let calls: usize = targets.values().sum();
-    let its = targets.get(target).copied().unwrap_or_default();
+    let (target, on_it) = on.into_iter().max_by_key(|(_, slow)| *slow)?;
+    let operations: BTreeSet<&str> = slow.iter().map(|(_, call)| of(call).0).collect();
+    let alike = || counts.iter().filter(|((operation, _), _)| operations.contains(operation));
+    let calls: usize = alike().map(|(_, count)| count).sum();
+    let its: usize = alike().filter(|((_, its), _)| *its == target).map(|(_, count)| count).sum();
+    let servers: BTreeSet<&str> = alike().map(|((_, server), _)| *server).collect();
     // It might have been any of them.
-    let chance = at_least(on_it, slow.len(), its as f64 / calls as f64) * targets.len() as f64;
+    let chance = at_least(on_it, slow.len(), its as f64 / calls as f64) * servers.len() as f64;
     let these = match slow.len() {
         all if all == on_it => "all of these".to_owned(),
         all => format!("{on_it} of these {all}"),
     };
-    (on_it * 2 > slow.len() && chance < RARE_BY_CHANCE)
-        .then(|| format!("{these} are on {target}, which had {its} of the {calls} calls"))
+    (!target.is_empty() && on_it * 2 > slow.len() && chance < RARE_BY_CHANCE)
+        .then(|| format!("{these} are on {target}, which had {its} of the {calls} calls like them"))
 }
 
 /// How probable it is that so many of `n` are of a kind, if each is with this probability (the binomial distribution).

@@ -304,7 +304,10 @@ fn slow_calls_of_one_server_alone_are_told_as_such() {
         lines
     };
     let findings = found(&lines(1), "small");
-    assert_eq!(findings[0].numbers[2], "all of these are on h1:80, which had 4 of the 12 calls");
+    assert_eq!(
+        findings[0].numbers[2],
+        "all of these are on h1:80, which had 4 of the 12 calls like them"
+    );
 }
 
 #[test]
@@ -321,9 +324,21 @@ fn slow_calls_of_one_server_for_the_most_part_are_told_as_such() {
     };
     assert_eq!(
         told(1).as_deref(),
-        Some("10 of these 11 are on h3:80, which had 10 of the 160 calls")
+        Some("10 of these 11 are on h3:80, which had 10 of the 160 calls like them")
     );
     assert_eq!(told(10), None, "as many on another one");
+}
+
+#[test]
+fn where_slow_calls_are_is_told_by_calls_of_their_operation() {
+    // Only the first of three servers is told to load, and loads are slow.
+    let mut lines = String::new();
+    for n in 0..36_u32 {
+        let (op, server, pool) =
+            if n < 30 { ("pause", n % 3, 1.0) } else { ("update_weights", 0, 500.0) };
+        writeln!(lines, "[weights][{:016x}] client.done wall_ms={:.1} rpc_ms=100.0 queue_ms={pool:.1} pool_ms={pool:.1} op={op} target=h{server}:80", n + 1, pool + 100.0).unwrap();
+    }
+    assert_eq!(found(&lines, "small")[0].numbers.len(), 2);
 }
 
 #[test]
