@@ -132,9 +132,10 @@ pub(crate) fn shift(
     (differences.median(), differences.interval(Z95), change(&differences, margin, Z95))
 }
 
-/// Whether values after are larger than those before beyond chance: their interval of so many standard errors is above 0.
-pub(crate) fn are_larger(before: Vec<f64>, after: Vec<f64>, z: f64) -> bool {
-    Differences::of(before, after).interval(z).is_some_and(|(low, _)| low > 0.0)
+/// Whether `n` values are larger than `m` others beyond chance, as sure as so many standard errors: of the pairs of both, so
+/// many are `against` it.
+pub(crate) fn are_larger(n: usize, m: usize, against: u64, z: f64) -> bool {
+    ranks::rank(n, m, z).is_some_and(|rank| against < rank)
 }
 
 fn change(differences: &Differences, margin: f64, z: f64) -> Change {

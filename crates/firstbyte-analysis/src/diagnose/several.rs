@@ -67,7 +67,7 @@ fn by_clock<'a>(calls: &[Call<'a>]) -> Vec<Vec<Call<'a>>> {
     groups
 }
 
-/// The rpc of a server's calls, in milliseconds.
+/// The rpc of a server's calls in milliseconds, in order.
 struct Server<'a> {
     target: &'a str,
     median: f64,
@@ -79,9 +79,31 @@ impl<'a> Server<'a> {
         let done = calls.iter().filter(|call| call.ended_well());
         let times: Vec<Micros> = done.filter_map(Call::rpc).collect();
         let median = median(&Summary::of(times.clone()).filter(|all| all.n >= FEWEST)?);
-        let times = times.into_iter().map(Micros::as_millis_f64).collect();
+        let times = in_order(times.into_iter().map(Micros::as_millis_f64));
         Some(Self { target, median, times })
     }
+
+    /// Whether its calls take longer than the other ones of these, beyond chance.
+    fn is_slower(&self, all: &[f64], reach: f64) -> bool {
+        let not_below =
+            |times: &[f64], time: f64| times.len() - times.partition_point(|t| *t < time);
+        let others = |time: &f64| (not_below(all, *time) - not_below(&self.times, *time)) as u64;
+        let against: u64 = self.times.iter().map(others).sum();
+        are_larger(self.times.len(), all.len() - self.times.len(), against, reach)
+    }
+}
+
+fn in_order(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+/// The middle one without this one, which is among them; they are in order.
+fn middle_of_others(medians: &[f64], own: f64) -> Option<f64> {
+    let middle = medians.len().checked_sub(1)? / 2;
+    let is_before = medians.partition_point(|median| *median < own) <= middle;
+    medians.get(middle + usize::from(is_before)).copied()
 }
 
 fn stragglers(calls: &ByServer<'_>, rule: &Rule) -> Vec<Finding> {
@@ -94,18 +116,14 @@ fn stragglers(calls: &ByServer<'_>, rule: &Rule) -> Vec<Finding> {
     let reach = reach_of(compared.sum::<usize>().div_ceil(2));
     let mut findings = Vec::new();
     for (op, servers) in operations {
+        let medians = in_order(servers.iter().map(|server| server.median));
+        let all = in_order(servers.iter().flat_map(|server| &server.times).copied());
         for server in &servers {
-            let others = || servers.iter().filter(|other| other.target != server.target);
-            let mut medians: Vec<f64> = others().map(|other| other.median).collect();
-            medians.sort_by(f64::total_cmp);
-            let Some(usual) = medians.get(medians.len() / 2).copied().filter(|usual| *usual > 0.0)
-            else {
-                continue;
-            };
             let Server { target, median, times } = server;
+            let usual = middle_of_others(&medians, *median).filter(|usual| *usual > 0.0);
+            let Some(usual) = usual else { continue };
             let is_much = median / usual > rule.over && median - usual >= rule.at_least_ms;
-            let theirs = || others().flat_map(|other| &other.times).copied().collect();
-            if is_much && are_larger(theirs(), times.clone(), reach) {
+            if is_much && server.is_slower(&all, reach) {
                 findings.push(Finding {
                     rivals: rule.all_rivals(),
                     rule: rule.clone(),
@@ -116,7 +134,7 @@ fn stragglers(calls: &ByServer<'_>, rule: &Rule) -> Vec<Finding> {
                          (servers: {}; threshold {} times and {} ms)",
                         times.len(),
                         median / usual,
-                        medians.len(),
+                        medians.len() - 1,
                         rule.over,
                         rule.at_least_ms
                     )],
@@ -212,16 +230,18 @@ fn cold_starts(calls: &ByServer<'_>, rule: &Rule, thresholds: Thresholds) -> Vec
         })
         .collect();
     // Where any call may be as long, a first one that is so is none by being the first.
-    let furthest = |start: &Start<'_>| {
-        let alike =
-            starts.iter().filter(|other| (other.op, other.metric) == (start.op, start.metric));
-        alike.map(|other| other.above(other.others.max.as_millis_f64())).fold(0.0, f64::max)
-    };
+    let mut furthest: BTreeMap<(&str, &str), f64> = BTreeMap::new();
+    for start in &starts {
+        let above = start.above(start.others.max.as_millis_f64());
+        let furthest = furthest.entry((start.op, start.metric.as_str())).or_default();
+        *furthest = furthest.max(above);
+    }
     let found = starts.iter().filter_map(|start| {
         let Start { op, target, first, metric, time, others } = start;
         let (usual, name) = (median(others), metric.as_str());
         let is_long = *time > rule.over * usual && time - usual > thresholds.queue;
-        (is_long && start.above(*time) > OUTSIDE * furthest(start)).then(|| Finding {
+        let furthest = furthest.get(&(*op, name)).copied().unwrap_or_default();
+        (is_long && start.above(*time) > OUTSIDE * furthest).then(|| Finding {
             rivals: rule.rivals_of(&[*first]),
             rule: rule.clone(),
             severity: Severity::Notice,
@@ -311,4 +331,40 @@ fn without_end(calls: &ByServer<'_>, rule: &Rule) -> Option<Finding> {
             .collect(),
         weight: open.len() as f64,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_of_others_is_that_of_those_left_when_one_is_taken_out() {
+        for medians in [&[1.0][..], &[1.0, 2.0], &[1.0, 2.0, 2.0, 3.0], &[1.0, 1.0, 4.0, 5.0, 9.0]]
+        {
+            for (place, own) in medians.iter().enumerate() {
+                let mut others = medians.to_vec();
+                others.remove(place);
+                let expected = others.get(others.len() / 2).copied();
+                assert_eq!(middle_of_others(medians, *own), expected, "{own} of {medians:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn very_many_servers_are_compared() {
+        // Each with each other, they would take minutes.
+        let mut lines = String::new();
+        for n in 0..60_000_u32 {
+            let rpc = 100 + n % 7;
+            lines += &format!(
+                "[weights][{n:016x}] client.done wall_ms={}.0 rpc_ms={rpc}.0 queue_ms=1.0 target=h{}:80\n",
+                rpc + 1,
+                n / 3
+            );
+        }
+        let log = crate::Log::from_bytes(lines.as_bytes());
+        let calls: Vec<_> = log.calls().collect();
+        let rules = Rules::default();
+        assert!(findings(&calls, &rules, rules.thresholds("small").unwrap()).is_empty());
+    }
 }
