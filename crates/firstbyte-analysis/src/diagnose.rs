@@ -10,6 +10,7 @@ mod parts;
 mod rival;
 mod rules;
 mod several;
+mod straggler;
 
 use std::fmt;
 
