@@ -55,7 +55,7 @@ class Call:
     #: `ok`, `open`, or how it failed; `None` without the client's half.
     outcome: str | None
     #: The phase in which it failed, and the class of the error.
-    failed_in: str | None
+    failed_phase: str | None
     error: str | None
     #: Reservations of the client about its numbers, separated by commas, such as `rpc_missing`.
     flags: str | None
@@ -84,11 +84,11 @@ class Call:
     engine_queue_ms: float | None
     engine_exec_ms: float | None
     #: From `server.recv` to `server.done`.
-    server_ms: float | None
+    server_dur_ms: float | None
     #: From `client.send` to `server.recv`, if both are on one clock.
     until_received_ms: float | None
     #: Requests in progress on the server when it arrived.
-    in_flight: int | None
+    inflight: int | None
     client_file: str | None
     server_file: str | None
     #: The client's phases and the parts of its wait that are known, in milliseconds.
@@ -103,7 +103,7 @@ class Event:
     event: str
     t_ns: int | None
     unix_ns: int | None
-    duration_ms: float | None
+    dur_ms: float | None
     #: How long of it a training step waited for data.
     wait_ms: float | None
     step: int | None
@@ -113,7 +113,7 @@ class Event:
     completions: int | None
     #: Completions wanted, as the `batch.start` in front says, if no other batch was open.
     target_batch: int | None
-    in_flight: int | None
+    inflight: int | None
     prompts: int | None
     size: int | None
     #: Why the queue was flushed, and the requests that were left in it.
@@ -123,7 +123,7 @@ class Event:
     output_tokens: int | None
     input_tps: float | None
     output_tps: float | None
-    truncated_pct: float | None
+    trunc_pct: float | None
     ckpt_step: int | None
     staleness: int | None
     buffer_depth: int | None

@@ -64,7 +64,7 @@ def test_calls_and_events_have_every_column_of_an_export(demo):
 def test_events_tally_and_findings():
     log = firstbyte.read(str(CORPUS / "seed" / "*.log"))
     assert [event.event for event in log.events][:3] == ["ckpt.write", "ckpt.write", "ckpt.wait"]
-    assert (log.events[0].step, log.events[0].duration_ms, log.events[0].t_ns) == (11, 812.4, None)
+    assert (log.events[0].step, log.events[0].dur_ms, log.events[0].t_ns) == (11, 812.4, None)
     tally = log.tally
     assert tally["total"] == 20 == tally["parsed"] + tally["skipped"]
     assert tally["skipped"] == sum(tally["reasons"].values())
@@ -197,7 +197,7 @@ def test_hostile_text_stays_text(tmp_path):
     )
     (done, failed) = firstbyte.read(log).calls
     assert (done.op, done.rpc_ms, done.target) == ('\0\n"=1', None, "\ufffd")
-    assert (failed.failed_in, failed.outcome, failed.error) == ("\x1b", "\x7f", "a,b")
+    assert (failed.failed_phase, failed.outcome, failed.error) == ("\x1b", "\x7f", "a,b")
 
 
 def test_other_threads_go_on_while_it_reads(tmp_path):

@@ -99,7 +99,7 @@ pub fn group(group: &Group) -> Value {
         "server_only": group.server_only, "failed": group.failed, "open": group.open,
         "metrics": metrics.collect::<Map<_, _>>(),
         "rpc_trend": group.rpc_trend.map(|t| json!({"n": t.n, "slope_ms_per_s": t.slope_per_s, "p": t.p})),
-        "queue_and_in_flight": group.queue_and_in_flight.map(correlation),
+        "queue_and_inflight": group.queue_and_in_flight.map(correlation),
         "queue_and_generation": group.queue_and_generation.map(correlation),
         "queue_while_generating": group.queue_by_generation.generating.map(|queue| summary(&queue, None)),
         "queue_while_not_generating": group.queue_by_generation.idle.map(|queue| summary(&queue, None)),

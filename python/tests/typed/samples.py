@@ -119,6 +119,6 @@ def logs() -> float:
     first: firstbyte.Call = log.calls[0]
     some: list[firstbyte.Call] = log.calls[:10]
     finding: firstbyte.Finding = log.findings(model="small")[0]
-    steps = [event.duration_ms for event in log.events if event.event == "step"]
+    steps = [event.dur_ms for event in log.events if event.event == "step"]
     print(first.phases.get("pool"), some, finding.next, steps, log.stats("op"), log.tally["reasons"])
     return max(walls)

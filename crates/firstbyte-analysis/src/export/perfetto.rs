@@ -217,5 +217,5 @@ const SERVER: [&str; 9] = [
     "server_error",
     "loop_lag_us",
     "rpc_us",
-    "in_flight",
+    "inflight",
 ];

@@ -281,7 +281,7 @@ const CALLS: &[Column] = &[
         "`ok`, `open` (no end in these logs), `failed` (a status that is not 2xx, or the server says so), or the `outcome=` of `client.fail`, `unknown` if it tells none; null without the client's half.",
         |_, call| Value::word(outcome(call)?),
     ),
-    Column::call("failed_in", Kind::Text, "Phase in which it failed.", |_, call| {
+    Column::call("failed_phase", Kind::Text, "Phase in which it failed.", |_, call| {
         named(call, failure(call).0)
     }),
     Column::call("error", Kind::Text, "Class of the client's error.", |_, call| {
@@ -387,9 +387,12 @@ const CALLS: &[Column] = &[
         Metric::EngineExec,
         "The engine's work on the call itself; part of rpc."
     ),
-    Column::call("server_us", Kind::Micros, "From `server.recv` to `server.done`.", |_, call| {
-        Value::micros(call.server.and_then(ServerHalf::duration))
-    }),
+    Column::call(
+        "server_dur_us",
+        Kind::Micros,
+        "From `server.recv` to `server.done`.",
+        |_, call| Value::micros(call.server.and_then(ServerHalf::duration)),
+    ),
     Column::call(
         "until_received_us",
         Kind::Micros,
@@ -397,7 +400,7 @@ const CALLS: &[Column] = &[
         |_, call| Value::micros(call.until_received()),
     ),
     Column::call(
-        "in_flight",
+        "inflight",
         Kind::Count,
         "Requests in progress on the server at `server.recv`, this one not counted.",
         |_, call| call.server?.in_flight().map(Value::int),

@@ -100,19 +100,19 @@ fn edge(edge: Edge) -> Value {
 fn clock(clock: &Clock) -> Value {
     let points = clock.points.iter().map(|point| {
         object!({
-            "at_s": point.at_s, "id": point.id, "queue": ms(point.queue), "in_flight": point.in_flight,
+            "at_s": point.at_s, "id": point.id, "queue": ms(point.queue), "inflight": point.in_flight,
             "slowest": point.slowest,
         })
     });
     let columns = clock.columns.iter().map(|column| {
         object!({
             "place": column.place, "calls": column.calls, "queue": column.queue.map(spread),
-            "in_flight": column.in_flight.map(spread),
+            "inflight": column.in_flight.map(spread),
         })
     });
     object!({
         "files": clock.files, "start_s": clock.start_s, "length_s": clock.length_s, "calls": clock.calls,
-        "with_queue": clock.with_queue, "with_in_flight": clock.with_in_flight,
+        "with_queue": clock.with_queue, "with_inflight": clock.with_in_flight,
         "points": points.collect::<Vec<_>>(), "columns": columns.collect::<Vec<_>>(), "updates": clock.updates, "bands": clock.bands,
     })
 }
@@ -133,7 +133,7 @@ fn slow_call(call: &SlowCall) -> Value {
         "id": call.id, "operation": call.operation, "target": call.target, "ending": call.ending,
         "wall": call.wall.as_millis_f64(), "queue": ms(call.queue), "rpc": ms(call.rpc),
         "largest": call.largest.map(|(part, _)| part), "until_received": ms(call.until_received),
-        "in_flight": call.in_flight, "rows": call.rows.iter().map(row).collect::<Vec<_>>(),
+        "inflight": call.in_flight, "rows": call.rows.iter().map(row).collect::<Vec<_>>(),
     })
 }
 

@@ -25,7 +25,7 @@ const OF_SERVER: [&str; 8] = [
     "kernel_us",
     "rpc_us",
     "loop_lag_us",
-    "in_flight",
+    "inflight",
     "until_received_us",
 ];
 

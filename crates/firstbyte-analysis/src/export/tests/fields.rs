@@ -1,32 +1,31 @@
 //! Nothing is written that nobody reads: each field of each record is in a column, or it is said here why not.
 
-use firstbyte_core::schema::{RECORDS, Record};
+use firstbyte_core::schema::{FieldInfo, RECORDS, Record};
 
 use super::*;
 
-/// Columns that are named otherwise than the field, by record and field.
-const RENAMED: &[(&str, &str, &str)] = &[
-    ("client.send", "url", "path"),
+/// Columns that say whose the field is, by record and field: what several records have, or what names little alone.
+const QUALIFIED: &[(&str, &str, &str)] = &[
     ("client.send", "t", "sent_t_ns"),
-    ("client.fail", "phase", "failed_in"),
+    ("client.fail", "phase", "failed_phase"),
     ("server.recv", "t", "recv_t_ns"),
-    ("server.recv", "inflight", "in_flight"),
     ("rpc.start", "t", "rpc_start_t_ns"),
     ("rpc.done", "t", "rpc_done_t_ns"),
     ("rpc.done", "error", "server_error"),
     ("server.first_byte", "t", "first_byte_t_ns"),
     ("server.done", "t", "server_done_t_ns"),
-    ("server.done", "dur_ms", "server_us"),
+    ("server.done", "dur_ms", "server_dur_us"),
     ("server.done", "outcome", "server_outcome"),
-    ("write.done", "write_ms", "duration_us"),
+];
+
+/// Columns that put fields of several names together.
+const MERGED: &[(&str, &str, &str)] = &[
+    ("client.send", "url", "path"),
+    ("write.done", "write_ms", "dur_us"),
     ("wait.done", "target_step", "step"),
-    ("wait.done", "wait_ms", "duration_us"),
-    ("batch.done", "dur_ms", "duration_us"),
-    ("batch.done", "inflight", "in_flight"),
-    ("rollout", "trunc_pct", "truncated_pct"),
+    ("wait.done", "wait_ms", "dur_us"),
     ("rollout", "current_step", "step"),
-    ("step.done", "dur_ms", "duration_us"),
-    ("batch.flush", "wait_ms", "duration_us"),
+    ("batch.flush", "wait_ms", "dur_us"),
 ];
 
 /// Fields without a column; those of a record that has none are all of it.
@@ -57,11 +56,11 @@ fn name(record: &Record) -> &'static str {
     record.name.unwrap_or(record.tag.as_str())
 }
 
-/// Whether a column of either table holds this field.
-fn has_a_column(record: &Record, key: &str) -> bool {
-    let renamed = RENAMED.iter().find(|(of, field, _)| (*of, *field) == (name(record), key));
-    let usual = key.strip_suffix("_ms").map_or_else(|| key.to_owned(), |name| format!("{name}_us"));
-    let column = renamed.map_or(usual.as_str(), |(.., column)| column);
+/// Whether a column of either table holds this field, which has the field's name in JSON lines but for these.
+fn has_a_column(record: &Record, field: &FieldInfo) -> bool {
+    let mut others = QUALIFIED.iter().chain(MERGED);
+    let other = others.find(|(of, key, _)| (*of, *key) == (name(record), field.key));
+    let column = other.map_or(field.json_key, |(.., column)| column);
     let is_it = |table: Table| table.columns().iter().any(|known| known.name == column);
     is_it(Table::Calls) || is_it(Table::Events)
 }
@@ -75,11 +74,12 @@ fn is_without(record: &Record, key: &str) -> bool {
 fn every_field_is_in_a_column_or_it_is_said_why_not() {
     for record in RECORDS {
         for field in record.fields {
-            let key = field.info().key;
+            let field = field.info();
             assert!(
-                has_a_column(record, key) || is_without(record, key),
-                "{} {key} is written and nobody reads it",
-                name(record)
+                has_a_column(record, field) || is_without(record, field.key),
+                "{} {} is written and nobody reads it",
+                name(record),
+                field.key
             );
         }
     }
@@ -92,10 +92,20 @@ fn what_is_said_here_is_of_fields_that_there_are() {
         let mut these = RECORDS.iter().filter(|record| name(record) == of);
         these.clone().next().is_some() && (key == "*" || these.any(|record| has(&record)))
     };
-    for (of, key, _) in RENAMED {
+    for (of, key, _) in QUALIFIED.iter().chain(MERGED) {
         assert!(is_there(of, key), "{of} {key}");
     }
     for (of, keys, _) in WITHOUT {
         assert!(keys.iter().all(|key| is_there(of, key)), "{of}");
+    }
+}
+
+#[test]
+fn a_column_of_one_field_ends_with_the_name_that_it_has_in_json_lines() {
+    for (of, key, column) in QUALIFIED {
+        let mut fields = RECORDS.iter().flat_map(|record| record.fields).map(|field| field.info());
+        let field = fields.find(|field| field.key == *key).unwrap();
+        let whose = column.strip_suffix(field.json_key);
+        assert!(whose.is_some_and(|whose| whose.ends_with('_')), "{of} {key} is in {column}");
     }
 }

@@ -118,7 +118,7 @@ fn a_failure_is_an_error_and_what_no_span_can_be_of_is_counted() {
     assert_eq!(attribute(reset, "error.type"), Some(&json!("reset")));
     assert_eq!(attribute(reset, "http.request.resend_count"), Some(&json!("1")));
     assert_eq!(attribute(reset, "server.address"), Some(&json!("::1")));
-    assert_eq!(attribute(reset, "firstbyte.failed_in"), Some(&json!("wait")));
+    assert_eq!(attribute(reset, "firstbyte.failed_phase"), Some(&json!("wait")));
     assert_eq!(attribute(status, "error.type"), Some(&json!("503")));
     assert_eq!(attribute(status, "server.address"), Some(&json!("gw")));
     assert_eq!(attribute(status, "server.port"), Some(&json!("8000")));

@@ -118,7 +118,7 @@ fn events_have_their_own_columns() {
     let rows = rows(&log, Table::Events);
     let names: Vec<_> = rows.iter().map(|row| row["event"].as_str().unwrap()).collect();
     assert_eq!(names[..3], ["ckpt.write", "ckpt.write", "ckpt.wait"]);
-    assert_eq!((&rows[0]["step"], &rows[0]["duration_us"]), (&11.into(), &812_400.into()));
+    assert_eq!((&rows[0]["step"], &rows[0]["dur_us"]), (&11.into(), &812_400.into()));
     assert_eq!(rows[3]["completions"], 512);
     assert!(rows[3]["t_ns"].is_null() && rows[3]["size"].is_null());
 }
@@ -135,7 +135,7 @@ fn an_event_says_all_that_its_line_says() {
     );
     let rows = rows(&log, Table::Events);
     let told = |row: usize, name: &str| rows[row][name].to_string();
-    let generated = ["completions", "target_batch", "in_flight", "input_tokens", "output_tokens"];
+    let generated = ["completions", "target_batch", "inflight", "input_tokens", "output_tokens"];
     assert_eq!(generated.map(|name| told(0, name)), ["15", "16", "3", "100", "400"]);
     assert_eq!((told(1, "ckpt_step"), told(1, "rollout_s")), ("3".to_owned(), "1.5".to_owned()));
     assert_eq!(rows[2]["wait_us"], 4_000_000);

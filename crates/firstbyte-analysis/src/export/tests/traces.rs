@@ -199,7 +199,7 @@ fn broken_lines_make_no_broken_trace() {
     assert_eq!(report.left_out, BTreeMap::from([(LeftOut::NoMoment, 3)]));
     let failed = events(&broken, "X");
     let failed = failed.iter().find(|slice| slice["args"]["error"] == "reset").unwrap();
-    assert_eq!(failed["args"]["failed_in"], "wait");
+    assert_eq!(failed["args"]["failed_phase"], "wait");
     let (empty, report) = trace(&Log::from_bytes(b""));
     assert_eq!((report, empty["otherData"]["origin_t_ns"].is_null()), (Report::default(), true));
 }
