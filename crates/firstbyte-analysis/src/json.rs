@@ -114,15 +114,15 @@ fn correlation(correlation: Correlation) -> Value {
 #[must_use]
 pub fn timeline(timeline: &[(&'static str, Summary)]) -> Value {
     let rows = timeline.iter();
-    let rows = rows.map(|(name, values)| (name.replace(' ', "_"), summary(values, None)));
-    Value::Object(rows.collect())
+    Value::Object(rows.map(|(name, values)| ((*name).into(), summary(values, None))).collect())
 }
 
 /// What lines beside the calls tell that is no duration, by name.
 fn amounts(rows: &[(&'static str, Unit, Amounts)]) -> Value {
     let rows = rows.iter();
-    let rows = rows.map(|(name, unit, amounts)| (name.replace(' ', "_"), values(*unit, amounts)));
-    Value::Object(rows.collect())
+    Value::Object(
+        rows.map(|(name, unit, amounts)| ((*name).into(), values(*unit, amounts))).collect(),
+    )
 }
 
 fn values(unit: Unit, amounts: &Amounts) -> Value {

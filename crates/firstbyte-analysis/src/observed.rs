@@ -10,52 +10,51 @@ use crate::{
     updates::{Ledger, Update},
 };
 
-/// Durations beside the parts of a call: the name here, and that of [`Stats::timeline`], if it is there.
-const DURATIONS: [(&str, &str); 10] = [
-    ("ckpt.wait", "ckpt wait"),
-    ("ckpt.write", "ckpt write"),
-    ("gen.batch", "gen batch"),
-    ("infer.batch", "infer batch"),
-    ("queue.wait", "queue wait"),
-    ("step", "step"),
-    ("step.wait", "step wait"),
-    ("update.barrier", ""),
-    ("update.duration", ""),
-    ("update.paused", ""),
+/// Durations beside the parts of a call: of lines, as [`Stats::timeline`] names them, and of updates.
+const DURATIONS: [&str; 10] = [
+    "ckpt.wait",
+    "ckpt.write",
+    "gen.batch",
+    "infer.batch",
+    "queue.wait",
+    "step",
+    "step.wait",
+    "update.barrier",
+    "update.duration",
+    "update.paused",
 ];
 
-/// The name here, that of [`Stats::amounts`], and the unit.
-pub(crate) const AMOUNTS: [(&str, &str, Unit); 18] = [
-    ("ckpt.write_rate", "ckpt write rate", Unit::MegabytesPerSecond),
-    ("gen.completions", "gen completions", Unit::Count),
-    ("gen.input_tokens", "gen tokens in", Unit::Count),
-    ("gen.input_tps", "gen input", Unit::TokensPerSecond),
-    ("gen.output_tokens", "gen tokens out", Unit::Count),
-    ("gen.output_tps", "gen output", Unit::TokensPerSecond),
-    ("infer.input_tokens", "infer tokens in", Unit::Count),
-    ("infer.input_tps", "infer input", Unit::TokensPerSecond),
-    ("infer.output_tokens", "infer tokens out", Unit::Count),
-    ("infer.output_tps", "infer output", Unit::TokensPerSecond),
-    ("infer.prompts", "infer prompts", Unit::Count),
-    ("queue.depth", "queue depth", Unit::Count),
-    ("queue.size", "queue size", Unit::Count),
-    ("rollout.buffer_depth", "rollout buffer", Unit::Count),
-    ("rollout.reload_s", "rollout reload", Unit::Seconds),
-    ("rollout.rollout_s", "rollout time", Unit::Seconds),
-    ("rollout.staleness", "rollout staleness", Unit::Steps),
-    ("rollout.trunc_pct", "rollout truncated", Unit::Percent),
+/// The names of [`Stats::amounts`], with their units.
+pub(crate) const AMOUNTS: [(&str, Unit); 18] = [
+    ("ckpt.write_rate", Unit::MegabytesPerSecond),
+    ("gen.completions", Unit::Count),
+    ("gen.input_tokens", Unit::Count),
+    ("gen.input_tps", Unit::TokensPerSecond),
+    ("gen.output_tokens", Unit::Count),
+    ("gen.output_tps", Unit::TokensPerSecond),
+    ("infer.input_tokens", Unit::Count),
+    ("infer.input_tps", Unit::TokensPerSecond),
+    ("infer.output_tokens", Unit::Count),
+    ("infer.output_tps", Unit::TokensPerSecond),
+    ("infer.prompts", Unit::Count),
+    ("queue.depth", Unit::Count),
+    ("queue.size", Unit::Count),
+    ("rollout.buffer_depth", Unit::Count),
+    ("rollout.reload_s", Unit::Seconds),
+    ("rollout.rollout_s", Unit::Seconds),
+    ("rollout.staleness", Unit::Steps),
+    ("rollout.trunc_pct", Unit::Percent),
 ];
 
 /// The names of all metrics.
 pub(crate) fn metrics() -> Vec<&'static str> {
     let calls = Metric::all().into_iter().map(Metric::as_str);
-    let durations = DURATIONS.iter().map(|(name, _)| *name);
-    calls.chain(durations).chain(AMOUNTS.iter().map(|(name, ..)| *name)).collect()
+    calls.chain(DURATIONS).chain(AMOUNTS.map(|(name, _)| name)).collect()
 }
 
 /// The units that a value of a metric may have; `None` if there is no such metric.
 pub(crate) fn units(metric: &str) -> Option<Vec<&'static str>> {
-    if let Some((_, _, unit)) = AMOUNTS.iter().find(|(name, ..)| *name == metric) {
+    if let Some((_, unit)) = AMOUNTS.iter().find(|(name, _)| *name == metric) {
         return Some(vec![unit.as_str()]);
     }
     metrics().contains(&metric).then(|| vec!["ms", "s"])
@@ -77,14 +76,10 @@ impl Numbers {
         let mut samples: HashMap<_, _> = calls
             .map(|(metric, summary, _)| (metric.as_str(), Sample::Durations(summary)))
             .collect();
-        for (name, summary) in stats.timeline {
-            let known = DURATIONS.iter().find(|(_, there)| *there == name);
-            samples.extend(known.map(|(name, _)| (*name, Sample::Durations(summary))));
-        }
-        for (name, _, amounts) in stats.amounts {
-            let known = AMOUNTS.iter().find(|(_, there, _)| *there == name);
-            samples.extend(known.map(|(name, ..)| (*name, Sample::Amounts(amounts))));
-        }
+        let durations = stats.timeline.into_iter();
+        samples.extend(durations.map(|(name, summary)| (name, Sample::Durations(summary))));
+        let amounts = stats.amounts.into_iter();
+        samples.extend(amounts.map(|(name, _, amounts)| (name, Sample::Amounts(amounts))));
         for (name, times) in of_updates(log) {
             samples.extend(Summary::of(times).map(|summary| (name, Sample::Durations(summary))));
         }

@@ -47,41 +47,41 @@ fn each(what: &What, mut take: impl FnMut(&'static str, Unit, Option<f64>)) {
         What::Generated {
             completions, input_tokens, output_tokens, input_tps, output_tps, ..
         } => {
-            take("gen completions", Unit::Count, count(completions));
-            take("gen tokens in", Unit::Count, count(input_tokens));
-            take("gen tokens out", Unit::Count, count(output_tokens));
-            take("gen input", Unit::TokensPerSecond, input_tps);
-            take("gen output", Unit::TokensPerSecond, output_tps);
+            take("gen.completions", Unit::Count, count(completions));
+            take("gen.input_tokens", Unit::Count, count(input_tokens));
+            take("gen.output_tokens", Unit::Count, count(output_tokens));
+            take("gen.input_tps", Unit::TokensPerSecond, input_tps);
+            take("gen.output_tps", Unit::TokensPerSecond, output_tps);
         }
         What::Inferred { prompts, input_tokens, output_tokens, input_tps, output_tps, .. } => {
-            take("infer prompts", Unit::Count, count(prompts));
-            take("infer tokens in", Unit::Count, count(input_tokens));
-            take("infer tokens out", Unit::Count, count(output_tokens));
-            take("infer input", Unit::TokensPerSecond, input_tps);
-            take("infer output", Unit::TokensPerSecond, output_tps);
+            take("infer.prompts", Unit::Count, count(prompts));
+            take("infer.input_tokens", Unit::Count, count(input_tokens));
+            take("infer.output_tokens", Unit::Count, count(output_tokens));
+            take("infer.input_tps", Unit::TokensPerSecond, input_tps);
+            take("infer.output_tps", Unit::TokensPerSecond, output_tps);
         }
         What::Rollout { truncated, staleness, buffer_depth, rollout_s, reload_s, .. } => {
-            take("rollout truncated", Unit::Percent, truncated);
-            take("rollout staleness", Unit::Steps, count(staleness));
-            take("rollout buffer", Unit::Count, count(buffer_depth));
-            take("rollout time", Unit::Seconds, rollout_s);
-            take("rollout reload", Unit::Seconds, reload_s);
+            take("rollout.trunc_pct", Unit::Percent, truncated);
+            take("rollout.staleness", Unit::Steps, count(staleness));
+            take("rollout.buffer_depth", Unit::Count, count(buffer_depth));
+            take("rollout.rollout_s", Unit::Seconds, rollout_s);
+            take("rollout.reload_s", Unit::Seconds, reload_s);
         }
         What::CkptWritten { write, bytes, .. } => {
             // Bytes per microsecond are megabytes per second.
             let per_us = |write: Micros| Some(bytes? as f64 / write.0 as f64);
             let rate = write.filter(|write| write.0 > 0).and_then(per_us);
-            take("ckpt write rate", Unit::MegabytesPerSecond, rate);
+            take("ckpt.write_rate", Unit::MegabytesPerSecond, rate);
         }
         What::Flushed { size, depth, .. } => {
-            take("queue size", Unit::Count, count(size));
-            take("queue depth", Unit::Count, count(depth));
+            take("queue.size", Unit::Count, count(size));
+            take("queue.depth", Unit::Count, count(depth));
         }
         What::CkptWaited { .. } | What::Stepped { .. } | What::Other => {}
     }
 }
 
-/// The amounts of a log, by name; those that no line tells are not among them.
+/// The amounts of a log, by tag and field; those that no line tells are not among them.
 pub(super) fn amounts(log: &Log) -> Vec<(&'static str, Unit, Amounts)> {
     let mut values: BTreeMap<&'static str, (Unit, Vec<f64>)> = BTreeMap::new();
     for moment in log.timeline().moments() {
@@ -93,20 +93,20 @@ pub(super) fn amounts(log: &Log) -> Vec<(&'static str, Unit, Amounts)> {
     rows.filter_map(|(name, (unit, values))| Some((name, unit, Amounts::of(values)?))).collect()
 }
 
-/// The durations of a log, by name.
+/// The durations of a log, by the name that their records have without their end.
 pub(super) fn durations(log: &Log) -> Vec<(&'static str, Summary)> {
     let mut values: BTreeMap<&'static str, Vec<Micros>> = BTreeMap::new();
     for moment in log.timeline().moments() {
         if let What::Stepped { wait, .. } = moment.what {
-            values.entry("step wait").or_default().extend(wait);
+            values.entry("step.wait").or_default().extend(wait);
         }
         let (name, duration) = match moment.what {
-            What::CkptWritten { write, .. } => ("ckpt write", write),
-            What::CkptWaited { wait, .. } => ("ckpt wait", wait),
-            What::Generated { duration, .. } => ("gen batch", duration),
+            What::CkptWritten { write, .. } => ("ckpt.write", write),
+            What::CkptWaited { wait, .. } => ("ckpt.wait", wait),
+            What::Generated { duration, .. } => ("gen.batch", duration),
             What::Stepped { duration, .. } => ("step", duration),
-            What::Inferred { duration, .. } => ("infer batch", duration),
-            What::Flushed { wait, .. } => ("queue wait", wait),
+            What::Inferred { duration, .. } => ("infer.batch", duration),
+            What::Flushed { wait, .. } => ("queue.wait", wait),
             What::Rollout { .. } | What::Other => continue,
         };
         values.entry(name).or_default().extend(duration);

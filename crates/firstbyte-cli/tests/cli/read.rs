@@ -113,7 +113,7 @@ fn json_has_the_same_numbers() {
     assert_eq!(json["lines"]["total"], 20);
     assert_eq!(json["groups"][0]["metrics"]["wall"]["p50"]["value"], 3556.1);
     assert_eq!(json["groups"][0]["metrics"]["queue"]["max"], 3322.9);
-    assert_eq!(json["timeline"]["ckpt_wait"]["mean"], 5432.1);
+    assert_eq!(json["timeline"]["ckpt.wait"]["mean"], 5432.1);
     let folder = corpus().join("demo");
     let args = ["slowest", "client.log", "server.log", "-n", "4", "--by", "queue", "--json"];
     let output = firstbyte(&args).current_dir(&folder).output().unwrap();

@@ -12,14 +12,14 @@ pub(super) fn write(rows: &[Row], out: &mut String) -> fmt::Result {
     if rows.is_empty() {
         return Ok(());
     }
-    write!(out, "\n{:<19}{:<9}{:>7}", "amounts", "unit", "n")?;
+    write!(out, "\n{:<21}{:<9}{:>7}", "amounts", "unit", "n")?;
     for head in ["min", "mean", "max", "stddev", "p50", "p95"] {
         write!(out, "{head:>11}")?;
     }
     writeln!(out)?;
     for (name, unit, amounts) in rows {
         let Amounts { n, min, mean, max, stddev, p50, p95, .. } = amounts;
-        write!(out, "{name:<18} {:<8} {n:>7}", unit.as_str())?;
+        write!(out, "{name:<20} {:<8} {n:>7}", unit.as_str())?;
         for value in [Some(*min), Some(*mean), Some(*max), *stddev, Some(*p50), *p95] {
             let value = value.map_or("-".to_owned(), |value| real(value, 1));
             write!(out, " {value:>10}")?;
