@@ -42,10 +42,10 @@ impl fmt::Display for BaselineError {
 
 impl Error for BaselineError {}
 
-/// What the lines say to a baseline.
+/// What the lines say to a baseline, and how far that is from it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Finding<'b> {
+pub struct Gap<'b> {
     /// The baseline.
     pub baseline: &'b Baseline,
     /// How many values the lines have.
@@ -72,7 +72,7 @@ pub struct StepShare {
     pub n: usize,
 }
 
-impl Finding<'_> {
+impl Gap<'_> {
     /// Observed minus expected, in per cent of the expected.
     #[must_use]
     pub fn gap_percent(&self) -> Option<f64> {
@@ -100,13 +100,13 @@ impl Baselines {
 
     /// What a log says to each. The window is for calls; other lines have no moment.
     #[must_use]
-    pub fn compare(&self, log: &Log, window: Window) -> Vec<Finding<'_>> {
+    pub fn compare(&self, log: &Log, window: Window) -> Vec<Gap<'_>> {
         let numbers = Numbers::of(log, window);
-        self.0.iter().map(|baseline| finding(baseline, &numbers)).collect()
+        self.0.iter().map(|baseline| gap(baseline, &numbers)).collect()
     }
 }
 
-fn finding<'b>(baseline: &'b Baseline, numbers: &Numbers) -> Finding<'b> {
+fn gap<'b>(baseline: &'b Baseline, numbers: &Numbers) -> Gap<'b> {
     let Baseline { metric, statistic, unit, causes, excludes, .. } = baseline;
     let (n, own) = numbers.get(metric, *statistic);
     let of_step = baseline.of.as_ref().and_then(|of| {
@@ -121,7 +121,7 @@ fn finding<'b>(baseline: &'b Baseline, numbers: &Numbers) -> Finding<'b> {
     let excluded: Vec<_> = excludes.iter().filter_map(holds).collect();
     let is_excluded =
         |cause: &&str| excluded.iter().any(|(condition, ..)| condition.cause == *cause);
-    Finding {
+    Gap {
         baseline,
         n,
         observed: own.map(|value| if unit == "s" { value / 1e3 } else { value }),

@@ -8,8 +8,8 @@
 //!
 //! let log = Log::from_bytes(b"[weights][00f067aa0ba902b7] client.done wall_ms=3556.1 rpc_ms=233.2 queue_ms=3322.9\n");
 //! let mut out = Vec::new();
-//! let report = export::csv(&log, Table::Calls, &mut out)?;
-//! assert_eq!(report.written, 1);
+//! let exported = export::csv(&log, Table::Calls, &mut out)?;
+//! assert_eq!(exported.written, 1);
 //! assert!(String::from_utf8_lossy(&out).starts_with("trace_id,"));
 //! # Ok::<(), std::io::Error>(())
 //! ```
@@ -76,21 +76,21 @@ impl LeftOut {
 /// What an export has, and what it has not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Report {
+pub struct Exported {
     /// Rows, or halves of calls and events, or spans: whichever the format has.
     pub written: u64,
     /// How many halves of calls, or events, are missing, by why.
     pub left_out: BTreeMap<LeftOut, u64>,
 }
 
-impl Report {
+impl Exported {
     /// One that has nothing yet, of an export that has the events of a log.
     fn with_events(log: &Log) -> Self {
-        let mut report = Self::default();
+        let mut exported = Self::default();
         if log.timeline().over_limit() > 0 {
-            report.left_out.insert(LeftOut::OverLimit, log.timeline().over_limit());
+            exported.left_out.insert(LeftOut::OverLimit, log.timeline().over_limit());
         }
-        report
+        exported
     }
 }
 

@@ -37,10 +37,10 @@ const LINES: &str = "\
 fn compared(text: &str, lines: &str) -> (Option<f64>, usize, Vec<String>, Vec<String>) {
     let baselines = Baselines::parse(text).unwrap();
     let log = Log::from_bytes(lines.as_bytes());
-    let finding = baselines.compare(&log, Window::default()).swap_remove(0);
-    let excluded = finding.excluded.iter().map(|(condition, ..)| condition.cause.clone()).collect();
-    let not = finding.not_excluded.iter().map(|cause| (*cause).to_owned()).collect();
-    (finding.gap_percent(), finding.n, excluded, not)
+    let gap = baselines.compare(&log, Window::default()).swap_remove(0);
+    let excluded = gap.excluded.iter().map(|(condition, ..)| condition.cause.clone()).collect();
+    let not = gap.not_excluded.iter().map(|cause| (*cause).to_owned()).collect();
+    (gap.gap_percent(), gap.n, excluded, not)
 }
 
 #[test]
@@ -70,11 +70,11 @@ fn the_share_of_a_step_is_of_the_same_statistic() {
                 source = 'us'\nof = 'step'\n";
     let baselines = Baselines::parse(text).unwrap();
     let log = Log::from_bytes(LINES.as_bytes());
-    let finding = &baselines.compare(&log, Window::default())[0];
+    let gap = &baselines.compare(&log, Window::default())[0];
     // 50 ms of a mean of 2,000 ms; 0.05 s are 25 % above 0.04 s.
-    let share = finding.of_step.unwrap();
+    let share = gap.of_step.unwrap();
     assert_eq!((share.percent, share.step_ms, share.n), (2.5, 2000.0, 2));
-    assert!((finding.gap_percent().unwrap() - 25.0).abs() < 1e-9);
+    assert!((gap.gap_percent().unwrap() - 25.0).abs() < 1e-9);
     let log = Log::from_bytes(b"[ckpt] wait.done target_step=1 wait_ms=50.0");
     assert_eq!(baselines.compare(&log, Window::default())[0].of_step, None);
 }

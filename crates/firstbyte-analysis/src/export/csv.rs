@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Report, Table, Value};
+use super::{Exported, Table, Value};
 use crate::correlate::Log;
 
 /// What makes a cell a formula, or moves it into the next one, where a spreadsheet opens the file.
@@ -16,15 +16,15 @@ const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 /// # Errors
 ///
 /// Those of `out`.
-pub fn csv(log: &Log, table: Table, out: impl Write) -> io::Result<Report> {
+pub fn csv(log: &Log, table: Table, out: impl Write) -> io::Result<Exported> {
     write(log, table, out).map_err(|error| match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
         kind => io::Error::other(format!("{kind:?}")),
     })
 }
 
-fn write(log: &Log, table: Table, out: impl Write) -> csv::Result<Report> {
-    let mut report = table.report(log);
+fn write(log: &Log, table: Table, out: impl Write) -> csv::Result<Exported> {
+    let mut exported = table.exported(log);
     let mut out = csv::Writer::from_writer(out);
     out.write_record(table.columns().iter().map(|column| column.name))?;
     for row in table.rows(log) {
@@ -40,8 +40,8 @@ fn write(log: &Log, table: Table, out: impl Write) -> csv::Result<Report> {
             }?;
         }
         out.write_record(None::<&[u8]>)?;
-        report.written += 1;
+        exported.written += 1;
     }
     out.flush()?;
-    Ok(report)
+    Ok(exported)
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::{
-    Report, Table,
+    Exported, Table,
     json::{self, Members},
 };
 use crate::correlate::Log;
@@ -13,14 +13,14 @@ use crate::correlate::Log;
 /// # Errors
 ///
 /// Those of `out`.
-pub fn jsonl(log: &Log, table: Table, mut out: impl Write) -> io::Result<Report> {
-    let mut report = table.report(log);
+pub fn jsonl(log: &Log, table: Table, mut out: impl Write) -> io::Result<Exported> {
+    let mut exported = table.exported(log);
     for row in table.rows(log) {
         let columns = table.columns().iter();
         json::write(&mut out, &Members(columns.map(|column| (column.name, column.of(&row)))))?;
         out.write_all(b"\n")?;
-        report.written += 1;
+        exported.written += 1;
     }
     out.flush()?;
-    Ok(report)
+    Ok(exported)
 }

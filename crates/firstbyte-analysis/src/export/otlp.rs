@@ -12,7 +12,7 @@ use self::{
     span::{Attribute, Span, attribute},
     spans::{client_spans, server_spans},
 };
-use super::{Report, json};
+use super::{Exported, json};
 use crate::correlate::Log;
 
 /// So many spans are in a line, or a few more.
@@ -58,8 +58,8 @@ struct Scope {
 /// # Errors
 ///
 /// Those of `out`.
-pub fn otlp(log: &Log, mut out: impl Write) -> io::Result<Report> {
-    let mut report = Report::default();
+pub fn otlp(log: &Log, mut out: impl Write) -> io::Result<Exported> {
+    let mut exported = Exported::default();
     let mut batches: Vec<Vec<Span>> = log.sources().iter().map(|_| Vec::new()).collect();
     for call in log.calls() {
         let client = call.client.map(|half| (half.source, client_spans(log, &call, half)));
@@ -71,18 +71,18 @@ pub fn otlp(log: &Log, mut out: impl Write) -> io::Result<Report> {
             let batch = &mut batches[source as usize];
             match spans {
                 Ok(spans) => batch.extend(spans),
-                Err(why) => *report.left_out.entry(why).or_default() += 1,
+                Err(why) => *exported.left_out.entry(why).or_default() += 1,
             }
             if batch.len() >= BATCH {
-                report.written += write(log, source, batch, &mut out)?;
+                exported.written += write(log, source, batch, &mut out)?;
             }
         }
     }
     for (source, mut batch) in (0..).zip(batches) {
-        report.written += write(log, source, &mut batch, &mut out)?;
+        exported.written += write(log, source, &mut batch, &mut out)?;
     }
     out.flush()?;
-    Ok(report)
+    Ok(exported)
 }
 
 /// Writes a line of the spans of one file, and takes them away.

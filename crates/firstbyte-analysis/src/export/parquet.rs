@@ -14,7 +14,7 @@ use parquet::{
 };
 
 use super::{
-    Report,
+    Exported,
     table::{Column, Kind, Row, Table, Value},
 };
 use crate::correlate::Log;
@@ -27,7 +27,7 @@ const GROUP: usize = 1 << 16;
 /// # Errors
 ///
 /// Those of `out`.
-pub fn parquet(log: &Log, table: Table, out: impl Write + Send) -> io::Result<Report> {
+pub fn parquet(log: &Log, table: Table, out: impl Write + Send) -> io::Result<Exported> {
     write(log, table, out).map_err(|error| match error {
         ParquetError::External(error) => match error.downcast::<io::Error>() {
             Ok(error) => *error,
@@ -37,13 +37,13 @@ pub fn parquet(log: &Log, table: Table, out: impl Write + Send) -> io::Result<Re
     })
 }
 
-fn write(log: &Log, table: Table, out: impl Write + Send) -> Result<Report> {
+fn write(log: &Log, table: Table, out: impl Write + Send) -> Result<Exported> {
     let properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .set_created_by(concat!("firstbyte version ", env!("CARGO_PKG_VERSION")).to_owned())
         .build();
     let mut file = SerializedFileWriter::new(out, schema(table)?, properties.into())?;
-    let mut report = table.report(log);
+    let mut exported = table.exported(log);
     let mut rows = table.rows(log);
     loop {
         let group: Vec<_> = rows.by_ref().take(GROUP).collect();
@@ -59,10 +59,10 @@ fn write(log: &Log, table: Table, out: impl Write + Send) -> Result<Report> {
             }?;
         }
         columns.close()?;
-        report.written += group.len() as u64;
+        exported.written += group.len() as u64;
     }
     file.close()?;
-    Ok(report)
+    Ok(exported)
 }
 
 fn schema(table: Table) -> Result<TypePtr> {

@@ -20,7 +20,7 @@ use self::{
     tracks::Tracks,
 };
 use super::{
-    Report, Table,
+    Exported, Table,
     events::name,
     json::{self, Members},
     table::{Kind, Row},
@@ -59,9 +59,9 @@ struct Event<'a, A> {
 /// # Errors
 ///
 /// Those of `out`.
-pub fn perfetto(log: &Log, out: impl Write) -> io::Result<Report> {
+pub fn perfetto(log: &Log, out: impl Write) -> io::Result<Exported> {
     let axis = Axis::of(log);
-    let (items, report) = items(log, &axis);
+    let (items, exported) = items(log, &axis);
     let mut trace = Trace { log, axis: &axis, out, is_first: true };
     trace.out.write_all(b"{\"displayTimeUnit\":\"ms\",\"traceEvents\":[")?;
     for (source, file) in (0..).zip(log.sources()) {
@@ -88,7 +88,7 @@ pub fn perfetto(log: &Log, out: impl Write) -> io::Result<Report> {
     json::write(&mut trace.out, &axis.described(log))?;
     trace.out.write_all(b"}\n")?;
     trace.out.flush()?;
-    Ok(report)
+    Ok(exported)
 }
 
 /// A trace that is being written.

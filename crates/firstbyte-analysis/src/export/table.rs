@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use firstbyte_core::{Micros, Phase, Timestamp};
 
-use super::{Report, events};
+use super::{Exported, events};
 use crate::{
     correlate::{Call, ClientEnd, ClientHalf, Log, Moment, Name, Server, ServerHalf},
     measure::Metric,
@@ -109,10 +109,10 @@ impl Table {
     }
 
     /// What is to be said of it before it has a row.
-    pub(super) fn report(self, log: &Log) -> Report {
+    pub(super) fn exported(self, log: &Log) -> Exported {
         match self {
-            Self::Calls => Report::default(),
-            Self::Events => Report::with_events(log),
+            Self::Calls => Exported::default(),
+            Self::Events => Exported::with_events(log),
         }
     }
 

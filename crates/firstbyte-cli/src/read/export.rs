@@ -8,7 +8,7 @@ use std::{
 use clap::ValueEnum;
 use firstbyte_analysis::{
     Log, counted,
-    export::{self, Report},
+    export::{self, Exported},
 };
 
 use super::{Inputs, end, output, preface};
@@ -76,7 +76,7 @@ impl Format {
         log: &Log,
         table: export::Table,
         out: &mut (dyn Write + Send),
-    ) -> io::Result<Report> {
+    ) -> io::Result<Exported> {
         match self {
             Self::Csv => export::csv(log, table, out),
             Self::Jsonl => export::jsonl(log, table, out),
@@ -105,35 +105,34 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     say("writing");
     let written = log.and_then(|log| Ok((write(log, args, table)?, log)));
     progress.iter().for_each(Progress::clear);
-    let (report, log) = written?;
-    if let Some(report) = report {
+    let (exported, log) = written?;
+    if let Some(exported) = exported {
         // There is no one left to tell if this fails.
-        let text = summary(log, &report, args);
-        _ = io::stderr().write_all(text.as_bytes());
+        _ = io::stderr().write_all(summary(log, &exported, args).as_bytes());
     }
     end(Exit::Ok, &[log])
 }
 
 /// `None` if the reader went away.
-fn write(log: &Log, args: &Args, table: export::Table) -> Result<Option<Report>, Error> {
+fn write(log: &Log, args: &Args, table: export::Table) -> Result<Option<Exported>, Error> {
     let inputs: Vec<_> = log.sources().iter().map(|source| source.name.clone()).collect();
     output::write(&args.output, &inputs, |out| args.to.write(log, table, out))
 }
 
 /// On the standard error stream, as the other one may be the export's.
-fn summary(log: &Log, report: &Report, args: &Args) -> String {
+fn summary(log: &Log, exported: &Exported, args: &Args) -> String {
     let mut text = preface(log);
-    for (why, count) in &report.left_out {
+    for (why, count) in &exported.left_out {
         let why = why.as_str();
         text +=
             &format!("NOTICE: halves of calls, or events, that are left out: {count}; {why}.\n");
     }
     let beside = log.timeline().moments().len();
-    if args.to.is_table() && args.table.is_none() && report.written == 0 && beside > 0 {
+    if args.to.is_table() && args.table.is_none() && exported.written == 0 && beside > 0 {
         text += &format!(
             "NOTICE: there is no call in these lines; {} beside the calls: --table events.\n",
             counted(beside, "line")
         );
     }
-    text + &format!("{}: {} written\n", plain(&output::name(&args.output)), report.written)
+    text + &format!("{}: {} written\n", plain(&output::name(&args.output)), exported.written)
 }

@@ -13,7 +13,7 @@ use std::{
 use clap::ValueEnum;
 use firstbyte_analysis::{
     Log,
-    baselines::Finding,
+    baselines::Gap,
     counted, json as to,
     measure::{Edge, Group, GroupBy, Interval, Percentile, Share, Stats, Summary, Window},
     notices_within,
@@ -95,7 +95,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Error> {
     end(Exit::Ok, &[log])
 }
 
-fn render(log: &Log, stats: &Stats, expected: &[Finding<'_>]) -> String {
+fn render(log: &Log, stats: &Stats, expected: &[Gap<'_>]) -> String {
     let mut out = preface_with(log, &notices_within(log, stats.window));
     // Writing to a string cannot fail.
     _ = write_all(stats, &mut out);

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     correlate::{Call, ClientHalf, Log, Moment, ServerHalf},
-    export::{LeftOut, Report, events},
+    export::{Exported, LeftOut, events},
 };
 
 /// A slice or an instant, in microseconds of the axis.
@@ -35,10 +35,10 @@ pub(super) enum What<'a> {
     Moment(&'a Moment),
 }
 
-/// Everything that has a moment, the earliest first, and a report that counts the rest.
-pub(super) fn items<'a>(log: &'a Log, axis: &Axis) -> (Vec<Item<'a>>, Report) {
+/// Everything that has a moment, the earliest first, with the count of the rest.
+pub(super) fn items<'a>(log: &'a Log, axis: &Axis) -> (Vec<Item<'a>>, Exported) {
     let mut items = Vec::new();
-    let mut report = Report::with_events(log);
+    let mut exported = Exported::with_events(log);
     let mut arrows = 0;
     let mut take = |source: u32, item: Option<Item<'a>>| {
         let why = match item {
@@ -46,7 +46,7 @@ pub(super) fn items<'a>(log: &'a Log, axis: &Axis) -> (Vec<Item<'a>>, Report) {
             None => LeftOut::NoMoment,
             Some(item) => return items.push(item),
         };
-        *report.left_out.entry(why).or_default() += 1;
+        *exported.left_out.entry(why).or_default() += 1;
     };
     for call in log.calls() {
         let arrow = call.until_received().map(|_| {
@@ -63,10 +63,10 @@ pub(super) fn items<'a>(log: &'a Log, axis: &Axis) -> (Vec<Item<'a>>, Report) {
     for moment in log.timeline().moments() {
         take(moment.source, event(axis, moment));
     }
-    report.written = items.len() as u64;
+    exported.written = items.len() as u64;
     // Stable: what begins together stays in the order of the log.
     items.sort_by_key(|item| item.start);
-    (items, report)
+    (items, exported)
 }
 
 /// Calls `take` with the file and the first moment of everything that has a moment.

@@ -26,8 +26,8 @@ fn read(bytes: Vec<u8>) -> Vec<Json> {
 
 fn rows(log: &Log, table: Table) -> (Vec<Json>, Vec<Json>) {
     let (mut parquet_out, mut json) = (Vec::new(), Vec::new());
-    let report = parquet(log, table, &mut parquet_out).unwrap();
-    assert_eq!(report, jsonl(log, table, &mut json).unwrap());
+    let exported = parquet(log, table, &mut parquet_out).unwrap();
+    assert_eq!(exported, jsonl(log, table, &mut json).unwrap());
     let lines = String::from_utf8(json).unwrap();
     let lines = lines.lines().map(|line| serde_json::from_str(line).unwrap());
     (read(parquet_out), lines.collect())

@@ -5,9 +5,9 @@ use serde_json::{Value as Json, json};
 use super::*;
 
 /// All spans, with the name of their service.
-fn spans(log: &Log) -> (Vec<(String, Json)>, Report) {
+fn spans(log: &Log) -> (Vec<(String, Json)>, Exported) {
     let mut out = Vec::new();
-    let report = otlp(log, &mut out).unwrap();
+    let exported = otlp(log, &mut out).unwrap();
     let mut spans = Vec::new();
     for line in String::from_utf8(out).unwrap().lines() {
         let line: Json = serde_json::from_str(line).unwrap();
@@ -18,7 +18,7 @@ fn spans(log: &Log) -> (Vec<(String, Json)>, Report) {
             }
         }
     }
-    (spans, report)
+    (spans, exported)
 }
 
 fn attribute<'a>(span: &'a Json, key: &str) -> Option<&'a Json> {
@@ -34,8 +34,8 @@ fn nanos(span: &Json, key: &str) -> u64 {
 #[test]
 fn a_call_is_a_client_span_with_the_server_and_the_phases_in_it() {
     let log = corpus(&["demo/client.log", "demo/server.log"]);
-    let (spans, report) = spans(&log);
-    assert_eq!((report.written, report.left_out.len()), (spans.len() as u64, 0));
+    let (spans, exported) = spans(&log);
+    assert_eq!((exported.written, exported.left_out.len()), (spans.len() as u64, 0));
     let of = |kind: i64| spans.iter().filter(move |(_, span)| span["kind"] == kind);
     assert_eq!((of(3).count(), of(2).count()), (18, 18));
     let (service, client) = of(3).next().unwrap();
@@ -110,9 +110,9 @@ fn a_failure_is_an_error_and_what_no_span_can_be_of_is_counted() {
         [weights][step-7] client.send url=http://h/a t=7.000000\n\
         [weights][step-7] client.done wall_ms=1.0 rpc_ms=1.0 queue_ms=0.0\n\
         [weights][00f067aa0ba902ba] client.done wall_ms=1.0 rpc_ms=1.0 queue_ms=0.0\n";
-    let (found, report) = spans(&Log::from_bytes(format!("{start}{lines}").as_bytes()));
+    let (found, exported) = spans(&Log::from_bytes(format!("{start}{lines}").as_bytes()));
     let expected = [(LeftOut::NoMoment, 1), (LeftOut::NoEnd, 1), (LeftOut::NoTraceId, 1)];
-    assert_eq!(report.left_out, BTreeMap::from(expected));
+    assert_eq!(exported.left_out, BTreeMap::from(expected));
     let (reset, status) = (&found[0].1, &found[1].1);
     assert_eq!(reset["status"], json!({ "code": 2, "message": "reset" }));
     assert_eq!(attribute(reset, "error.type"), Some(&json!("reset")));
@@ -123,6 +123,6 @@ fn a_failure_is_an_error_and_what_no_span_can_be_of_is_counted() {
     assert_eq!(attribute(status, "server.address"), Some(&json!("gw")));
     assert_eq!(attribute(status, "server.port"), Some(&json!("8000")));
     assert_eq!(nanos(status, "endTimeUnixNano"), u64::MAX);
-    let (none, report) = spans(&Log::from_bytes(lines.as_bytes()));
-    assert_eq!((none.len(), report.left_out.get(&LeftOut::NoWallClock)), (0, Some(&3)));
+    let (none, exported) = spans(&Log::from_bytes(lines.as_bytes()));
+    assert_eq!((none.len(), exported.left_out.get(&LeftOut::NoWallClock)), (0, Some(&3)));
 }

@@ -214,9 +214,9 @@ fn events_beyond_those_that_are_kept_are_counted() {
     let log =
         Log::from_bytes("[queue] batch.flush size=1 wait_ms=1.0\n".repeat(1_000_002).as_bytes());
     let expected = BTreeMap::from([(LeftOut::OverLimit, 2)]);
-    let report = csv(&log, Table::Events, std::io::sink()).unwrap();
-    assert_eq!((report.written, report.left_out), (1_000_000, expected));
-    assert_eq!(csv(&log, Table::Calls, std::io::sink()).unwrap(), Report::default());
+    let exported = csv(&log, Table::Events, std::io::sink()).unwrap();
+    assert_eq!((exported.written, exported.left_out), (1_000_000, expected));
+    assert_eq!(csv(&log, Table::Calls, std::io::sink()).unwrap(), Exported::default());
     let traced = perfetto(&log, std::io::sink()).unwrap();
     assert_eq!(traced.left_out.get(&LeftOut::OverLimit), Some(&2));
 }

@@ -6,10 +6,10 @@ use serde_json::Value as Json;
 
 use super::*;
 
-fn trace(log: &Log) -> (Json, Report) {
+fn trace(log: &Log) -> (Json, Exported) {
     let mut out = Vec::new();
-    let report = perfetto(log, &mut out).unwrap();
-    (serde_json::from_slice(&out).unwrap(), report)
+    let exported = perfetto(log, &mut out).unwrap();
+    (serde_json::from_slice(&out).unwrap(), exported)
 }
 
 fn events<'a>(trace: &'a Json, ph: &str) -> Vec<&'a Json> {
@@ -52,11 +52,11 @@ fn assert_nested(trace: &Json) {
 #[test]
 fn a_call_has_its_phases_inside_and_an_arrow_to_its_server() {
     let log = corpus(&["demo/client.log", "demo/server.log"]);
-    let (trace, report) = trace(&log);
+    let (trace, exported) = trace(&log);
     assert_nested(&trace);
     // Both halves of 18 calls; three batches have no moment.
-    assert_eq!(report.written, 36);
-    assert_eq!(report.left_out, BTreeMap::from([(LeftOut::NoMoment, 3)]));
+    assert_eq!(exported.written, 36);
+    assert_eq!(exported.left_out, BTreeMap::from([(LeftOut::NoMoment, 3)]));
     let slices = events(&trace, "X");
     let of = |id: &str, pid: i64| {
         let found = slices.iter().position(|s| s["args"]["trace_id"] == id && s["pid"] == pid);
@@ -142,9 +142,9 @@ fn another_clock_is_said_to_be_one() {
 #[test]
 fn a_file_of_several_boots_is_left_out_and_counted() {
     let both = format!("{}{}", process("a", 1.0, 1000.0), process("b", 1.0, 1004.0));
-    let (trace, report) = trace(&two("", &both));
-    assert_eq!(report.written, 1);
-    assert_eq!(report.left_out, BTreeMap::from([(LeftOut::SeveralClocks, 1)]));
+    let (trace, exported) = trace(&two("", &both));
+    assert_eq!(exported.written, 1);
+    assert_eq!(exported.left_out, BTreeMap::from([(LeftOut::SeveralClocks, 1)]));
     assert_eq!(names(&trace)[1], "server.log (several clocks, left out)");
 }
 
@@ -189,17 +189,20 @@ fn broken_lines_make_no_broken_trace() {
          [weights][00f067aa0ba902ba] server.done t=9.0 dur_ms=1.0 status=200 outcome=ok\n"
             .as_bytes(),
     );
-    let (broken, report) = trace(&log);
+    let (broken, exported) = trace(&log);
     assert_nested(&broken);
     let instants = events(&broken, "i");
     let instants: Vec<_> =
         instants.iter().map(|instant| (instant["name"].as_str(), int(instant, "ts"))).collect();
     // What was before its own arrival is not of that exchange; the other has no end.
     assert_eq!(instants, [(Some("a"), 0), (Some("\u{1b}\""), 1_000_000)]);
-    assert_eq!(report.left_out, BTreeMap::from([(LeftOut::NoMoment, 3)]));
+    assert_eq!(exported.left_out, BTreeMap::from([(LeftOut::NoMoment, 3)]));
     let failed = events(&broken, "X");
     let failed = failed.iter().find(|slice| slice["args"]["error"] == "reset").unwrap();
     assert_eq!(failed["args"]["failed_phase"], "wait");
-    let (empty, report) = trace(&Log::from_bytes(b""));
-    assert_eq!((report, empty["otherData"]["origin_t_ns"].is_null()), (Report::default(), true));
+    let (empty, exported) = trace(&Log::from_bytes(b""));
+    assert_eq!(
+        (exported, empty["otherData"]["origin_t_ns"].is_null()),
+        (Exported::default(), true)
+    );
 }

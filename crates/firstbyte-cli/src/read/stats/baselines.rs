@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use firstbyte_analysis::baselines::{Baselines, Finding};
+use firstbyte_analysis::baselines::{Baselines, Gap};
 use serde_json::{Value, json};
 
 use super::real::real;
@@ -18,31 +18,31 @@ pub(super) fn read(path: &Path) -> Result<Baselines, Error> {
     Baselines::parse(&text).map_err(|error| named(&error))
 }
 
-pub(super) fn write(findings: &[Finding<'_>], out: &mut String) -> fmt::Result {
-    if !findings.is_empty() {
+pub(super) fn write(gaps: &[Gap<'_>], out: &mut String) -> fmt::Result {
+    if !gaps.is_empty() {
         writeln!(out, "\nbaselines: what was expected")?;
     }
-    for finding in findings {
-        write_one(finding, out)?;
+    for gap in gaps {
+        write_one(gap, out)?;
     }
     Ok(())
 }
 
-fn write_one(finding: &Finding<'_>, out: &mut String) -> fmt::Result {
-    let baseline = finding.baseline;
-    let (statistic, unit, n) = (baseline.statistic.as_str(), &baseline.unit, finding.n);
+fn write_one(gap: &Gap<'_>, out: &mut String) -> fmt::Result {
+    let baseline = gap.baseline;
+    let (statistic, unit, n) = (baseline.statistic.as_str(), &baseline.unit, gap.n);
     write!(out, "{}: {} {statistic} ", plain(&baseline.name), baseline.metric)?;
-    match (finding.observed, finding.gap_percent()) {
-        (Some(value), Some(gap)) => {
-            let (value, sign, gap) =
-                (real(value, 2), if gap < 0.0 { "" } else { "+" }, real(gap, 1));
-            write!(out, "{value} {unit} (n {n}), {sign}{gap} % against ")?;
+    match (gap.observed, gap.gap_percent()) {
+        (Some(value), Some(percent)) => {
+            let (value, sign, percent) =
+                (real(value, 2), if percent < 0.0 { "" } else { "+" }, real(percent, 1));
+            write!(out, "{value} {unit} (n {n}), {sign}{percent} % against ")?;
         }
         _ if n == 0 => write!(out, "unknown, no line tells it; ")?,
         _ => write!(out, "unknown, n {n} is too few for it; ")?,
     }
     writeln!(out, "{} {unit} expected", baseline.value)?;
-    if let Some(share) = finding.of_step {
+    if let Some(share) = gap.of_step {
         writeln!(
             out,
             "  {:.1} % of a step ({statistic} {:.1} ms, n {})",
@@ -55,10 +55,10 @@ fn write_one(finding: &Finding<'_>, out: &mut String) -> fmt::Result {
     if let Some(note) = &baseline.note {
         writeln!(out, "  note: {}", plain(note))?;
     }
-    if !finding.not_excluded.is_empty() {
-        writeln!(out, "  not excluded: {}", plain(&finding.not_excluded.join("; ")))?;
+    if !gap.not_excluded.is_empty() {
+        writeln!(out, "  not excluded: {}", plain(&gap.not_excluded.join("; ")))?;
     }
-    for (condition, value, n) in &finding.excluded {
+    for (condition, value, n) in &gap.excluded {
         let (metric, statistic) = (&condition.metric, condition.statistic.as_str());
         let cause = plain(&condition.cause);
         writeln!(
@@ -70,10 +70,10 @@ fn write_one(finding: &Finding<'_>, out: &mut String) -> fmt::Result {
     Ok(())
 }
 
-pub(super) fn to_json(findings: &[Finding<'_>]) -> Value {
-    let findings = findings.iter().map(|finding| {
-        let baseline = finding.baseline;
-        let excluded = finding.excluded.iter().map(|(condition, value, n)| {
+pub(super) fn to_json(gaps: &[Gap<'_>]) -> Value {
+    let gaps = gaps.iter().map(|gap| {
+        let baseline = gap.baseline;
+        let excluded = gap.excluded.iter().map(|(condition, value, n)| {
             json!({
                 "cause": condition.cause, "metric": condition.metric, "statistic": condition.statistic.as_str(),
                 "value": value, "n": n,
@@ -81,13 +81,13 @@ pub(super) fn to_json(findings: &[Finding<'_>]) -> Value {
         });
         json!({
             "name": baseline.name, "metric": baseline.metric, "statistic": baseline.statistic.as_str(),
-            "unit": baseline.unit, "expected": baseline.value, "observed": finding.observed, "n": finding.n,
-            "gap_percent": finding.gap_percent(), "source": baseline.source, "note": baseline.note,
-            "of_step": finding.of_step.map(|share| json!({
+            "unit": baseline.unit, "expected": baseline.value, "observed": gap.observed, "n": gap.n,
+            "gap_percent": gap.gap_percent(), "source": baseline.source, "note": baseline.note,
+            "of_step": gap.of_step.map(|share| json!({
                 "percent": share.percent, "step_ms": share.step_ms, "n": share.n,
             })),
-            "not_excluded": finding.not_excluded, "excluded": excluded.collect::<Vec<_>>(),
+            "not_excluded": gap.not_excluded, "excluded": excluded.collect::<Vec<_>>(),
         })
     });
-    findings.collect()
+    gaps.collect()
 }
