@@ -16,6 +16,8 @@
 
 #[cfg(feature = "arrow")]
 mod arrow;
+mod calls;
+mod column;
 mod csv;
 mod events;
 mod json;
@@ -30,12 +32,13 @@ use std::collections::BTreeMap;
 #[cfg(feature = "arrow")]
 pub use self::arrow::Batches;
 pub use self::{
+    column::{Column, Kind, Row, Value},
     csv::csv,
     jsonl::jsonl,
     otlp::otlp,
     parquet::parquet,
     perfetto::perfetto,
-    table::{Column, Kind, Row, Table, Value},
+    table::Table,
 };
 
 use crate::correlate::Log;

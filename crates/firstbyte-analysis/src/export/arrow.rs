@@ -8,7 +8,7 @@ use arrow_array::{
 };
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use super::table::{Column, Kind, Row, Table, Value};
+use super::{Column, Kind, Row, Table, Value};
 use crate::correlate::Log;
 
 /// The rows of a batch.

@@ -2,7 +2,7 @@
 
 use firstbyte_core::Micros;
 
-use super::table::{Column, Kind, Value, file};
+use super::column::{Column, Kind, Value, file};
 use crate::correlate::{Moment, What};
 
 /// The name of an event: its tag and record.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::ser::Formatter;
 
-use super::table::Value;
+use super::Value;
 
 /// Writes a value, without a line feed.
 pub(super) fn write(out: impl Write, value: &impl Serialize) -> io::Result<()> {

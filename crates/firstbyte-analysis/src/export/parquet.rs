@@ -13,10 +13,7 @@ use parquet::{
     schema::types::{Type, TypePtr},
 };
 
-use super::{
-    Exported,
-    table::{Column, Kind, Row, Table, Value},
-};
+use super::{Column, Exported, Kind, Row, Table, Value};
 use crate::correlate::Log;
 
 /// The rows of a group: what is in memory at a time.

@@ -20,10 +20,9 @@ use self::{
     tracks::Tracks,
 };
 use super::{
-    Exported, Table,
+    Exported, Kind, Row, Table,
     events::name,
     json::{self, Members},
-    table::{Kind, Row},
 };
 use crate::correlate::{Call, Log, ServerHalf};
 

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use crate::export::table::{Column, Kind, Row, Table, Value};
+use crate::export::{Column, Kind, Row, Table, Value};
 
 /// `SPAN_KIND_INTERNAL`, `SPAN_KIND_SERVER` and `SPAN_KIND_CLIENT`.
 pub(super) const INTERNAL: u8 = 1;

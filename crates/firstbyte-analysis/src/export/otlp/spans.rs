@@ -9,8 +9,8 @@ use super::{
 use crate::{
     correlate::{Call, ClientHalf, Log, ServerHalf},
     export::{
-        LeftOut,
-        table::{self, Row, Value},
+        LeftOut, calls,
+        column::{Row, Value, file},
     },
 };
 
@@ -50,7 +50,7 @@ pub(super) fn client_spans(
     attributes.extend(ours(&Row::Call(log, *call), |column| {
         !NOT_OURS.contains(&column.name) && column.name != "server_file"
     }));
-    let error = table::failure(call).1.map(|error| call.name(error).to_owned());
+    let error = calls::failure(call).1.map(|error| call.name(error).to_owned());
     let error =
         error.or_else(|| half.status.filter(|status| *status >= 400).map(|s| s.to_string()));
     let whole = Span { kind: CLIENT, attributes, ..whole }.with_error(error);
@@ -80,7 +80,7 @@ pub(super) fn server_spans(
     let end = done.or_else(|| half.duration().map(|duration| later(start, duration)));
     // A clock does not go back; a broken line may say so.
     let end = end.ok_or(LeftOut::NoEnd)?.max(start);
-    let whole = span(call, "server", table::file(log, half.source), recv, (start, end))?;
+    let whole = span(call, "server", file(log, half.source), recv, (start, end))?;
     let mut attributes = common(call);
     attributes.extend(ours(&Row::Call(log, *call), |column| OF_SERVER.contains(&column.name)));
     let within = |moment: Option<Timestamp>| {
@@ -99,7 +99,7 @@ pub(super) fn server_spans(
     if let (Some(start), Some(end)) = (within(half.rpc_started_at()), within(half.rpc_done_at()))
         && start <= end
     {
-        let rpc = span(call, "rpc", table::file(log, half.source), recv, (start, end))?;
+        let rpc = span(call, "rpc", file(log, half.source), recv, (start, end))?;
         let attributes = ours(&Row::Call(log, *call), |column| column.name.starts_with("engine_"));
         spans.push(Span { attributes, ..rpc.of("rpc", &spans[0].span_id) });
     }
@@ -146,8 +146,8 @@ impl Span {
 
 /// What both sides know of a request. Its method is in no line.
 fn common(call: &Call<'_>) -> Vec<Attribute> {
-    let path = table::path(call).map(|path| attribute("url.path", path.into()));
-    let status = table::status(call)
+    let path = calls::path(call).map(|path| attribute("url.path", path.into()));
+    let status = calls::status(call)
         .map(|status| attribute("http.response.status_code", Value::int(status)));
     path.into_iter().chain(status).collect()
 }
