@@ -22,6 +22,7 @@ mod text;
 mod updates;
 mod verdict;
 
+use self::text::{cut_name, cut_sentence};
 pub use self::{
     arms::{Arm, Part},
     clocks::{Clock, Point},
@@ -31,7 +32,7 @@ pub use self::{
     json::json,
     markdown::markdown,
     slowest::SlowCall,
-    text::{cut_name, cut_sentence, is_unseen, visible},
+    text::{is_unseen, visible},
     updates::{Piece, SlowUpdate, UpdateRow, Updates},
     verdict::Verdict,
 };

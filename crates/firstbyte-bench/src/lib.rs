@@ -20,6 +20,5 @@ mod verdict;
 
 pub use self::{
     breakdown::{Breakdown, Part},
-    relay::Relay,
     verdict::{Thresholds, Verdict},
 };

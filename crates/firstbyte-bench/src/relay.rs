@@ -17,7 +17,7 @@ const MAX_FILLERS: usize = 16;
 
 /// Forwards connections to a server; ends when it is dropped.
 #[derive(Debug)]
-pub struct Relay {
+pub(crate) struct Relay {
     addr: SocketAddr,
     _tasks: JoinSet<()>,
 }
@@ -28,7 +28,7 @@ impl Relay {
     /// # Errors
     ///
     /// If no port is to be had.
-    pub async fn slow(upstream: SocketAddr, delay: Duration) -> io::Result<Self> {
+    pub(crate) async fn slow(upstream: SocketAddr, delay: Duration) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         Self::start(listener.local_addr()?, accept(listener, upstream, delay))
     }
@@ -39,7 +39,7 @@ impl Relay {
     /// # Errors
     ///
     /// If no port is to be had, or the kernel takes more connections than the backlog allows.
-    pub async fn full_backlog(upstream: SocketAddr, busy: Duration) -> io::Result<Self> {
+    pub(crate) async fn full_backlog(upstream: SocketAddr, busy: Duration) -> io::Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
         let listener = socket.listen(1)?;
@@ -54,7 +54,7 @@ impl Relay {
 
     /// Where clients connect to.
     #[must_use]
-    pub const fn addr(&self) -> SocketAddr {
+    pub(crate) const fn addr(&self) -> SocketAddr {
         self.addr
     }
 

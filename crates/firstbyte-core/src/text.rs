@@ -12,7 +12,7 @@ mod parse;
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
 pub(crate) use self::parse::into_owned;
-pub use self::parse::{decode, parse, parse_fixed};
+pub use self::parse::{decode, parse};
 use crate::event::{Event, Value};
 
 /// What would break a line or a field: white space, quotes, and the escape itself.

@@ -6,21 +6,12 @@ const MOST_OF_A_NAME: usize = 100;
 const MOST_OF_A_SENTENCE: usize = 400;
 
 /// A name of at most 100 characters; of a longer one the begin, and its full length.
-///
-/// ```
-/// use firstbyte_analysis::report::cut_name;
-///
-/// assert_eq!(cut_name("pause"), "pause");
-/// assert!(cut_name(&"x".repeat(5000)).ends_with("xxx... (5000 characters)"));
-/// ```
-#[must_use]
-pub fn cut_name(text: &str) -> String {
+pub(super) fn cut_name(text: &str) -> String {
     cut(text, MOST_OF_A_NAME)
 }
 
 /// A sentence of at most 400 characters, cut in the same way.
-#[must_use]
-pub fn cut_sentence(text: &str) -> String {
+pub(super) fn cut_sentence(text: &str) -> String {
     cut(text, MOST_OF_A_SENTENCE)
 }
 
@@ -69,4 +60,16 @@ pub fn is_unseen(c: char) -> bool {
                 | 0xe0000..=0xe007f
         )
         || code & 0xfffe == 0xfffe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_name_is_cut_and_tells_its_length() {
+        assert_eq!(cut_name("pause"), "pause");
+        let cut = cut_name(&"\u{e9}".repeat(5000));
+        assert_eq!(cut.strip_suffix("... (5000 characters)"), Some(&*"\u{e9}".repeat(100)));
+    }
 }

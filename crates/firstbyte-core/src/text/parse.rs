@@ -188,8 +188,7 @@ pub fn decode(value: &str) -> Cow<'_, str> {
 /// Reads a plain decimal as an integer of 10^-`digits`; further digits are cut.
 ///
 /// `None` for anything else: a sign, an exponent, `NaN`, or more than a `u64` holds.
-#[must_use]
-pub fn parse_fixed(text: &str, digits: usize) -> Option<u64> {
+fn parse_fixed(text: &str, digits: usize) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
         return None;
