@@ -10,6 +10,7 @@ mod client;
 mod convert;
 mod fuse;
 mod httpx;
+mod lifecycle;
 mod logger;
 mod open;
 mod process;
@@ -37,11 +38,9 @@ mod _firstbyte {
         client::ClientCall,
         fuse::Fuse,
         httpx::{HttpxMethod, HttpxWatch},
+        lifecycle::{accounting, after_fork_in_child, shutdown},
         logger::LoggingFeed,
-        process::{
-            accounting, after_fork_in_child, checkpoint, configure, flush, generation, now_ns,
-            prepare, shutdown,
-        },
+        process::{checkpoint, configure, flush, generation, now_ns, prepare},
         read::{NativeLog, Table},
         record::{RpcTimer, new_trace_id, record},
         replaced::Replaced,

@@ -14,14 +14,13 @@ use std::{
     time::Duration,
 };
 
-use firstbyte_core::{Clock, Event, Recorder, recorder::DropReason};
-use pyo3::{prelude::*, types::PyDict};
+use firstbyte_core::{Clock, Event, Recorder};
+use pyo3::prelude::*;
 
 use crate::{
     convert::{config_error, refused, seconds},
     fuse,
     logger::{LoggingFeed, handover},
-    open,
 };
 
 static STATE: Mutex<State> = Mutex::new(State {
@@ -235,6 +234,17 @@ pub(crate) fn try_recorder(py: Python<'_>) -> PyResult<Recorder> {
     recorder.map_err(refused(py))
 }
 
+/// The recorder, if there is one already.
+pub(crate) fn made() -> Option<Recorder> {
+    state().recorder.clone()
+}
+
+/// The child of a fork: the recorder's thread does not exist here, so that it is left alone, never shut down.
+pub(crate) fn forget() {
+    GENERATION.fetch_add(1, Relaxed);
+    mem::forget(state().recorder.take());
+}
+
 /// Makes the recorder now if there is none: what cannot work is said where something is set up.
 #[pyfunction]
 pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
@@ -300,54 +310,6 @@ fn settle(py: Python<'_>, timeout: f64, how: fn(&Recorder, Duration) -> bool) ->
     let timeout = seconds(py, "timeout", timeout)?;
     let recorder = state().recorder.clone();
     Ok(recorder.is_none_or(|recorder| py.detach(|| how(&recorder, timeout))))
-}
-
-/// Ends calls and timers, writes what is queued and `process.end`, at most `timeout` seconds.
-///
-/// Up to nine tenths of them are for resumes that are on their way; the rest takes moments, mostly.
-#[pyfunction]
-#[pyo3(signature = (timeout=1.0))]
-pub(crate) fn shutdown(py: Python<'_>, timeout: f64) -> PyResult<()> {
-    let timeout = seconds(py, "timeout", timeout)?;
-    let recorder = state().recorder.clone();
-    let (clock, tenth) = (Clock::system(), timeout / 10);
-    let started = clock.now();
-    py.detach(|| crate::admin::stop_runtime(timeout - tenth, tenth / 2));
-    open::end_all(py);
-    if let Some(recorder) = recorder {
-        let left = timeout.saturating_sub(clock.now().since(started));
-        let left = left.clamp(tenth / 2, timeout / 2);
-        py.detach(|| recorder.shutdown(left));
-    }
-    Ok(())
-}
-
-/// The balance: `offered`, `written`, `dropped` by reason, `failures` of parts of firstbyte, and `invalid_ids`.
-#[pyfunction]
-pub(crate) fn accounting(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    let balance = state().recorder.as_ref().map(Recorder::accounting).unwrap_or_default();
-    let dropped = PyDict::new(py);
-    for reason in DropReason::ALL {
-        dropped.set_item(reason.as_str(), balance.dropped_by(reason))?;
-    }
-    let dict = PyDict::new(py);
-    dict.set_item("offered", balance.offered)?;
-    dict.set_item("written", balance.written)?;
-    dict.set_item("dropped", dropped)?;
-    dict.set_item("failures", fuse::failed())?;
-    dict.set_item("invalid_ids", crate::asgi::invalid_ids())?;
-    Ok(dict)
-}
-
-/// The child of a fork: the parent's threads do not exist here, so that its recorder and its connections
-/// are left alone, never shut down.
-#[pyfunction]
-pub(crate) fn after_fork_in_child() {
-    GENERATION.fetch_add(1, Relaxed);
-    mem::forget(state().recorder.take());
-    crate::admin::forget_runtime();
-    // Parent and child must not go on with the same ids.
-    fastrand::seed(Clock::system().unix_nanos() ^ u64::from(std::process::id()) << 32);
 }
 
 /// The present moment of the clock that every event is stamped with: `CLOCK_MONOTONIC` in nanoseconds.
