@@ -18,9 +18,9 @@
 //!
 //! # async fn engine() {}
 //! async fn update_weights(Extension(rpc): Extension<Rpc>) {
-//!     let timer = rpc.start("update_weights");
+//!     let timer = rpc.start("update_weights"); // rpc.start
 //!     engine().await;
-//!     timer.done();
+//!     timer.done();                            // rpc.done rpc_ms=
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -44,8 +44,13 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let recorder = Recorder::builder().text_file("client.log").build()?;
-//! let client = AdminClient::builder(recorder).base_url("http://127.0.0.1:8000").build()?;
-//! let answer = client.post("/update_weights").send().await?;
+//! let client = AdminClient::builder(recorder).base_url("http://10.0.0.7:8000").build()?;
+//! let answer = client
+//!     .post("/update_weights")
+//!     .json(&serde_json::json!({ "weight_dir": "/checkpoints/step_7" }))
+//!     .send()
+//!     .await?
+//!     .error_for_status()?; // a 404 is an answer, but no success
 //! println!("queue: {:?}", answer.split.queue());
 //! # Ok(())
 //! # }
@@ -54,7 +59,7 @@
 //! Both sides log one id, one line per event:
 //!
 //! ```text
-//! [weights][00f067aa0ba902b7] client.send url=http://127.0.0.1:8000/update_weights t=81234.567890
+//! [weights][00f067aa0ba902b7] client.send url=http://10.0.0.7:8000/update_weights t=81234.567890
 //! [weights][00f067aa0ba902b7] server.recv path=/update_weights t=81234.568102 kernel_ms=0.0 inflight=0
 //! [weights][00f067aa0ba902b7] client.done wall_ms=201.0 rpc_ms=200.2 queue_ms=0.8 ...
 //! ```
