@@ -1,5 +1,7 @@
 use std::fmt::Write as _;
 
+use firstbyte_core::{RouteTable, Tag};
+
 use super::*;
 
 /// Lines of a client.
@@ -437,5 +439,13 @@ fn moments_and_times_at_the_end_of_their_range_do_no_harm() {
         if update.end().is_some() {
             path_of(update);
         }
+    }
+}
+
+#[test]
+fn every_operation_of_the_weight_family_has_its_place_in_an_update() {
+    for route in RouteTable::builtin().iter().filter(|route| route.tag == Tag::Weights) {
+        let operation = &route.operation;
+        assert!(Kind::of(operation).is_some(), "{operation} would be in no update: see `Kind::of`");
     }
 }
