@@ -1,8 +1,4 @@
 //! Where a call is that has not ended yet.
-//!
-//! ```text
-//! [weights][00f067aa0ba902b7] client.waiting elapsed_ms=60000.4 phase=wait state=in_server_kernel_or_later sent_bytes=312 unacked_bytes=0 attempt=1 op=update_weights target=10.0.0.7:8000
-//! ```
 
 use std::fmt;
 
@@ -40,6 +36,12 @@ pub enum Whereabouts {
 }
 
 /// A call in flight, at one moment.
+///
+/// The event of a call that is stuck says the same:
+///
+/// ```text
+/// [weights][00f067aa0ba902b7] client.waiting elapsed_ms=60000.4 phase=wait state=in_server_kernel_or_later sent_bytes=312 unacked_bytes=0 attempt=1 op=update_weights target=10.0.0.7:8000
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallState {

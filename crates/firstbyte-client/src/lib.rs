@@ -8,6 +8,35 @@
 //! | trace the control calls of a client you already have | [`FirstByteMiddleware`] |
 //! | know every phase of any request, streams included | [`HyperTransport`] |
 //!
+//! ```
+//! use firstbyte_client::AdminClient;
+//! use firstbyte_core::Recorder;
+//! # use firstbyte_testkit::{Script, ScriptedServer, response};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let server = ScriptedServer::start(Script::new().read_request().write(response(
+//! #     200, &[("content-type", "application/json")], r#"{"status":"ok","rpc_ms":0.1}"#,
+//! # ))).await;
+//! let client = AdminClient::builder(Recorder::builder().stderr().build()?)
+//!     .base_url(server.url(""))
+//!     .bearer_token("secret")
+//!     .build()?;
+//! let response = client
+//!     .post("/update_weights")
+//!     .json(&serde_json::json!({ "weight_dir": "/ckpt/step_7" }))
+//!     .step(7)
+//!     .send()
+//!     .await?
+//!     .error_for_status()?;
+//! println!("{:.1} ms of queue", response.split.queue().unwrap_or_default().as_millis_f64());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Durations are whole microseconds ([`Micros`](firstbyte_core::Micros)); the phases of a call add up
+//! to its wall time exactly.
+//!
 //! # What an admin client promises
 //!
 //! - A call that may have been applied is never sent again, unless its [`OperationClass`] says that

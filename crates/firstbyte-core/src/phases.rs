@@ -1,10 +1,4 @@
 //! The split of a call's wall time into contiguous phases.
-//!
-//! ```text
-//! wall  = setup + pool + dns + connect + tls + send + wait + receive      (sums exactly)
-//! wait  = network + kernel + handler + rpc + respond                      (by Server-Timing)
-//! queue = wall - rpc
-//! ```
 
 use std::fmt;
 
@@ -190,6 +184,12 @@ impl Phases {
 }
 
 /// A whole call: the client's phases, and what the server said of its half.
+///
+/// ```text
+/// wall  = setup + pool + dns + connect + tls + send + wait + receive      (sums exactly)
+/// wait  = network + kernel + handler + rpc + respond                      (by Server-Timing)
+/// queue = wall - rpc
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Split {

@@ -1,16 +1,4 @@
 //! Which requests are control calls, and what their operation is called.
-//!
-//! The table is data: the dialects built in are files of the format that users can write
-//! themselves, one route per line. `#` begins a comment.
-//!
-//! ```text
-//! # method  path             operation        tag (default: weights)
-//! POST      /update_weights  update_weights
-//! GET       /is_paused       is_paused        admin
-//! GET       /start_profile   start_profile    admin  acts
-//! ```
-//!
-//! `acts` is for a GET of the tag `admin` that changes the server's state all the same.
 
 use std::{fmt, fs, path::Path, sync::Arc};
 
@@ -63,6 +51,18 @@ impl Dialect {
 }
 
 /// Control routes by method and path.
+///
+/// The table is data: the dialects built in are files of the format that users can write
+/// themselves, one route per line. `#` begins a comment.
+///
+/// ```text
+/// # method  path             operation        tag (default: weights)
+/// POST      /update_weights  update_weights
+/// GET       /is_paused       is_paused        admin
+/// GET       /start_profile   start_profile    admin  acts
+/// ```
+///
+/// `acts` is for a GET of the tag `admin` that changes the server's state all the same.
 ///
 /// A look-up costs a few nanoseconds for paths whose length no route has, which are most.
 ///

@@ -77,9 +77,9 @@ pub enum Value<'a> {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Row<'a> {
-    /// Of [`Table::Calls`].
+    /// Of [`Table::Calls`](super::Table::Calls).
     Call(&'a Log, Call<'a>),
-    /// Of [`Table::Events`].
+    /// Of [`Table::Events`](super::Table::Events).
     Event(&'a Log, &'a Moment),
 }
 

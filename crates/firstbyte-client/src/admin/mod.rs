@@ -4,32 +4,6 @@
 //! send() = [single flight] -> attempt 1 -> [may it be repeated?] -> pause -> attempt 2 -> ...
 //! attempt = your middlewares -> FirstByteMiddleware -> HyperTransport
 //! ```
-//!
-//! ```
-//! use firstbyte_client::AdminClient;
-//! use firstbyte_core::Recorder;
-//! # use firstbyte_testkit::{Script, ScriptedServer, response};
-//!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let server = ScriptedServer::start(Script::new().read_request().write(response(
-//! #     200, &[("content-type", "application/json")], r#"{"status":"ok","rpc_ms":0.1}"#,
-//! # ))).await;
-//! let client = AdminClient::builder(Recorder::builder().stderr().build()?)
-//!     .base_url(server.url(""))
-//!     .bearer_token("secret")
-//!     .build()?;
-//! let response = client
-//!     .post("/update_weights")
-//!     .json(&serde_json::json!({ "weight_dir": "/ckpt/step_7" }))
-//!     .step(7)
-//!     .send()
-//!     .await?
-//!     .error_for_status()?;
-//! println!("{:.1} ms of queue", response.split.queue().unwrap_or_default().as_millis_f64());
-//! # Ok(())
-//! # }
-//! ```
 
 mod attempt;
 mod builder;

@@ -1,38 +1,4 @@
 //! The tracing of calls, for any client of reqwest-middleware.
-//!
-//! ```text
-//! [weights][00f067aa0ba902b7] client.send url=http://10.0.0.7:8000/pause t=12.345678 op=pause target=10.0.0.7:8000 attempt=1
-//! [weights][00f067aa0ba902b7] client.done wall_ms=30.1 rpc_ms=29.6 queue_ms=0.5 setup_ms=0.0 connect_ms=0.1 ...
-//! ```
-//!
-//! Put it last before the transport: what comes after it is what it measures. With
-//! [`HyperTransport`](crate::HyperTransport) at the end every phase is known; with reqwest's own
-//! transport everything before the response head is `wait`.
-//!
-//! ```
-//! use firstbyte_client::{FirstByteMiddleware, HyperTransport};
-//! use firstbyte_core::{Recorder, recorder::MemorySink};
-//! # use firstbyte_testkit::{Script, ScriptedServer, response};
-//!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let server = ScriptedServer::start(
-//! #     Script::new().read_request().write(response(200, &[], "")),
-//! # ).await;
-//! let sink = MemorySink::new();
-//! let recorder = Recorder::builder().sink(sink.clone()).build()?;
-//! let client = reqwest_middleware::ClientBuilder::new(reqwest::Client::new())
-//!     .with(FirstByteMiddleware::new(recorder.clone()))
-//!     .with(HyperTransport::builder().build()?) // or nothing: reqwest's own transport
-//!     .build();
-//! client.post(server.url("/pause")).send().await?;
-//!
-//! recorder.flush(std::time::Duration::from_secs(1));
-//! assert!(sink.lines()[0].contains("client.send url=http://127.0.0.1:"));
-//! assert!(sink.lines()[1].contains("client.done wall_ms="));
-//! # Ok(())
-//! # }
-//! ```
 
 mod attempt;
 mod body;
@@ -57,6 +23,40 @@ use crate::{error::ClientError, label::Label, policy::Timeouts, progress::Progre
 /// the flag `body_unread` when it is dropped before.
 ///
 /// A valid `x-trace-id` or `traceparent` on the request is kept, and gives the call its id.
+///
+/// ```text
+/// [weights][00f067aa0ba902b7] client.send url=http://10.0.0.7:8000/pause t=12.345678 op=pause target=10.0.0.7:8000 attempt=1
+/// [weights][00f067aa0ba902b7] client.done wall_ms=30.1 rpc_ms=29.6 queue_ms=0.5 setup_ms=0.0 connect_ms=0.1 ...
+/// ```
+///
+/// Put it last before the transport: what comes after it is what it measures. With
+/// [`HyperTransport`](crate::HyperTransport) at the end every phase is known; with reqwest's own
+/// transport everything before the response head is `wait`.
+///
+/// ```
+/// use firstbyte_client::{FirstByteMiddleware, HyperTransport};
+/// use firstbyte_core::{Recorder, recorder::MemorySink};
+/// # use firstbyte_testkit::{Script, ScriptedServer, response};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let server = ScriptedServer::start(
+/// #     Script::new().read_request().write(response(200, &[], "")),
+/// # ).await;
+/// let sink = MemorySink::new();
+/// let recorder = Recorder::builder().sink(sink.clone()).build()?;
+/// let client = reqwest_middleware::ClientBuilder::new(reqwest::Client::new())
+///     .with(FirstByteMiddleware::new(recorder.clone()))
+///     .with(HyperTransport::builder().build()?) // or nothing: reqwest's own transport
+///     .build();
+/// client.post(server.url("/pause")).send().await?;
+///
+/// recorder.flush(std::time::Duration::from_secs(1));
+/// assert!(sink.lines()[0].contains("client.send url=http://127.0.0.1:"));
+/// assert!(sink.lines()[1].contains("client.done wall_ms="));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct FirstByteMiddleware {
     recorder: Recorder,

@@ -1,32 +1,4 @@
 //! Carries requests on connections of our own, so that every phase is known.
-//!
-//! reqwest hides its socket: no phase before the response, no count of accepted bytes, no way to
-//! ask the kernel about a stuck call. [`HyperTransport`] is the last middleware of a
-//! [`ClientWithMiddleware`]; it carries the request on a hyper connection and hands a
-//! [`reqwest::Response`] back, so users keep reqwest's types.
-//!
-//! The connection is polled by the caller's own task: no task is spawned, and dropping the call
-//! closes its connection.
-//!
-//! ```
-//! use firstbyte_client::{ConnectionMode, HyperTransport};
-//! # use firstbyte_testkit::{Script, ScriptedServer, response};
-//!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let server = ScriptedServer::start(
-//! #     Script::new().read_request().write(response(200, &[], "data: hello\n\n")),
-//! # ).await;
-//! let transport = HyperTransport::builder()
-//!     .connection_mode(ConnectionMode::KeepAlive { max_connections: 100 })
-//!     .build()?;
-//! let mut response = transport.client().post(server.url("/v1/completions")).send().await?;
-//! while let Some(chunk) = response.chunk().await? {
-//!     println!("{} bytes", chunk.len());
-//! }
-//! # Ok(())
-//! # }
-//! ```
 
 mod body;
 mod busy;
@@ -61,6 +33,14 @@ use crate::{
 
 /// A terminal [`Middleware`]: what comes after it in the stack is never called.
 ///
+/// reqwest hides its socket: no phase before the response, no count of accepted bytes, no way to
+/// ask the kernel about a stuck call. [`HyperTransport`] is the last middleware of a
+/// [`ClientWithMiddleware`]; it carries the request on a hyper connection and hands a
+/// [`reqwest::Response`] back, so users keep reqwest's types.
+///
+/// The connection is polled by the caller's own task: no task is spawned, and dropping the call
+/// closes its connection.
+///
 /// HTTP/1.1 only. No redirect is followed, no proxy is used, nothing is decompressed, nothing is
 /// sent twice. Clones share connections. Needs a tokio runtime with IO and time.
 ///
@@ -72,6 +52,26 @@ use crate::{
 /// Its errors are [`ClientError`]s inside [`reqwest_middleware::Error`] and, for bodies,
 /// [`reqwest::Error`]: see [`ClientError::find`]. [`Request::timeout`] is honoured up to the end
 /// of the body.
+///
+/// ```
+/// use firstbyte_client::{ConnectionMode, HyperTransport};
+/// # use firstbyte_testkit::{Script, ScriptedServer, response};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let server = ScriptedServer::start(
+/// #     Script::new().read_request().write(response(200, &[], "data: hello\n\n")),
+/// # ).await;
+/// let transport = HyperTransport::builder()
+///     .connection_mode(ConnectionMode::KeepAlive { max_connections: 100 })
+///     .build()?;
+/// let mut response = transport.client().post(server.url("/v1/completions")).send().await?;
+/// while let Some(chunk) = response.chunk().await? {
+///     println!("{} bytes", chunk.len());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct HyperTransport(Arc<Shared>);
 
