@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     correlate::{Call, ClientEnd, Log, ServerHalf},
-    parallel,
+    counted, parallel,
 };
 
 /// The name of the group of those whose own is not told.
@@ -105,6 +105,22 @@ pub struct Stats {
     pub timeline: Vec<(&'static str, Summary)>,
     /// What the lines beside the calls tell that is no duration, by name.
     pub amounts: Vec<(&'static str, Unit, Amounts)>,
+}
+
+impl Group {
+    /// How many calls it has of which kind, in words.
+    #[must_use]
+    pub fn counts(&self) -> String {
+        format!(
+            "{}: {} with both halves, {} with the client's only, {} with the server's only; {} failed, {} without an end",
+            counted(self.calls, "call"),
+            self.whole,
+            self.client_only,
+            self.server_only,
+            self.failed,
+            self.open
+        )
+    }
 }
 
 impl Stats {

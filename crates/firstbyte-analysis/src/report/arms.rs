@@ -8,7 +8,6 @@ use foldhash::fast::RandomState;
 use super::{Distribution, Shown, cut_name, distribution};
 use crate::{
     correlate::{Call, Log, Server},
-    counted,
     measure::{Group, GroupBy, Metric, UNKNOWN},
     waterfall::{Side, pieces},
 };
@@ -71,20 +70,6 @@ impl Arm {
     #[must_use]
     pub fn parts_ms(&self) -> f64 {
         self.parts.iter().map(|part| part.mean_ms).sum()
-    }
-
-    /// How many calls it has of which kind, in words.
-    pub(super) fn counts(&self) -> String {
-        let group = &self.group;
-        format!(
-            "{}: {} with both halves, {} with the client's only, {} with the server's only; {} failed, {} without an end",
-            counted(group.calls, "call"),
-            group.whole,
-            group.client_only,
-            group.server_only,
-            group.failed,
-            group.open
-        )
     }
 }
 

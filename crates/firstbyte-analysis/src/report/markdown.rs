@@ -113,7 +113,7 @@ fn write_arms(report: &Report, out: &mut String) -> fmt::Result {
 fn write_percentiles(report: &Report, out: &mut String) -> fmt::Result {
     writeln!(out, "## Percentiles\n\n{}\n", captions::PERCENTILES)?;
     for arm in &report.arms.list {
-        writeln!(out, "**{}**, {}\n", escape(arm.name()), arm.counts())?;
+        writeln!(out, "**{}**, {}\n", escape(arm.name()), arm.group.counts())?;
         if arm.group.rows.is_empty() {
             writeln!(out, "None of them tells a time.\n")?;
             continue;

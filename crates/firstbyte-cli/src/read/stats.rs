@@ -14,7 +14,7 @@ use clap::ValueEnum;
 use firstbyte_analysis::{
     Log,
     baselines::Gap,
-    counted, json as to,
+    json as to,
     measure::{Edge, Group, GroupBy, Interval, Percentile, Share, Stats, Summary, Window},
     notices_within,
 };
@@ -123,17 +123,7 @@ fn write_all(stats: &Stats, out: &mut String) -> fmt::Result {
 fn write_group(group: &Group, out: &mut String) -> fmt::Result {
     let name =
         if group.name.is_empty() { String::new() } else { format!("{}: ", plain(&group.name)) };
-    writeln!(
-        out,
-        "\n{name}{}: {} with both halves, {} with the client's only, {} with the server's only; {} failed, {} \
-         without an end\n",
-        counted(group.calls, "call"),
-        group.whole,
-        group.client_only,
-        group.server_only,
-        group.failed,
-        group.open
-    )?;
+    writeln!(out, "\n{name}{}\n", group.counts())?;
     if group.rows.is_empty() {
         return writeln!(out, "none of them tells a time");
     }

@@ -30,7 +30,7 @@ fn write_arm(place: usize, arm: &Arm, page: &mut Page) {
     page.ours("<h3>");
     page.name(arm.name());
     page.ours("</h3>");
-    page.note(Some(format!("{}.", arm.counts())));
+    page.note(Some(format!("{}.", arm.group.counts())));
     let rows = group.rows.iter().map(|(metric, summary, share)| (metric.as_str(), summary, *share));
     if group.rows.is_empty() {
         page.ours("<p class=\"note\">None of them tells a time.</p>");
