@@ -1,6 +1,9 @@
 //! Nothing is written that nobody reads: each field of each record is in a column, or it is said here why not.
 
-use firstbyte_core::schema::{FieldInfo, RECORDS, Record};
+use firstbyte_core::{
+    Tag,
+    schema::{FieldInfo, RECORDS, Record},
+};
 
 use super::*;
 
@@ -56,13 +59,14 @@ fn name(record: &Record) -> &'static str {
     record.name.unwrap_or(record.tag.as_str())
 }
 
-/// Whether a column of either table holds this field, which has the field's name in JSON lines but for these.
+/// Whether a column of its table holds this field, which has the field's name in JSON lines but for these.
 fn has_a_column(record: &Record, field: &FieldInfo) -> bool {
     let mut others = QUALIFIED.iter().chain(MERGED);
     let other = others.find(|(of, key, _)| (*of, *key) == (name(record), field.key));
     let column = other.map_or(field.json_key, |(.., column)| column);
-    let is_it = |table: Table| table.columns().iter().any(|known| known.name == column);
-    is_it(Table::Calls) || is_it(Table::Events)
+    let is_of_a_call = matches!(record.tag, Tag::Weights | Tag::Engine);
+    let table = if is_of_a_call { Table::Calls } else { Table::Events };
+    table.columns().iter().any(|known| known.name == column)
 }
 
 fn is_without(record: &Record, key: &str) -> bool {
