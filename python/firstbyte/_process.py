@@ -80,7 +80,7 @@ def accounting() -> Accounting:
 
 
 def hook() -> None:
-    """Ask to be told of forks and of the end. Called once, when the recorder is first needed."""
+    """Ask to be told of forks and of the end. Called when a recorder is first needed, before it is there."""
     atexit.register(_end)
     os.register_at_fork(after_in_child=_after_fork_in_child)
     process = sys.modules.get("multiprocessing.process")

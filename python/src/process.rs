@@ -140,28 +140,21 @@ struct Made {
     logging: Option<LoggingFeed>,
 }
 
-/// What has to be done with the interpreter, once `STATE` is free again.
-struct Chores {
-    /// The hooks are not there yet.
-    hook: bool,
-    logging: Option<LoggingFeed>,
+/// Has the interpreter tell us of forks and of its end. That is done before there is a recorder: a child of a fork in
+/// between would take its parent's for its own, and that one's thread does not exist there. Two threads at once may do it
+/// twice, which does no harm.
+fn hook(py: Python<'_>) {
+    if state().hooked {
+        return;
+    }
+    report(py, py.import("firstbyte._process").and_then(|m| m.call_method0("hook")));
+    state().hooked = true;
 }
 
-impl Chores {
-    fn of(state: &mut State, logging: Option<LoggingFeed>) -> Self {
-        Self { hook: !mem::replace(&mut state.hooked, true), logging }
-    }
-
-    fn run(self, py: Python<'_>) {
-        if self.hook {
-            report(py, py.import("firstbyte._process").and_then(|m| m.call_method0("hook")));
-        }
-        if let Some(feed) = self.logging {
-            report(
-                py,
-                py.import("firstbyte._logging").and_then(|m| m.call_method1("start", (feed,))),
-            );
-        }
+/// Starts the thread that logs, if there is something for it. Not under `STATE`.
+fn start_logging(py: Python<'_>, feed: Option<LoggingFeed>) {
+    if let Some(feed) = feed {
+        report(py, py.import("firstbyte._logging").and_then(|m| m.call_method1("start", (feed,))));
     }
 }
 
@@ -212,7 +205,11 @@ pub(crate) fn recorder(py: Python<'_>) -> Recorder {
 ///
 /// `firstbyte.ConfigError` if the environment's settings cannot work.
 pub(crate) fn try_recorder(py: Python<'_>) -> PyResult<Recorder> {
-    let (recorder, chores) = {
+    if let Some(recorder) = made() {
+        return Ok(recorder);
+    }
+    hook(py);
+    let (recorder, logging) = {
         let mut state = state();
         if let Some(recorder) = &state.recorder {
             return Ok(recorder.clone());
@@ -222,15 +219,12 @@ pub(crate) fn try_recorder(py: Python<'_>) -> PyResult<Recorder> {
             Ok(Made { recorder, logging }) => {
                 state.environment = Some(environment);
                 state.recorder = Some(recorder.clone());
-                let chores = Chores::of(&mut state, logging);
-                (Ok(recorder), Some(chores))
+                (Ok(recorder), logging)
             }
             Err(error) => (Err(error), None),
         }
     };
-    if let Some(chores) = chores {
-        chores.run(py);
-    }
+    start_logging(py, logging);
     recorder.map_err(refused(py))
 }
 
@@ -280,13 +274,14 @@ pub(crate) fn configure(
     let capacity = capacity.transpose()?;
     let settings = Settings { capacity, flush_interval, ..Settings::new(log, json) };
     let Made { recorder, logging } = settings.build().map_err(refused(py))?;
-    let (old, chores) = {
+    hook(py);
+    let old = {
         let mut state = state();
         state.settings = Some(settings);
         state.unusable = false;
-        (state.recorder.replace(recorder), Chores::of(&mut state, logging))
+        state.recorder.replace(recorder)
     };
-    chores.run(py);
+    start_logging(py, logging);
     if let Some(old) = old {
         py.detach(|| old.shutdown(Duration::from_secs(1)));
     }

@@ -1512,6 +1512,33 @@ thread.join()
     assert ended.err.count("process.end") == 31
 
 
+@pytest.mark.parametrize("steps", [0, 30, 100, 300, 1000])
+def test_a_fork_while_another_thread_makes_the_recorder(program, steps):
+    """Threads take turns often, and the fork comes later each time: somewhere in between."""
+    ended = program.run(
+        """
+warnings.simplefilter("ignore", DeprecationWarning)
+sys.setswitchinterval(1e-6)
+def log():
+    with firstbyte.step(1): pass
+thread = threading.Thread(target=log)
+thread.start()
+for _ in range(int(sys.argv[1])): pass
+pid = os.fork()
+if pid == 0:
+    with firstbyte.step(2): pass
+    firstbyte.shutdown(5)
+    os._exit(0)
+os.waitpid(pid, 0)
+thread.join()
+""",
+        str(steps),
+        FIRSTBYTE_LOG=None,
+    )
+    assert ended.returncode == 0
+    assert ended.err.count("step.done step=2") == 1
+
+
 def test_the_server_sees_the_child_of_a_dead_parent(program):
     """The end of the parent does not close what the child has."""
 
