@@ -3,6 +3,7 @@
 use std::{
     ffi::OsString,
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf, is_separator},
 };
 
@@ -17,13 +18,30 @@ pub(super) fn matching(pattern: &str) -> Result<Vec<PathBuf>, PatternError> {
     let mut all: Vec<PathBuf> = found.chain(not_utf8(pattern)?).collect();
     all.retain(|path| path.metadata().map_or(true, |metadata| metadata.is_file()));
     all.append(&mut hidden);
+    all.extend(unseen(pattern)?);
     Ok(all)
+}
+
+/// Files that may be there and cannot be looked at, by a name without a wildcard: of their folders `glob` tells no error.
+fn unseen(pattern: &str) -> Result<Vec<PathBuf>, PatternError> {
+    let (folder, name) = split(pattern);
+    if name.contains(['*', '?', '[']) {
+        return Ok(Vec::new());
+    }
+    let paths = glob::glob(folder)?.flatten().map(|folder| folder.join(name));
+    let is_there = |kind| !matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory);
+    let unseen = paths.filter(|path| path.metadata().is_err_and(|error| is_there(error.kind())));
+    Ok(unseen.collect())
+}
+
+/// The pattern of the folders, and that of the names in them.
+fn split(pattern: &str) -> (&str, &str) {
+    pattern.split_at(pattern.rfind(is_separator).map_or(0, |separator| separator + 1))
 }
 
 /// What a pattern matches whose name is not UTF-8: `glob` passes over it. What is no character there counts as one.
 fn not_utf8(pattern: &str) -> Result<Vec<PathBuf>, PatternError> {
-    let (folder, file) =
-        pattern.split_at(pattern.rfind(is_separator).map_or(0, |separator| separator + 1));
+    let (folder, file) = split(pattern);
     let mut found = match folder.strip_suffix("**/") {
         // That is also no folder at all.
         Some(above) => not_utf8(&format!("{above}{file}"))?,

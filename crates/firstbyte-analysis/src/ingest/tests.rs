@@ -225,6 +225,12 @@ fn what_a_pattern_matches_and_cannot_be_looked_at_is_told() {
     let log = Log::read(&[folder.path().join("*.log")], &Options::default()).unwrap();
     assert_eq!((log.sources().len(), log.unread().len()), (2, 1));
     assert!(log.unread()[0].contains("b.log: No such file"), "{:?}", log.unread());
+    // A name without a wildcard is not looked for in its folder. That one is too long stands for a folder without permission,
+    // which there is none for root.
+    fs::create_dir(folder.path().join("one")).unwrap();
+    let path = folder.path().join("on*").join("x".repeat(300));
+    let error = Log::read(&[path], &Options::default()).unwrap_err();
+    assert!(error.to_string().contains("name too long"), "{error}");
 }
 
 #[test]
