@@ -33,16 +33,15 @@ use self::{
     pairing::Pairs,
 };
 use crate::{
-    ingest::Failures,
     parallel,
-    tally::{Reason, Tally},
+    tally::{Reason, Tally, Unreadable},
 };
 
 /// Everything that the lines say, joined.
 #[derive(Debug)]
 pub struct Log {
     tally: Tally,
-    failures: Failures,
+    unreadable: Unreadable,
     names: Names,
     sources: Vec<Source>,
     traces: Vec<Trace>,
@@ -172,13 +171,13 @@ impl Log {
     /// Files that could not be read to their ends, and why.
     #[must_use]
     pub fn broken(&self) -> &[String] {
-        &self.failures.broken
+        &self.unreadable.broken
     }
 
     /// Files of which nothing could be read, and why; never all of them.
     #[must_use]
     pub fn unread(&self) -> &[String] {
-        &self.failures.unread
+        &self.unreadable.unread
     }
 
     /// The first one of the files that are one log, cut by rotation, as far as that is known of this one.

@@ -10,8 +10,9 @@ use memchr::memmem::Finder;
 
 use crate::{
     entry::{Entry, candidates, parse, quick},
-    ingest::{Failures, IngestError, Reading, inputs, is_torn, whole_words},
+    ingest::{IngestError, Reading, inputs, is_torn, whole_words},
     measure::{self, Amounts, Summary},
+    tally::Unreadable,
 };
 
 /// The values of one field, by the records that have it.
@@ -111,7 +112,7 @@ impl FieldStats {
             reader.take(block.lines());
             spare = block.into_buffer();
         }
-        let Failures { broken, unread } = reading.finish()?;
+        let Unreadable { broken, unread } = reading.finish()?;
         Ok(FieldStats { broken, unread, ..reader.finish() })
     }
 }

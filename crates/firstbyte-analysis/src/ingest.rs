@@ -17,12 +17,7 @@ use self::{
     lines::Blocks,
     scan::{Found, Place, Scanned},
 };
-pub(crate) use self::{
-    lines::LONGEST,
-    reading::{Failures, Reading},
-    source::begins_packed,
-    utf16::Decoder,
-};
+pub(crate) use self::{lines::LONGEST, reading::Reading, source::begins_packed, utf16::Decoder};
 pub use crate::tally::{Reason, Tally};
 use crate::{
     correlate::{Builder, Log},
@@ -67,7 +62,7 @@ impl Log {
         for files in logs.iter().flat_map(|log| log.windows(2)) {
             builder.goes_on(files[0], files[1]);
         }
-        builder.failures = workers::read(&inputs, &mut builder)?;
+        builder.unreadable = workers::read(&inputs, &mut builder)?;
         for log in &logs {
             builder.rotated(log);
         }

@@ -1,10 +1,19 @@
-//! What became of each line: parsed + skipped = total.
+//! What became of each file and of each line: parsed + skipped = total.
 
 use std::{fmt, ops::AddAssign};
 
 use firstbyte_core::Skipped;
 
 use crate::{counted, entry::Entry};
+
+/// What could not be read, and why.
+#[derive(Debug, Default)]
+pub(crate) struct Unreadable {
+    /// Inputs that count as far as they go.
+    pub(crate) broken: Vec<String>,
+    /// Inputs of which nothing could be read.
+    pub(crate) unread: Vec<String>,
+}
 
 /// Why a line is no part of the analysis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,8 +17,7 @@ use super::{
 };
 use crate::{
     entry::{Entry, Id as EntryId, Kind},
-    ingest::Failures,
-    tally::{Reason, Tally},
+    tally::{Reason, Tally, Unreadable},
 };
 
 /// All calls of one trace id: one, or the attempts, hops and fan-outs of an update.
@@ -77,7 +76,7 @@ const NOWHERE: u32 = u32::MAX;
 #[derive(Debug)]
 pub(crate) struct Builder {
     pub(crate) tally: Tally,
-    pub(crate) failures: Failures,
+    pub(crate) unreadable: Unreadable,
     max_traces: usize,
     names: Names,
     sources: Vec<Source>,
@@ -99,7 +98,7 @@ impl Builder {
     pub(crate) fn new(max_traces: usize) -> Self {
         Self {
             tally: Tally::default(),
-            failures: Failures::default(),
+            unreadable: Unreadable::default(),
             max_traces: max_traces.min(u32::MAX as usize),
             names: Names::new(),
             sources: Vec::new(),
@@ -267,7 +266,7 @@ impl Builder {
         self.engine.sort_by(|a, b| a.call_id.cmp(&b.call_id));
         Log {
             tally: self.tally,
-            failures: self.failures,
+            unreadable: self.unreadable,
             names: self.names,
             sources: self.sources,
             traces: self.traces,

@@ -6,6 +6,7 @@ use super::{
     lines::{Block, Blocks},
     source::{IngestError, Input},
 };
+use crate::tally::Unreadable;
 
 /// Inputs that are being read.
 pub(crate) struct Reading<'a> {
@@ -17,15 +18,6 @@ pub(crate) struct Reading<'a> {
     is_first: bool,
     broken: Vec<String>,
     unread: Vec<IngestError>,
-}
-
-/// What could not be read, and why.
-#[derive(Debug, Default)]
-pub(crate) struct Failures {
-    /// Inputs that count as far as they go.
-    pub(crate) broken: Vec<String>,
-    /// Inputs of which nothing could be read.
-    pub(crate) unread: Vec<String>,
 }
 
 impl<'a> Reading<'a> {
@@ -70,12 +62,12 @@ impl<'a> Reading<'a> {
     }
 
     /// What could not be read; an error, if that is all of them.
-    pub(crate) fn finish(self) -> Result<Failures, IngestError> {
+    pub(crate) fn finish(self) -> Result<Unreadable, IngestError> {
         let unread = self.unread.iter().map(IngestError::to_string).collect();
         let is_none_read = self.unread.len() == self.inputs.len();
         match self.unread.into_iter().next() {
             Some(first) if is_none_read => Err(first),
-            _ => Ok(Failures { broken: self.broken, unread }),
+            _ => Ok(Unreadable { broken: self.broken, unread }),
         }
     }
 }

@@ -11,11 +11,11 @@ use std::{
 
 use super::{
     Spare,
-    reading::{Failures, Reading},
+    reading::Reading,
     scan::Scanned,
     source::{IngestError, Input},
 };
-use crate::{correlate::Builder, parallel};
+use crate::{correlate::Builder, parallel, tally::Unreadable};
 
 /// Joining is one thread's work at a time, and not much less than half of all: further threads would wait for it.
 const MOST: usize = 3;
@@ -25,7 +25,7 @@ const MOST: usize = 3;
 const SPINS: u32 = 5000;
 
 /// Takes all lines. Returns what could not be read; an error, if that is all of the inputs.
-pub(super) fn read(inputs: &[Input], builder: &mut Builder) -> Result<Failures, IngestError> {
+pub(super) fn read(inputs: &[Input], builder: &mut Builder) -> Result<Unreadable, IngestError> {
     let blocks = Mutex::new((0, Reading::new(inputs)));
     let join = Ordered::new(builder);
     parallel::work(parallel::cores().min(MOST), || work(&blocks, &join));
