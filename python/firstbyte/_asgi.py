@@ -73,6 +73,8 @@ class FirstByteMiddleware(_firstbyte.Middleware):
         if loop_lag is None:
             loop_lag = os.environ.get("FIRSTBYTE_LOOP_LAG") != "0"
         self._measures_loop_lag = loop_lag
+        #: How often the application runs: one may be served at several addresses.
+        self._lifespans = 0
         #: Weak: a heartbeat knows its loop, which may go.
         self._loop_lag: weakref.ReferenceType[_looplag.LoopLag] | None = None
         # Servers tell ASGI 3 from ASGI 2 by whether `app.__call__` is a coroutine function, which a
@@ -89,7 +91,15 @@ class FirstByteMiddleware(_firstbyte.Middleware):
         """
         self._start_loop_lag()
         with suppress(TypeError):
-            weakref.finalize(coroutine, _firstbyte.checkpoint, LAST_WORDS).atexit = False
+            weakref.finalize(coroutine, self._ended).atexit = False
+            self._lifespans += 1
+
+    def _ended(self) -> None:
+        """Its server has closed all connections: what is open still was cancelled, and cannot say so."""
+        self._lifespans -= 1
+        if self._lifespans == 0:
+            self._cut_off()
+        _firstbyte.checkpoint(LAST_WORDS)
 
     def _start_loop_lag(self) -> _looplag.LoopLag | None:
         """The heartbeat of the running loop: a look at the last one, which is nearly always right."""

@@ -16,7 +16,7 @@ pub(crate) fn shutdown(py: Python<'_>, timeout: f64) -> PyResult<()> {
     let (clock, tenth) = (Clock::system(), timeout / 10);
     let started = clock.now();
     py.detach(|| admin::stop_runtime(timeout - tenth, tenth / 2));
-    open::end_all(py);
+    open::end(py, None);
     if let Some(recorder) = recorder {
         let left = timeout.saturating_sub(clock.now().since(started));
         let left = left.clamp(tenth / 2, timeout / 2);

@@ -25,6 +25,11 @@ fn registry() -> MutexGuard<'static, Registry> {
 pub(crate) trait Ends: Send + Sync {
     /// Records its end as that of something cancelled, unless it has one.
     fn cut_off(&self, py: Python<'_>);
+
+    /// Whether it is of a call of this application.
+    fn is_of(&self, _app: usize) -> bool {
+        false
+    }
 }
 
 /// Holds it, and knows of it until it is dropped.
@@ -60,10 +65,10 @@ impl<T: Ends> Drop for Open<T> {
     }
 }
 
-/// Ends all that is open, the newest first: what is part of a call ends before it.
-pub(crate) fn end_all(py: Python<'_>) {
+/// Ends what is open, of one application or of all; the newest first: what is part of a call ends before it.
+pub(crate) fn end(py: Python<'_>, app: Option<usize>) {
     let parts: Vec<_> = registry().parts.values().rev().filter_map(Weak::upgrade).collect();
-    for part in parts {
+    for part in parts.iter().filter(|part| app.is_none_or(|app| part.is_of(app))) {
         part.cut_off(py);
     }
 }

@@ -163,6 +163,10 @@ impl Ends for Work {
     fn cut_off(&self, py: Python<'_>) {
         self.end(py, Some("cancelled"), None);
     }
+
+    fn is_of(&self, app: usize) -> bool {
+        self.call.as_ref().is_some_and(|call| call.get().is_of(app))
+    }
 }
 
 impl Drop for Work {

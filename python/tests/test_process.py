@@ -673,6 +673,44 @@ def test_a_signal_to_uvicorn_loses_no_line(program):
     program.check_laws()
 
 
+def test_a_call_that_a_server_cuts_off_at_its_end_has_an_end(program):
+    """As uvicorn does after its `timeout_graceful_shutdown`; another application goes on."""
+    code = """if True:
+        async def application(scope, receive, send):
+            if scope["type"] == "http":
+                with firstbyte.rpc("pause"):
+                    await asyncio.Event().wait()
+
+        async def main():
+            ended, other = (firstbyte.FirstByteMiddleware(application) for _ in range(2))
+            scope = {"type": "http", "method": "POST", "path": "/pause", "headers": []}
+            calls = [asyncio.ensure_future(app(scope, None, None)) for app in (ended, other)]
+            await asyncio.sleep(0)
+            lifespans = [ended({"type": "lifespan"}, None, None) for _ in range(2)]
+            await lifespans.pop()
+            firstbyte.flush()
+            print(open(sys.argv[1]).read().count("server.done"), flush=True)
+            await lifespans.pop()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        asyncio.run(main())
+    """
+    ended = program.run(code, str(program.log))
+    assert (ended.returncode, ended.out, ended.err) == (-signal.SIGTERM, "0\n", "")
+    lines = [line for line in program.lines() if line.tag == "weights"]
+    assert [line.name for line in lines[-2:]] == ["rpc.done", "server.done"]
+    assert (lines[-2]["error"], lines[-1]["outcome"]) == ("cancelled", "cancelled")
+    assert program.counts() | {"process.end": 1} == {
+        "process.start": 1,
+        "server.recv": 2,
+        "rpc.start": 2,
+        "rpc.done": 1,
+        "server.done": 1,
+        "process.end": 1,
+    }
+    assert program.lines()[-1].name == "process.end"
+
+
 def test_the_last_goodbye_is_that_of_the_process(program):
     """Two applications end one after the other, one of them knows of no end, and the process goes on."""
     code = """if True:

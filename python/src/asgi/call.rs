@@ -13,7 +13,7 @@ use firstbyte_core::{
 };
 use pyo3::{prelude::*, types::PyDict};
 
-use super::scope;
+use super::{inflight::InFlight, scope};
 use crate::{
     convert::millis,
     open::{Ends, Open},
@@ -35,6 +35,7 @@ pub(crate) struct Exchange {
     kernel: Option<Micros>,
     proxy: Option<Micros>,
     in_flight: usize,
+    app: usize,
     generation: u64,
     engine: EngineTime,
     /// 0 as long as there is none.
@@ -100,7 +101,7 @@ impl ServerCall {
         scope: &Bound<'_, PyDict>,
         receive: &Bound<'_, PyAny>,
         route: &Route,
-        in_flight: usize,
+        in_flight: &InFlight,
     ) -> PyResult<Self> {
         let clock = Clock::system();
         let recv = clock.now();
@@ -114,7 +115,8 @@ impl ServerCall {
             recv,
             kernel,
             proxy: since_request_start(&headers, &clock),
-            in_flight,
+            in_flight: in_flight.count(),
+            app: in_flight.app(),
             generation: process::generation(),
             engine: EngineTime::default(),
             status: AtomicU16::new(0),
@@ -219,5 +221,9 @@ impl Ends for Exchange {
         if self.begun.load(Relaxed) {
             self.done(py, "cancelled");
         }
+    }
+
+    fn is_of(&self, app: usize) -> bool {
+        self.app == app
     }
 }

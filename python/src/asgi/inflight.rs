@@ -35,6 +35,11 @@ impl InFlight {
         self.alive().len()
     }
 
+    /// Tells the applications of a process apart.
+    pub(crate) fn app(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
+    }
+
     fn alive(&self) -> MutexGuard<'_, Alive> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

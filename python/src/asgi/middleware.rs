@@ -74,6 +74,11 @@ impl Middleware {
         self.in_flight.count()
     }
 
+    /// The application has ended: what is open of its calls is cut off.
+    fn _cut_off(&self, py: Python<'_>) {
+        crate::open::end(py, Some(self.in_flight.app()));
+    }
+
     #[pyo3(signature = (*args, **kwargs))]
     fn __call__<'py>(
         slf: &Bound<'py, Self>,
@@ -138,7 +143,7 @@ impl Middleware {
         }
         let Some(route) = scope::route(&scope, &self.routes)? else { return Ok(Passage::Counted) };
         let receive = args.get_borrowed_item(1)?;
-        let call = ServerCall::begin(&scope, &receive, route, self.in_flight.count())?;
+        let call = ServerCall::begin(&scope, &receive, route, &self.in_flight)?;
         Ok(Passage::Traced(Bound::new(py, call)?))
     }
 }
