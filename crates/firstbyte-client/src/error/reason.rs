@@ -187,15 +187,16 @@ impl Reason {
     }
 
     fn of_hyper(error: &hyper::Error) -> Self {
-        let causes = std::iter::successors(error.source(), |error| (*error).source());
-        if let Some(io) = causes.filter_map(|error| error.downcast_ref::<io::Error>()).next() {
+        let mut causes = std::iter::successors(error.source(), |error| (*error).source());
+        if error.is_user() {
+            // First: it may have failed by an error of a file or socket of its own.
+            Self::RequestBody
+        } else if let Some(io) = causes.find_map(|error| error.downcast_ref::<io::Error>()) {
             Self::of_io(io)
         } else if error.is_parse_too_large() {
             Self::HeadTooLarge
         } else if error.is_parse() {
             Self::Protocol
-        } else if error.is_user() {
-            Self::RequestBody
         } else {
             Self::Closed
         }

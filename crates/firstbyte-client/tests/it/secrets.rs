@@ -1,6 +1,12 @@
 //! No credential and no query value leaves through an event, an error or a debug form.
 
-use std::{error::Error, fmt::Write as _};
+use std::{
+    error::Error,
+    fmt::Write as _,
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use firstbyte_client::{AdminClient, ClientError, FirstByteMiddleware, HyperTransport, Timeouts};
 use firstbyte_core::{Recorder, field};
@@ -113,20 +119,37 @@ async fn no_error_and_no_event_has_a_secret() {
     assert!(trace.names().contains(&"client.waiting"));
 }
 
+/// A file of the caller's that cannot be read.
+struct BrokenFile;
+
+impl http_body::Body for BrokenFile {
+    type Data = bytes::Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<bytes::Bytes>, io::Error>>> {
+        Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::ConnectionReset, CANARY))))
+    }
+}
+
 #[tokio::test]
 async fn the_words_of_a_callers_body_that_failed_are_on_no_line() {
-    let server = ScriptedServer::start(ok()).await;
-    let trace = Trace::new();
-    let client = ClientBuilder::new(reqwest::Client::new())
-        .with(FirstByteMiddleware::new(trace.recorder.clone()))
-        .with(HyperTransport::builder().build().unwrap())
-        .build();
-    let body = ScriptedBody::new().data("some").pending().error(CANARY);
-    let body = reqwest::Body::wrap(body.with_size_hint(http_body::SizeHint::default()));
-    client.post(server.url("/update_weights")).body(body).send().await.unwrap_err();
-    let fail = trace.only("client.fail");
-    assert_eq!(text(&fail, field::ERROR), Some("request_body"));
-    trace.lines().iter().for_each(|line| assert_clean(line));
+    let scripted = ScriptedBody::new().data("some").pending().error(CANARY);
+    let scripted = scripted.with_size_hint(http_body::SizeHint::default());
+    for body in [reqwest::Body::wrap(scripted), reqwest::Body::wrap(BrokenFile)] {
+        let server = ScriptedServer::start(ok()).await;
+        let trace = Trace::new();
+        let client = ClientBuilder::new(reqwest::Client::new())
+            .with(FirstByteMiddleware::new(trace.recorder.clone()))
+            .with(HyperTransport::builder().build().unwrap())
+            .build();
+        client.post(server.url("/update_weights")).body(body).send().await.unwrap_err();
+        let fail = trace.only("client.fail");
+        assert_eq!(text(&fail, field::ERROR), Some("request_body"));
+        trace.lines().iter().for_each(|line| assert_clean(line));
+    }
 }
 
 #[tokio::test]
