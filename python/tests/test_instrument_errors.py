@@ -19,6 +19,7 @@ from scripted_server import (
     answer,
     close,
     full_backlog,
+    head,
     refusing_port,
     reset,
     silent,
@@ -125,12 +126,25 @@ def test_a_server_without_tls(failing):
     assert (failed["outcome"], failed["error"]) == ("not_sent", "tls")
 
 
+def chunks(*pieces: bytes):
+    """So much of a chunked body, and then the end of the connection."""
+
+    def play(exchange):
+        exchange.write(head(transfer_encoding="chunked") + b"".join(pieces))
+        exchange.close()
+
+    return play
+
+
 @pytest.mark.parametrize(
     ("script", "error"),
     [
         (reset, "reset"),
         (close, "closed"),
         (truncate, "body_truncated"),
+        (chunks(b"5\r\nfive!"), "body_truncated"),
+        (chunks(b"5\r\nfive!\r\n"), "body_truncated"),
+        (chunks(b"5\r\nfive!\r\n", b"no number\r\n"), "protocol"),
         (lambda exchange: exchange.write(b"220 mail.example ESMTP\r\n\r\n"), "protocol"),
         (silent, "read_timeout"),
         (answer(body_delay=5), "read_timeout"),

@@ -25,6 +25,7 @@ _BY_NAME = {
     "SSLError": "tls",
     "ConnectionRefusedError": "connect_refused",
     "TimeoutError": "timeout",
+    "InvalidChunkLength": "protocol",  # which is an IncompleteRead of urllib3's
     "IncompleteRead": "body_truncated",
     "RemoteDisconnected": "closed",
     "ServerDisconnectedError": "closed",
@@ -34,6 +35,7 @@ _BY_NAME = {
     "HTTPException": "protocol",
     "HttpProcessingError": "protocol",
     "RemoteProtocolError": "protocol",
+    "ProtocolError": "protocol",
     "ClientPayloadError": "protocol",
 }
 
@@ -57,8 +59,10 @@ _TIMEOUTS = {
     "receive": "read_timeout",
 }
 
-#: How httpcore, h11 and aiohttp say of what is no HTTP that it is too short.
-_CLOSED = re.compile("disconnected|peer closed connection|payload is not completed")
+#: How httpcore, h11, aiohttp and urllib3 say of what is no HTTP that it is too short.
+_CLOSED = re.compile(
+    "disconnected|peer closed connection|payload is not completed|ended prematurely|got length b''"
+)
 
 _CAPITALS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 

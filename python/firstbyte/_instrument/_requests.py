@@ -169,12 +169,13 @@ class _Body:
     read is to be looked at for rpc_ms.
     """
 
-    __slots__ = ("_call", "_ended_ns", "_is_left", "_raw")
+    __slots__ = ("_call", "_ended_ns", "_is_left", "_looks_for_chunk", "_raw")
 
     def __init__(self, call: _firstbyte.ClientCall, raw: Any, *, is_left: bool) -> None:
         self._call = call
         self._is_left = is_left
         self._ended_ns: int | None = None
+        self._looks_for_chunk = False
         if not hasattr(raw, "_error_catcher"):
             # Not of urllib3: nobody will tell of its end.
             self._end(unread=is_left)
@@ -184,6 +185,7 @@ class _Body:
         raw.release_conn = self.release_conn
         raw.close = self.close
         raw._error_catcher = self._error_catcher
+        raw._update_chunk_length = self._update_chunk_length
         if raw.length_remaining == 0:
             self._end()
 
@@ -193,9 +195,17 @@ class _Body:
         return None if raw is None else type(raw).release_conn(raw)
 
     def close(self) -> Any:
-        self._end(unread=True)
+        if not self._looks_for_chunk:
+            self._end(unread=True)
         raw = self._raw()
         return None if raw is None else type(raw).close(raw)
+
+    def _update_chunk_length(self) -> None:
+        """Where no chunk begins urllib3 closes the body, and only then raises why."""
+        raw = self._raw()
+        self._looks_for_chunk = True
+        type(raw)._update_chunk_length(raw)
+        self._looks_for_chunk = False
 
     @contextmanager
     def _error_catcher(self) -> Iterator[None]:
