@@ -11,6 +11,7 @@ import socket
 import threading
 
 import aiohttp
+import httpx
 import pytest
 import requests
 import urllib3
@@ -126,6 +127,23 @@ def test_a_server_without_tls(failing):
     assert (failed["outcome"], failed["error"]) == ("not_sent", "tls")
 
 
+def test_a_server_that_hangs_up_in_the_handshake(failing):
+    def hang_up():
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(65536)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=hang_up, daemon=True).start()
+        failed = failing(f"https://127.0.0.1:{listener.getsockname()[1]}")
+        listener.shutdown(socket.SHUT_RDWR)
+    assert failed["outcome"] == "not_sent"
+    # asyncio itself tells aiohttp that it was reset.
+    assert failed["error"] in ("closed", "reset")
+
+
 def chunks(*pieces: bytes):
     """So much of a chunked body, and then the end of the connection."""
 
@@ -167,7 +185,15 @@ def test_what_its_caller_was_busy_with_is_no_cause(failing):
     assert failed["error"] == "closed"
 
 
-@pytest.mark.parametrize(("number", "word"), [(errno.EMFILE, "local"), (errno.EHOSTUNREACH, "unreachable")])
+@pytest.mark.parametrize(
+    ("number", "word"),
+    [
+        (errno.EMFILE, "local"),
+        (errno.EHOSTUNREACH, "unreachable"),
+        (errno.EHOSTDOWN, "unreachable"),
+        (errno.ETIMEDOUT, "peer_dead"),
+    ],
+)
 def test_an_error_of_the_system_has_its_word(number, word):
     error = OSError(number, os.strerror(number))
     assert _cause.word(error, "connect") == word
@@ -180,6 +206,10 @@ def test_an_error_of_the_system_has_its_word(number, word):
 def test_what_has_no_word_is_called_by_its_class():
     assert _cause.word(ValueError("of somebody's own"), "wait") == "value_error"
     assert _cause.word(aiohttp.ServerTimeoutError(), "setup") == "server_timeout_error"
+
+
+def test_what_http_cannot_carry_is_the_request():
+    assert _cause.word(httpx.LocalProtocolError("Illegal header value"), "send") == "request"
 
 
 def test_causes_that_are_a_circle_have_an_end():

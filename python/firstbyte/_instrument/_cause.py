@@ -22,6 +22,8 @@ _BY_NAME = {
     "gaierror": "dns",
     "ClientConnectorDNSError": "dns",
     "SSLCertVerificationError": "certificate",
+    "SSLEOFError": "closed",
+    "EndOfStream": "closed",  # anyio's word for the same
     "SSLError": "tls",
     "ConnectionRefusedError": "connect_refused",
     "TimeoutError": "timeout",
@@ -34,16 +36,17 @@ _BY_NAME = {
     "BrokenPipeError": "reset",
     "HTTPException": "protocol",
     "HttpProcessingError": "protocol",
-    "RemoteProtocolError": "protocol",
+    "LocalProtocolError": "request",
     "ProtocolError": "protocol",
     "ClientPayloadError": "protocol",
 }
 
-#: Words of the system's own errors that have no class of their own.
+#: Words by the number of the system's error.
 _BY_NUMBER: dict[int | None, str] = {
-    **dict.fromkeys(
-        (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL), "unreachable"
-    ),
+    # Of the kernel's own clock: a time-out of a library's has no number.
+    errno.ETIMEDOUT: "peer_dead",
+    **dict.fromkeys((errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.EADDRNOTAVAIL), "unreachable"),
+    **dict.fromkeys((errno.ENETUNREACH, errno.ENETDOWN), "unreachable"),
     **dict.fromkeys((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.EAFNOSUPPORT), "local"),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.ENOMEM, errno.EADDRINUSE), "local"),
 }
