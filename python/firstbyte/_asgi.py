@@ -75,6 +75,8 @@ class FirstByteMiddleware(_firstbyte.Middleware):
         self._measures_loop_lag = loop_lag
         #: How often the application runs: one may be served at several addresses.
         self._lifespans = 0
+        #: Since when. An application that knows of no lifespan ends that at once, and goes on.
+        self._since_ns = 0
         #: Weak: a heartbeat knows its loop, which may go.
         self._loop_lag: weakref.ReferenceType[_looplag.LoopLag] | None = None
         # Servers tell ASGI 3 from ASGI 2 by whether `app.__call__` is a coroutine function, which a
@@ -92,13 +94,15 @@ class FirstByteMiddleware(_firstbyte.Middleware):
         self._start_loop_lag()
         with suppress(TypeError):
             weakref.finalize(coroutine, self._ended).atexit = False
+            if self._lifespans == 0:
+                self._since_ns = _firstbyte.now_ns()
             self._lifespans += 1
 
     def _ended(self) -> None:
         """Its server has closed all connections: what is open still was cancelled, and cannot say so."""
         self._lifespans -= 1
         if self._lifespans == 0:
-            self._cut_off()
+            self._cut_off(self._since_ns)
         _firstbyte.checkpoint(LAST_WORDS)
 
     def _start_loop_lag(self) -> _looplag.LoopLag | None:

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
+use firstbyte_core::Timestamp;
 use pyo3::prelude::*;
 
 /// Locked like `process`'s state: briefly, by threads that hold the interpreter.
@@ -26,8 +27,8 @@ pub(crate) trait Ends: Send + Sync {
     /// Records its end as that of something cancelled, unless it has one.
     fn cut_off(&self, py: Python<'_>);
 
-    /// Whether it is of a call of this application.
-    fn is_of(&self, _app: usize) -> bool {
+    /// Whether it is of a call that this application began after that moment.
+    fn is_of(&self, _app: usize, _since: Timestamp) -> bool {
         false
     }
 }
@@ -65,10 +66,11 @@ impl<T: Ends> Drop for Open<T> {
     }
 }
 
-/// Ends what is open, of one application or of all; the newest first: what is part of a call ends before it.
-pub(crate) fn end(py: Python<'_>, app: Option<usize>) {
+/// Ends what is open, of one application since a moment or all; the newest first: what is part of a call ends before it.
+pub(crate) fn end(py: Python<'_>, of: Option<(usize, Timestamp)>) {
     let parts: Vec<_> = registry().parts.values().rev().filter_map(Weak::upgrade).collect();
-    for part in parts.iter().filter(|part| app.is_none_or(|app| part.is_of(app))) {
+    let ends = |part: &&Arc<dyn Ends>| of.is_none_or(|(app, since)| part.is_of(app, since));
+    for part in parts.iter().filter(ends) {
         part.cut_off(py);
     }
 }

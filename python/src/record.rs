@@ -164,8 +164,8 @@ impl Ends for Work {
         self.end(py, Some("cancelled"), None);
     }
 
-    fn is_of(&self, app: usize) -> bool {
-        self.call.as_ref().is_some_and(|call| call.get().is_of(app))
+    fn is_of(&self, app: usize, since: Timestamp) -> bool {
+        self.call.as_ref().is_some_and(|call| call.get().is_of(app, since))
     }
 }
 

@@ -684,9 +684,9 @@ def test_a_call_that_a_server_cuts_off_at_its_end_has_an_end(program):
         async def main():
             ended, other = (firstbyte.FirstByteMiddleware(application) for _ in range(2))
             scope = {"type": "http", "method": "POST", "path": "/pause", "headers": []}
+            lifespans = [ended({"type": "lifespan"}, None, None) for _ in range(2)]
             calls = [asyncio.ensure_future(app(scope, None, None)) for app in (ended, other)]
             await asyncio.sleep(0)
-            lifespans = [ended({"type": "lifespan"}, None, None) for _ in range(2)]
             await lifespans.pop()
             firstbyte.flush()
             print(open(sys.argv[1]).read().count("server.done"), flush=True)
@@ -709,6 +709,29 @@ def test_a_call_that_a_server_cuts_off_at_its_end_has_an_end(program):
         "process.end": 1,
     }
     assert program.lines()[-1].name == "process.end"
+
+
+def test_a_call_goes_on_whose_application_knows_of_no_end(program):
+    """And is served at one more address, where it says so once more."""
+    code = """if True:
+        async def application(scope, receive, send):
+            assert scope["type"] == "http"
+            await lifespan()
+
+        async def lifespan():
+            try:
+                await served({"type": "lifespan"}, None, None)
+            except AssertionError:
+                pass
+
+        served = firstbyte.FirstByteMiddleware(application)
+        scope = {"type": "http", "method": "POST", "path": "/pause", "headers": []}
+        asyncio.run(served(scope, None, None))
+    """
+    ended = program.run(code)
+    assert (ended.returncode, ended.err) == (0, "")
+    (done,) = [line for line in program.lines() if line.name == "server.done"]
+    assert done["outcome"] == "error", "it ends without an answer"
 
 
 def test_the_last_goodbye_is_that_of_the_process(program):

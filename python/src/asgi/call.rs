@@ -223,7 +223,7 @@ impl Ends for Exchange {
         }
     }
 
-    fn is_of(&self, app: usize) -> bool {
-        self.app == app
+    fn is_of(&self, app: usize, since: Timestamp) -> bool {
+        self.app == app && self.recv >= since
     }
 }

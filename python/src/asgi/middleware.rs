@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use firstbyte_core::RouteTable;
+use firstbyte_core::{RouteTable, Timestamp};
 use pyo3::{
     PyTraverseError, PyVisit, intern,
     prelude::*,
@@ -74,9 +74,9 @@ impl Middleware {
         self.in_flight.count()
     }
 
-    /// The application has ended: what is open of its calls is cut off.
-    fn _cut_off(&self, py: Python<'_>) {
-        crate::open::end(py, Some(self.in_flight.app()));
+    /// The application has ended, which began at that moment: what is open of its calls is cut off.
+    fn _cut_off(&self, py: Python<'_>, since_ns: u64) {
+        crate::open::end(py, Some((self.in_flight.app(), Timestamp::from_nanos(since_ns))));
     }
 
     #[pyo3(signature = (*args, **kwargs))]
