@@ -81,6 +81,8 @@ def accounting() -> Accounting:
 
 def hook() -> None:
     """Ask to be told of forks and of the end. Called when a recorder is first needed, before it is there."""
+    # Two threads may be here at once; to end twice would take twice as long.
+    atexit.unregister(_end)
     atexit.register(_end)
     os.register_at_fork(after_in_child=_after_fork_in_child)
     process = sys.modules.get("multiprocessing.process")

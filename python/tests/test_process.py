@@ -734,6 +734,17 @@ def test_a_call_goes_on_whose_application_knows_of_no_end(program):
     assert done["outcome"] == "error", "it ends without an answer"
 
 
+def test_two_threads_that_begin_at_once_end_once(program):
+    ended = program.run(
+        """
+firstbyte._process.shutdown = lambda: print("the end")
+for _ in range(2):
+    firstbyte._process.hook()
+"""
+    )
+    assert (ended.returncode, ended.out, ended.err) == (0, "the end\n", "")
+
+
 def test_the_last_goodbye_is_that_of_the_process(program):
     """Two applications end one after the other, one of them knows of no end, and the process goes on."""
     code = """if True:
