@@ -110,6 +110,13 @@ impl RequestBody {
     }
 }
 
+impl Drop for RequestBody {
+    /// hyper does not ask for a body that is empty, nor for a GET's of an unknown length.
+    fn drop(&mut self) {
+        self.progress.body_taken();
+    }
+}
+
 impl Body for RequestBody {
     type Data = Bytes;
     type Error = reqwest::Error;

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use firstbyte_client::{ClientError, Timeouts};
+use firstbyte_client::{ClientError, HyperTransport, Timeouts};
 use firstbyte_core::{Phase, field};
-use firstbyte_testkit::{Fault, FaultProxy, Script, ScriptedServer, response, response_head};
+use firstbyte_testkit::{
+    Fault, FaultProxy, Script, ScriptedBody, ScriptedServer, response, response_head,
+};
+use http_body::SizeHint;
+use reqwest::Method;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{MS, Trace, count, ok, text};
@@ -353,6 +357,20 @@ async fn a_server_that_is_too_busy_to_read_is_not_dead() {
         let call = client.post("/update_weights").body(vec![0; MORE_THAN_A_WINDOW]).send();
         let (result, _stream) = tokio::join!(call, server);
         assert_eq!(result.unwrap().status, 200, "{early} bytes came early");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_nobody_asks_for_is_not_waited_for() {
+    // hyper sends none that is empty, and of a GET none of an unknown length.
+    let unknown = ScriptedBody::new().data("never sent").with_size_hint(SizeHint::default());
+    for (method, body) in [(Method::POST, ScriptedBody::new().end()), (Method::GET, unknown)] {
+        let script = Script::new().read_head().pause(300 * MS).write(response(200, &[], "{}"));
+        let server = ScriptedServer::start(script).await;
+        let timeouts = Timeouts { send: 100 * MS, ..Timeouts::default() };
+        let client = HyperTransport::builder().timeouts(timeouts).build().unwrap().client();
+        let request = client.request(method, server.url("/")).body(reqwest::Body::wrap(body));
+        assert_eq!(request.send().await.unwrap().status(), 200);
     }
 }
 
