@@ -397,6 +397,16 @@ fn a_server_that_is_slower_by_chance_is_not_named() {
 }
 
 #[test]
+fn one_of_many_servers_with_a_few_calls_each_is_named() {
+    let mut lines = String::new();
+    for n in 0..3 * 64_u32 {
+        let rpc = if n % 64 == 7 { 300.0 } else { 100.0 + f64::from(n % 5) };
+        writeln!(lines, "[weights][{:016x}] client.done wall_ms={:.1} rpc_ms={rpc:.1} queue_ms=1.0 op=pause target=h{}:80", n + 1, rpc + 1.0, n % 64).unwrap();
+    }
+    assert_eq!(ids(&lines), ["straggler"]);
+}
+
+#[test]
 fn a_growing_rpc_is_a_trend() {
     let findings = found(&servers(|_, n| 100.0 + 10.0 * f64::from(n)), "medium");
     assert_eq!(findings.iter().map(|f| f.rule.id.as_str()).collect::<Vec<_>>(), ["rpc-trend"; 3]);
