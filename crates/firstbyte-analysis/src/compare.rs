@@ -22,6 +22,8 @@ const Z90: f64 = 1.644_853_626_951_472;
 
 /// So many standard errors more, and it is settled in four cases of five.
 const POWER: f64 = 0.841_621_233_572_914;
+/// The same where it is within a margin that has two sides.
+const POWER_WITHIN: f64 = 1.281_551_565_544_6;
 
 /// How much a change may be without mattering: the larger of both.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -165,12 +167,13 @@ fn estimated(more: usize) -> usize {
     more.div_ceil(place).saturating_mul(place)
 }
 
-/// How many more values on either side would probably settle it, of which there are `n`: that is so once the interval
-/// ends before 0, or its narrower one before the margin, if the shift that was measured is the real one; the width of an
-/// interval goes with the root of the number of values, and where it lies has chance in it. `reach` is how far the interval of 95 % goes from the shift.
+/// How many more values on either side would settle it in four cases of five at least, of which there are `n`: that is so once
+/// the interval ends before 0, or its narrower one before the margin, if the shift that was measured is the real one; the width
+/// of an interval goes with the root of the number of values, and where it lies has chance in it. `reach` is how far the
+/// interval of 95 % goes from the shift.
 fn more(n: usize, shift: f64, reach: f64, margin: f64, z: f64) -> usize {
-    let enough =
-        (shift.abs() * Z95 / (z + POWER)).max((margin - shift.abs()) * Z95 / (Z90 + POWER));
+    let apart = shift.abs() * Z95 / (z + POWER);
+    let enough = apart.max((margin - shift.abs()) * Z95 / (Z90 + POWER_WITHIN));
     let needed = n as f64 * (reach / enough).powi(2);
     ((needed - n as f64).ceil().max(1.0) as usize).min(failures::MOST)
 }
