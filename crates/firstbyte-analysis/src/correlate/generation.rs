@@ -109,6 +109,8 @@ mod tests {
         let unknown = Generation::Unknown;
         assert_eq!(told(["o.log.1", "o.log"], &process(2)), [unknown, Generation::Idle]);
         assert_eq!(told(["o.log.1", "p.log"], ""), [unknown, Generation::Idle], "another log");
+        let runs = ["o.2026-11-01_10-00-00.log", "o.2026-11-01_11-00-00.log"];
+        assert_eq!(told(runs, ""), [unknown, Generation::Idle], "another run");
     }
 
     #[test]

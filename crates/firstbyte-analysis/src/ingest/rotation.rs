@@ -66,12 +66,13 @@ fn dated(name: &str) -> Option<(&str, Age)> {
     Some((stem, Age::Date(numbers.ok()?)))
 }
 
-/// loguru puts the time in front of the extension. A date alone may be there in the name of a log that is rotated itself.
+/// loguru puts the time in front of the extension, to the microsecond. A date may be there in the name of a log that is rotated
+/// itself, and a second in that of each run.
 fn timed(name: &str) -> Option<(String, Age)> {
     let (rest, extension) = name.rsplit_once('.')?;
     let (stem, age) = dated(rest)?;
-    let has_time = matches!(&age, Age::Date(numbers) if numbers.len() >= 6);
-    has_time.then(|| (format!("{stem}.{extension}"), age))
+    let is_loguru = matches!(&age, Age::Date(numbers) if numbers.len() >= 7);
+    is_loguru.then(|| (format!("{stem}.{extension}"), age))
 }
 
 /// Eight digits or more, or `2026-11-01`, and nothing behind them that is no part of a time.
