@@ -85,13 +85,6 @@ pub struct Share {
     pub n: usize,
 }
 
-impl Group {
-    /// The sum of its walls, or of what is told without one.
-    fn time(&self) -> Micros {
-        self.rows.first().map_or(Micros(0), |(_, summary, _)| summary.sum)
-    }
-}
-
 /// The summary of a log.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -120,6 +113,11 @@ impl Group {
             self.failed,
             self.open
         )
+    }
+
+    /// The sum of its walls, or of what is told without one.
+    fn time(&self) -> Micros {
+        self.rows.first().map_or(Micros(0), |(_, summary, _)| summary.sum)
     }
 }
 
