@@ -159,11 +159,15 @@ fn all(label: &Label, changes: &[Said], base: Base, ledger: &mut Ledger) {
         // A plus of what is faster or an improvement is a plus of that.
         let is_signed = said.kind() != Kind::Times && !label.has(&OF_THEIR_OWN);
         let direction = Direction::of_sign(*said).filter(|_| is_signed);
-        let is_ratio = matches!(said.kind(), Kind::Times | Kind::Percent);
-        if is_ratio || (is_difference && said.kind() == pair.0.kind()) {
-            relative::check(CHECK, *said, *pair, base, direction, ledger);
-        } else if is_difference && said.kind() == Kind::Plain {
-            without_unit.push((said.with(pair.0.unit), *pair));
+        match said.kind() {
+            Kind::Times | Kind::Percent => {
+                relative::check(CHECK, *said, *pair, base, direction, ledger);
+            }
+            Kind::Plain if is_difference => without_unit.push((said.with(pair.0.unit), *pair)),
+            kind if is_difference && kind == pair.0.kind() => {
+                relative::check(CHECK, *said, *pair, base, direction, ledger);
+            }
+            _ => {}
         }
     }
     // That may be the one of the amounts, or per cent.

@@ -356,6 +356,11 @@ fn what_was_expected_is_set_against_what_was_observed() {
     wrong(&difference(&written), "15.3 s should be 16.30 s");
     // Without a unit it may be anything: most rows have to say that it is a difference.
     right(&difference("| write | 5.0 | 21.3 | 15.3 |\n"), 0);
+    let plain = |change| {
+        format!("| x | before | after | change |\n|-|-|-|-|\n| tests | 1000 | 1100 | {change} |\n")
+    };
+    right(&plain("+100"), 3);
+    right(&plain("10"), 0);
     let points = "| x | before | after | change |\n|-|-|-|-|\n| util | 31 % | 92 % | +61 % |\n";
     right(points, 3);
     let delta = "| op | before (ms) | after (ms) | delta (ms) |\n|-|-|-|-|\n| pause | 12.0 | 11.0 | +1.0 |\n";
