@@ -520,7 +520,15 @@ fn what_is_said_to_fit_does_so() {
     );
     // Of which time it is, is not told.
     right("It needs 28.05 h, so only half of it fits in 24 h.", 0);
-    right("One takes 28 h, another takes 30 h; two fit in 24 h.", 0);
+    for other in [
+        "One takes 28 h, another takes 30 h; two fit in 24 h.",
+        "One server takes 28 h, two fit in 24 h.",
+        "With 4 servers it takes 28 h, with 8 servers it fits in 24 h.",
+        "It took 28 h before, and now fits in 24 h.",
+        "It fits in 24 h now, and took 28 h before.",
+    ] {
+        right(other, 0);
+    }
 }
 
 #[test]

@@ -21,6 +21,9 @@ const DENIALS: [&str; 8] =
     ["can't", "cannot", "doesn't", "don't", "exceeds", "never", "not", "won't"];
 /// Words of a sentence about something else than the whole.
 const PARTS: [&str; 9] = ["each", "half", "if", "most", "only", "part", "some", "unless", "would"];
+/// Words from a time to `fits` that say that it is this time that does: `28 h, which does not fit`.
+const JOINED: [&str; 12] =
+    ["and", "but", "do", "does", "easily", "it", "so", "still", "that", "thus", "which", "will"];
 /// The most tokens from `fits` to the time.
 const NEAR: usize = 4;
 const TAKES: [&str; 6] = ["take", "takes", "took", "need", "needs", "needed"];
@@ -80,7 +83,7 @@ fn spelled(sentence: &Sentence, ledger: &mut Ledger) {
     let needed = match (&times[..], window) {
         ([_], Some(_)) => None,
         ([time], None) => Some(*time),
-        ([a, b], Some(window)) => Some(if a.id == window.id { *b } else { *a }),
+        ([time, _], Some(_)) if is_followed_by_fits(*time, sentence) => Some(*time),
         _ => return,
     };
     if needed.is_some_and(|needed| !needed.is_exact || !sentence.has(&TAKES)) {
@@ -106,11 +109,21 @@ fn spelled(sentence: &Sentence, ledger: &mut Ledger) {
 
 /// The time in which something is said to fit.
 fn window_of(sentence: &Sentence) -> Option<Number> {
-    let tokens = &sentence.tokens;
-    let fits =
-        tokens.iter().position(|token| token.word().is_some_and(|word| FITS.contains(&word)))?;
-    let number = tokens[fits + 1..].iter().take(NEAR).find_map(Token::number)?;
-    (number.kind() == Kind::Time).then_some(number)
+    let mut after = sentence.tokens.iter().skip_while(|token| !is_fits(token)).skip(1).take(NEAR);
+    after.find_map(Token::number).filter(|number| number.kind() == Kind::Time)
+}
+
+fn is_fits(token: &Token) -> bool {
+    token.word().is_some_and(|word| FITS.contains(&word))
+}
+
+/// Whether nothing else stands between a time and `fits`, such as what it was before: `it took 28 h, and now fits in 24 h`.
+fn is_followed_by_fits(time: Number, sentence: &Sentence) -> bool {
+    let is_it = |token: &Token| token.number().is_some_and(|number| number.id == time.id);
+    let is_joined = |word: &str| JOINED.contains(&word) || DENIALS.contains(&word);
+    let after = sentence.tokens.iter().skip_while(|token| !is_it(token)).skip(1);
+    let mut between = after.filter(|token| !matches!(token, Token::Sign(_)));
+    between.find(|token| !token.word().is_some_and(is_joined)).is_some_and(is_fits)
 }
 
 /// The only rate of requests or the like, unless it is that of each of several: `50 req/s per worker`.
