@@ -46,11 +46,18 @@ pub(super) fn rows(table: &Table, ledger: &mut Ledger) {
             let Some(numbers) = column_of(&data, column) else { continue };
             if stat == Stat::Range {
                 range(row, column, &numbers, ledger);
-            } else if let Some(said) = row.number(column) {
+            } else if let Some(said) = row.number(column)
+                && !(label.stat == Some(Stat::N) && is_of_the_same(said, &numbers))
+            {
                 one(stat, said, &numbers, ledger);
             }
         }
     }
+}
+
+/// Whether each row counts the same calls, as one by phase does: the sum of different ones is more than each of them.
+fn is_of_the_same(total: Number, counts: &[Number]) -> bool {
+    counts.iter().any(|count| total.value <= count.value) && counts.iter().all(|n| n.value > 0.0)
 }
 
 /// The numbers of all of these rows, if they are of one kind.

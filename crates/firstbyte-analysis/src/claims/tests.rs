@@ -451,6 +451,10 @@ fn counts_add_up() {
     };
     right(&errors(3), 3);
     wrong(&errors(4), "24 should be 25");
+    right(
+        "| phase | n | mean (ms) |\n|-|-|-|\n| pool | 30 | 1.0 |\n| wait | 29 | 20.0 |\n| total | 30 | 20.3 |\n",
+        0,
+    );
 }
 
 #[test]
