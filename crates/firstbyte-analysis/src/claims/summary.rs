@@ -69,7 +69,11 @@ fn column_of(data: &[&Row], column: usize) -> Option<Vec<Number>> {
 /// Looks at the average of rows that are no runs. It may be weighted, which is told by most of its columns; but it is between
 /// the smallest and the largest whatever the weights.
 fn average(table: &Table, data: &[&Row], row: &Row, ledger: &mut Ledger) {
+    // How many values there are, and how far apart they lie, may be told of all rows together.
+    let is_of_all =
+        |column: &usize| matches!(table.head[*column].stat, Some(Stat::N | Stat::Stddev));
     let said: Vec<(Number, Vec<Number>)> = (1..table.head.len())
+        .filter(|column| !is_of_all(column))
         .filter_map(|column| Some((row.number(column)?, column_of(data, column)?)))
         .filter(|(said, numbers)| said.kind() == numbers[0].kind())
         .collect();

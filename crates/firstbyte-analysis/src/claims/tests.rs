@@ -422,6 +422,10 @@ fn an_average_of_rows_that_are_no_runs_may_be_weighted() {
     right(&table("2.1", "0.6"), 0);
     // But it is never outside of them.
     wrong(&table("12.1", "0.6"), "12.1 s should be 3.90 s");
+    right(
+        "| server | n | mean (ms) | stddev (ms) |\n|-|-|-|-|\n| a | 100 | 210 | 1.1 |\n| b | 120 | 231 | 1.2 |\n| Average | 220 | 221.5 | 10.5 |\n",
+        3,
+    );
     let p50 = "| server | p50 (ms) |\n|-|-|\n| a | 210 |\n| b | 231 |\n| Average | 321 |\n";
     wrong(p50, "321 ms should be 220.5 ms");
     // Where most columns are not weighted, the others are not either.
