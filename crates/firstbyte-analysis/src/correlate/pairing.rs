@@ -91,17 +91,20 @@ fn settle(trace: &Trace, halves: &Halves, names: &Names, homes: &Homes) -> Vec<P
     servers.reverse();
     clients.sort_by_key(|place| halves.clients.get(*place).sent_at);
     servers.sort_by_key(|place| halves.servers.get(*place).recv_at);
-    let mut pairs = Vec::with_capacity(clients.len());
-    for client in clients {
-        let half = halves.clients.get(client);
-        let scores = servers.iter().take(LATEST).map(|server| {
-            let is_excluded = homes.excludes((Some(client), Some(*server)), halves);
-            if is_excluded { 0 } else { score(half, halves.servers.get(*server), names) }
-        });
-        // The first of the best.
-        let best = scores.enumerate().rev().max_by_key(|(_, score)| *score);
-        let found = best.filter(|(_, score)| *score > 0).map(|(index, _)| servers.remove(index));
-        pairs.push((Some(client), found));
+    let mut pairs: Vec<Pair> = clients.into_iter().map(|client| (Some(client), None)).collect();
+    // Those that are sure come first: an attempt that failed may never have come to a server.
+    for least in [TIME_IN_COMMON, 1] {
+        for (client, found) in pairs.iter_mut().filter(|(_, found)| found.is_none()) {
+            let scores = servers.iter().take(LATEST).map(|server| {
+                let pair = (*client, Some(*server));
+                let both = both(pair, halves).filter(|_| !homes.excludes(pair, halves));
+                both.map_or(0, |(client, server)| score(client, server, names))
+            });
+            // The first of the best.
+            let best = scores.enumerate().rev().max_by_key(|(_, score)| *score);
+            let best = best.filter(|(_, score)| *score >= least);
+            *found = best.map(|(index, _)| servers.remove(index));
+        }
     }
     pairs.extend(servers.into_iter().map(|server| (None, Some(server))));
     pairs
@@ -183,6 +186,21 @@ mod tests {
         // The order of their clocks is another one.
         let told = read([&(client("a") + &client("b")), &server(95), &server(91)]);
         assert_eq!(told, [(Some("a".to_owned()), Some(1)), (Some("b".to_owned()), Some(2))]);
+    }
+
+    #[test]
+    fn an_attempt_that_no_server_may_have_seen_takes_nothing_from_the_one_that_was_answered() {
+        let log = Log::from_bytes(
+            b"[weights][ab] client.send url=http://a/x t=1.0 attempt=1
+[weights][ab] client.fail wall_ms=90.0 phase=wait outcome=unknown error=reset attempt=1
+[weights][ab] client.send url=http://a/x t=2.0 attempt=2
+[weights][ab] client.done wall_ms=90.0 rpc_ms=50.0 attempt=2
+[weights][ab] server.recv path=/x t=2.1
+[weights][ab] rpc.done op=x t=2.2 rpc_ms=50.0
+",
+        );
+        let paired: Vec<_> = log.calls().map(|call| call.server.is_some()).collect();
+        assert_eq!(paired, [false, true]);
     }
 
     #[test]
