@@ -59,9 +59,9 @@ const MARK: &str = "x across cluster] (Ray deduplicates logs by default.";
 /// The line without Ray's mark, or without what is there of it, if the line is torn. The others are not there, so that
 /// nothing is known of them.
 fn without_repetitions(line: &str) -> &str {
-    let Some((line_itself, mark)) = line.rsplit_once(" [repeated") else { return line };
-    let is_mark = mark.is_empty()
-        || mark.strip_prefix(' ').is_some_and(|mark| {
+    let Some((line_itself, mark)) = line.rsplit_once(" [") else { return line };
+    let is_mark = "repeated".starts_with(mark)
+        || mark.strip_prefix("repeated ").is_some_and(|mark| {
             let rest = mark.trim_start_matches(|c: char| c.is_ascii_digit());
             rest.len() < mark.len() && (MARK.starts_with(rest) || rest.starts_with(MARK))
         });

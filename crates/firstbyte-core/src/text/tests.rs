@@ -83,6 +83,8 @@ fn a_line_that_ray_shows_for_several_is_itself() {
         "\x1b[32m [repeated 31x across cluster]\x1b[0m\r\n".to_owned(),
         format!("\x1b[32m [repeated 3x across cluster] {hint}\x1b[0m"),
         // Torn.
+        " [".to_owned(),
+        " [rep".to_owned(),
         " [repeated".to_owned(),
         "\x1b[32m [repeated 3x across cluster] (Ray".to_owned(),
     ] {
@@ -290,7 +292,7 @@ fn a_line_of_brackets_is_gone_through_once() {
         format!("[a] k=[{} junk", "a] k=[".repeat(200_000)),
         "[a] ".repeat(250_000),
         "[a][".repeat(250_000),
-        format!("{} [", "[a] n k=1".repeat(100_000)),
+        format!("{} [x", "[a] n k=1".repeat(100_000)),
     ];
     for line in lines {
         assert_eq!(parse(line.as_bytes()), Err(Skipped::NoRecord));
