@@ -10,24 +10,10 @@ use super::{
 };
 
 const CHECK: &str = "change";
-const CHANGES: [&str; 14] = [
-    "baseline",
-    "change",
-    "delta",
-    "diff",
-    "difference",
-    "faster",
-    "gap",
-    "improvement",
-    "reduction",
-    "relative",
-    "slower",
-    "speedup",
-    "vs",
-    "δ",
-];
+/// Changes that may be in the unit of the amounts.
+const DIFFERENCES: [&str; 6] = ["change", "delta", "diff", "difference", "gap", "δ"];
 
-/// Of them, those whose sign is not that of the amount.
+/// Changes whose sign is not that of the amount.
 const OF_THEIR_OWN: [&str; 9] = [
     "diff",
     "difference",
@@ -40,8 +26,8 @@ const OF_THEIR_OWN: [&str; 9] = [
     "speedup",
 ];
 
-/// Of them, those that may be in the unit of the amounts.
-const DIFFERENCES: [&str; 6] = ["change", "delta", "diff", "difference", "gap", "δ"];
+/// What a change is from.
+const BASELINES: [&str; 2] = ["baseline", "vs"];
 
 /// Columns that are set against each other: before and after.
 const PAIRS: [(&[&str], &[&str]); 2] = [
@@ -73,8 +59,11 @@ pub(super) fn check(table: &Table, ledger: &mut Ledger) {
 
 fn is_change(label: &Label) -> bool {
     // A baseline alone is what there was before.
-    let is_before = label.words == ["baseline"];
-    (label.has(&CHANGES) && !is_before) || label.text.contains("speed-up")
+    let is_from = label.has(&BASELINES) && label.words != ["baseline"];
+    label.has(&DIFFERENCES)
+        || label.has(&OF_THEIR_OWN)
+        || is_from
+        || label.text.contains("speed-up")
 }
 
 /// What a percentage is of.

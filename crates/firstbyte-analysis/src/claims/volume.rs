@@ -119,19 +119,21 @@ fn is_fits(token: &Token) -> bool {
 
 /// Whether nothing else stands between a time and `fits`, such as what it was before: `it took 28 h, and now fits in 24 h`.
 fn is_followed_by_fits(time: Number, sentence: &Sentence) -> bool {
-    let is_it = |token: &Token| token.number().is_some_and(|number| number.id == time.id);
     let is_joined = |word: &str| JOINED.contains(&word) || DENIALS.contains(&word);
-    let after = sentence.tokens.iter().skip_while(|token| !is_it(token)).skip(1);
-    let mut between = after.filter(|token| !matches!(token, Token::Sign(_)));
+    let mut between = after(time, sentence).filter(|token| !matches!(token, Token::Sign(_)));
     between.find(|token| !token.word().is_some_and(is_joined)).is_some_and(is_fits)
 }
 
 /// The only rate of requests or the like, unless it is that of each of several: `50 req/s per worker`.
 fn rate_in(sentence: &Sentence) -> Option<Number> {
     let rate = only(sentence, Kind::Rate).filter(is_of_requests)?;
-    let is_it = |token: &Token| token.number().is_some_and(|number| number.id == rate.id);
-    let mut after = sentence.tokens.iter().skip_while(|token| !is_it(token)).skip(1);
-    after.next().is_none_or(|token| token.word() != Some("per")).then_some(rate)
+    after(rate, sentence).next().is_none_or(|token| token.word() != Some("per")).then_some(rate)
+}
+
+/// What stands behind a number.
+fn after(number: Number, sentence: &Sentence) -> impl Iterator<Item = &Token> {
+    let is_it = move |token: &Token| token.number().is_some_and(|other| other.id == number.id);
+    sentence.tokens.iter().skip_while(move |token| !is_it(token)).skip(1)
 }
 
 fn is_of_requests(rate: &Number) -> bool {
