@@ -111,34 +111,36 @@ def test_no_connection_in_time(failing):
     assert (failed["outcome"], failed["error"]) == ("not_sent", "connect_timeout")
 
 
-def test_a_server_without_tls(failing):
-    def babble_at_once():
+@contextlib.contextmanager
+def without_handshake(play):
+    """A server for TLS that plays this on each connection instead of a handshake; its URL."""
+
+    def accept():
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = listener.accept()
                 with connection:
-                    connection.sendall(b"220 mail.example ESMTP\r\n")
-                    connection.recv(65536)
+                    play(connection)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=babble_at_once, daemon=True).start()
-        failed = failing(f"https://127.0.0.1:{listener.getsockname()[1]}")
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}"
         listener.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_server_without_tls(failing):
+    def babble_at_once(connection):
+        connection.sendall(b"220 mail.example ESMTP\r\n")
+        connection.recv(65536)
+
+    with without_handshake(babble_at_once) as url:
+        failed = failing(url)
     assert (failed["outcome"], failed["error"]) == ("not_sent", "tls")
 
 
 def test_a_server_that_hangs_up_in_the_handshake(failing):
-    def hang_up():
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = listener.accept()
-                with connection:
-                    connection.recv(65536)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=hang_up, daemon=True).start()
-        failed = failing(f"https://127.0.0.1:{listener.getsockname()[1]}")
-        listener.shutdown(socket.SHUT_RDWR)
+    with without_handshake(lambda connection: connection.recv(65536)) as url:
+        failed = failing(url)
     assert failed["outcome"] == "not_sent"
     # asyncio itself tells aiohttp that it was reset.
     assert failed["error"] in ("closed", "reset")
